@@ -1,0 +1,20 @@
+# Warnings are errors; the library's own assertions stay on in release, because reading the value of an error must stop.
+add_compile_options(-Wall -Wextra -Wpedantic -Werror -Wno-missing-field-initializers -fno-omit-frame-pointer)
+add_compile_definitions(_GLIBCXX_ASSERTIONS)
+set(CMAKE_CXX_FLAGS_RELEASE "-O2")
+set(CMAKE_C_FLAGS_RELEASE "-O2")
+
+if(HF_SANITIZE)
+  add_compile_options(-fsanitize=${HF_SANITIZE} -fno-sanitize-recover=all -g1)
+  add_link_options(-fsanitize=${HF_SANITIZE})
+endif()
+
+find_program(HF_CCACHE ccache)
+if(HF_CCACHE)
+  set(CMAKE_C_COMPILER_LAUNCHER ${HF_CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${HF_CCACHE})
+endif()
+find_program(HF_MOLD mold)
+if(HF_MOLD)
+  add_link_options(-fuse-ld=mold)
+endif()
