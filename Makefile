@@ -1,0 +1,44 @@
+# `make` builds build/holdfast; `make demo` runs it end to end; `make test` and `make test-asan` run the tests.
+.PHONY: all demo test test-asan test-tsan tidy fuzz coverage bench clean
+all: build/build.ninja
+	@cmake --build build
+
+build/build.ninja:
+	@cmake --preset release
+
+demo: build/build.ninja
+	@cmake --build build --target holdfast orders
+	@build/holdfast demo
+
+test:
+	@./setup --tests
+	@cmake --preset release
+	@cmake --build build
+	@tests/run build
+
+# Everything but the demo and the benchmarks, under AddressSanitizer and UndefinedBehaviorSanitizer.
+test-asan:
+	@./setup --tests
+	@cmake --preset dev
+	@cmake --build build-asan
+	@tests/run build-asan
+
+test-tsan:
+	@./setup --tests
+	@cmake --preset tsan
+	@cmake --build build-tsan
+	@tests/run build-tsan
+
+tidy:
+	@./setup --dev
+	@cmake --preset tidy
+	@cmake --build build-tidy
+
+fuzz:
+	@./setup --dev
+	@cmake --preset fuzz
+	@cmake --build build-fuzz
+	@fuzz/run build-fuzz
+
+clean:
+	@rm -rf build build-asan build-tsan build-tidy build-fuzz build-coverage
