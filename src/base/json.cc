@@ -237,7 +237,8 @@ std::string dump_json_pretty(const Json& value) {
 Result<std::string> canonical_json(const Json& value) {
   std::string out;
   if (!write(out, value, {.sorted = true, .pretty = false}, 0))
-    return make_error(ErrorKind::kInvalid, "value has no canonical JSON form (a float, an integer over 2^53, or text that is not UTF-8)");
+    return make_error(ErrorKind::kInvalid,
+                      "value has no canonical JSON form (a float, an integer over 2^53, or text that is not UTF-8)");
   return out;
 }
 

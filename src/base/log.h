@@ -26,10 +26,11 @@ class Log {
   virtual void write(LogLevel level, std::string_view module, std::string_view event,
                      std::initializer_list<LogField> fields) = 0;
 
-  void info(std::string_view module, std::string_view event, std::initializer_list<LogField> f = {}) { write(LogLevel::kInfo, module, event, f); }
-  void warning(std::string_view module, std::string_view event, std::initializer_list<LogField> f = {}) { write(LogLevel::kWarning, module, event, f); }
-  void error(std::string_view module, std::string_view event, std::initializer_list<LogField> f = {}) { write(LogLevel::kError, module, event, f); }
-  void debug(std::string_view module, std::string_view event, std::initializer_list<LogField> f = {}) { write(LogLevel::kDebug, module, event, f); }
+  using Fields = std::initializer_list<LogField>;
+  void debug(std::string_view module, std::string_view event, Fields f = {}) { write(LogLevel::kDebug, module, event, f); }
+  void info(std::string_view module, std::string_view event, Fields f = {}) { write(LogLevel::kInfo, module, event, f); }
+  void warning(std::string_view module, std::string_view event, Fields f = {}) { write(LogLevel::kWarning, module, event, f); }
+  void error(std::string_view module, std::string_view event, Fields f = {}) { write(LogLevel::kError, module, event, f); }
 };
 
 enum class LogFormat : std::uint8_t { kText, kJson };

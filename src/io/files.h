@@ -53,7 +53,8 @@ class Files {
   virtual Result<FileInfo> stat(const std::string& path) = 0;
   virtual Result<std::vector<DirectoryEntry>> list(const std::string& path) = 0;       // sorted by name
   virtual Status make_dirs(const std::string& path, unsigned permissions = 0700) = 0;  // present is fine
-  virtual Status move(const std::string& from, const std::string& to, IfExists policy) = 0;  // kFail is atomic: link(2), then unlink
+  // IfExists::kFail is atomic: link(2), then unlink.
+  virtual Status move(const std::string& from, const std::string& to, IfExists policy) = 0;
   virtual Status remove(const std::string& path) = 0;                                  // a file or an empty folder
   virtual Status sync_dir(const std::string& path) = 0;
 };

@@ -77,7 +77,9 @@ class PosixProcesses final : public Processes {
   Clock& clock_;
 };
 
-// Starts, waits, and ends the group at the deadline (SIGTERM, then SIGKILL after 2 s). An exit code other than 0 is not an error here.
-Result<ProcessExit> run_process(Processes& processes, Clock& clock, const ProcessSpec& spec, Micros timeout, std::stop_token stop = {});
+// Starts, waits, and ends the group at the deadline (SIGTERM, then SIGKILL after 2 s). An exit code other than 0 is not
+// an error here.
+Result<ProcessExit> run_process(Processes& processes, Clock& clock, const ProcessSpec& spec, Micros timeout,
+                                std::stop_token stop = {});
 
 }  // namespace hf
