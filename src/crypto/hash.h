@@ -29,6 +29,21 @@ class Sha256 {  // incremental
 };
 
 Digest hmac_sha256(ByteView key, ByteView data);
+
+// A key for many short messages: the two key blocks are hashed once. Immutable, shared by threads, wiped at the end.
+class HmacSha256Key {
+ public:
+  explicit HmacSha256Key(ByteView key);
+  HmacSha256Key(const HmacSha256Key&) = default;
+  HmacSha256Key& operator=(const HmacSha256Key&) = default;
+  ~HmacSha256Key();
+  Digest mac(ByteView data) const;
+
+ private:
+  std::array<std::uint32_t, 8> inner_{};   // chaining value after the inner key block
+  std::array<std::uint32_t, 8> outer_{};
+};
+
 Secret hkdf_sha256(ByteView key, ByteView salt, std::string_view info, std::size_t length);
 
 // SHA-256 of each piece; every piece at most 32 KiB (ipsec-mb's multi-buffer messages must be shorter than 64 KiB).

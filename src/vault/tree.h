@@ -1,0 +1,143 @@
+// The tree of a snapshot: one stream of entries in path order, cut into metadata chunks, with a sparse index of first paths.
+//
+// Order: paths are compared component by component, components as unsigned bytes, a parent before what it contains; the
+// same as comparing whole paths as bytes with '/' below every other byte: "a" < "a/b" < "a/c" < "a!b" < "ab".
+// Names are raw bytes, never normalised. A path is relative, its components are not empty, not "." and not "..", and hold
+// no NUL; the empty path is the root itself. Invariant: a reader never returns a path that could leave the target folder.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "vault/chunk.h"
+#include "vault/chunker.h"
+#include "vault/pages.h"
+
+namespace hf::vault {
+
+enum class EntryType : std::uint8_t {
+  kFile = 1, kDirectory = 2, kSymlink = 3, kHardLink = 4, kCharDevice = 5, kBlockDevice = 6, kFifo = 7, kSocket = 8,
+};
+
+struct FileTime {
+  std::int64_t seconds = 0;         // Unix, also before 1970
+  std::uint32_t nanoseconds = 0;    // < 10^9
+  friend auto operator<=>(const FileTime&, const FileTime&) = default;
+};
+
+struct Xattr {
+  std::string name;
+  Bytes value;
+  friend bool operator==(const Xattr&, const Xattr&) = default;
+};
+
+struct Entry {
+  std::string path;
+  EntryType type = EntryType::kFile;
+  std::uint32_t mode = 0;           // permission bits 07777
+  std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
+  std::string user;                 // names may be empty: not known
+  std::string group;
+  FileTime mtime;
+  FileTime ctime;                   // with inode and device: to detect change, never restored
+  std::uint64_t inode = 0;
+  std::uint64_t device = 0;         // of the file system
+  std::uint64_t size = 0;           // files: bytes; else 0
+  std::uint64_t rdev = 0;           // devices
+  std::uint64_t link_group = 0;     // files with several names: the same number for all of them, else 0
+  std::string target;               // symbolic links: their text; hard links: path of the group's first entry
+  std::vector<Xattr> xattrs;
+  std::vector<Extent> extents;      // files: cover [0, size) exactly
+  Bytes page_digests;               // relations: 16 bytes a page, here if at most kInlineDigests bytes ...
+  std::vector<ChunkRef> page_digest_chunks;   // ... else in metadata chunks of 64 KiB each
+  friend bool operator==(const Entry&, const Entry&) = default;
+};
+
+inline constexpr std::size_t kMaxPathBytes = 65535;
+inline constexpr std::size_t kMaxNameBytes = 255;                    // user and group names, xattr names
+inline constexpr std::size_t kMaxXattrBytes = 1024 * 1024;           // all of one entry
+inline constexpr std::size_t kMaxRecordBytes = 4 * 1024 * 1024;
+inline constexpr std::size_t kRecordExtents = 4096;                  // a file with more has continuation records
+inline constexpr std::size_t kMaxFileExtents = 16 * 1024 * 1024;
+inline constexpr std::size_t kInlineDigests = 1024;
+inline constexpr std::size_t kDigestChunkBytes = 64 * 1024;
+inline constexpr std::size_t kMaxTreeIndexBytes = 256 * 1024 * 1024;
+
+// < 0, 0, > 0 in the order above.
+int compare_paths(std::string_view a, std::string_view b);
+Status check_path(std::string_view path);
+Status check_entry(const Entry& entry);   // what the writer refuses (kInvalid)
+
+// All that a snapshot's record must hold of its tree.
+struct TreeRoot {
+  std::uint64_t entries = 0;
+  std::uint64_t stream_bytes = 0;
+  std::uint64_t file_bytes = 0;                 // sum of the sizes of files
+  std::vector<ChunkRef> index;                  // chunks of the sparse index, in order
+  friend bool operator==(const TreeRoot&, const TreeRoot&) = default;
+};
+Bytes encode_root(const TreeRoot& root);
+Result<TreeRoot> decode_root(ByteView data);
+
+// Stores a metadata chunk (or finds it stored) and returns its id.
+using StoreChunk = std::function<Result<ChunkId>(ByteView chunk)>;
+// Returns the chunk of that id, proven; its length is checked again by the reader.
+using FetchChunk = std::function<Result<Bytes>(const ChunkRef& chunk)>;
+
+class TreeWriter {
+ public:
+  TreeWriter(const GearTable& tree_table, const ChunkerParameters& parameters, StoreChunk store);
+  Status add(const Entry& entry);    // in order; kInvalid otherwise, and for what check_entry refuses
+  Result<TreeRoot> finish();
+
+ private:
+  Status add_record(ByteView record, std::string_view path, bool continues);
+  Status close_chunk();
+  GearChunker chunker_;
+  ChunkerParameters parameters_;
+  StoreChunk store_;
+  Bytes chunk_;
+  std::string chunk_path_;
+  bool chunk_continues_ = false;
+  Bytes index_;                      // the sparse index so far: about 100 bytes per 128 KiB of tree
+  std::optional<std::string> last_;
+  TreeRoot root_;
+};
+
+class TreeReader {
+ public:
+  static Result<TreeReader> open(const TreeRoot& root, FetchChunk fetch);
+  // The next entry, or nothing at the end.
+  Result<std::optional<Entry>> next();
+  // The next call of next() gives the first entry that is not before `path`. Reads one chunk of the stream.
+  Status seek(std::string_view path);
+  Result<std::optional<Entry>> find(std::string_view path);   // exactly this path; moves the reader
+
+ private:
+  struct IndexRow {
+    ChunkRef chunk;
+    std::string path;
+    bool continues = false;
+  };
+  TreeReader() = default;
+  Status load(std::size_t row);
+  Result<bool> more();               // a record is at hand
+  Result<std::optional<Entry>> next_in_order();
+  FetchChunk fetch_;
+  std::vector<IndexRow> rows_;
+  std::size_t row_ = 0;              // of the chunk in chunk_
+  Bytes chunk_;
+  std::size_t position_ = 0;
+  bool loaded_ = false;
+  std::optional<Entry> ahead_;       // read by seek
+  std::optional<std::string> last_;
+};
+
+// Page digests to and from an entry.
+Status set_page_digests(Entry& entry, std::span<const PageDigest> digests, const StoreChunk& store);
+Result<std::vector<PageDigest>> page_digests(const Entry& entry, const FetchChunk& fetch);   // empty if it has none
+
+}  // namespace hf::vault
