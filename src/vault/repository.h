@@ -1,0 +1,125 @@
+// A vault as its users see it: create, open, back up, list, read, restore, check, copy.
+//
+// Front header of the module. What lies where is in docs/format/vault-protocol.md (names, leases, commits, WAL) and
+// docs/format/vault.md (objects, packs, trees). Invariant: whatever stops a writer at whatever call, every snapshot
+// that snapshots() lists can be read in full, and nothing that was listed before is changed.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/log.h"
+#include "base/result.h"
+#include "base/time.h"
+#include "crypto/keys.h"
+#include "vault/backup.h"
+#include "vault/keys.h"
+#include "vault/restore.h"
+#include "vault/snapshot.h"
+#include "vault/store/store.h"
+
+namespace hf::vault {
+
+// What a repository needs from outside; all of it outlives the repository.
+struct RepositoryContext {
+  Store& store;
+  crypto::Entropy& entropy;
+  Clock& clock;
+  Log& log;
+  std::string host;                          // this machine's name: whose committed leases may be finished here
+};
+
+struct InitOptions {
+  std::string label = "first";               // of the first slot
+  crypto::Argon2Cost cost{};                 // tests need not pay the default; never above it
+};
+
+struct SnapshotFilter {
+  std::string component;                     // empty: any
+  std::string host;
+  std::optional<SnapshotKind> kind;
+  std::string tag;
+};
+
+struct CheckOptions {
+  bool read_data = false;
+  std::uint32_t read_data_percent = 100;     // of the packs, chosen by name and `sample_seed`
+  std::uint64_t sample_seed = 0;
+};
+
+struct Damage {
+  std::string object;                        // its name in the store
+  std::string why;
+  std::vector<std::string> snapshots;        // hex ids of the snapshots that lose something by it
+};
+
+struct CheckReport {
+  std::uint64_t packs = 0;
+  std::uint64_t chunks = 0;
+  std::uint64_t snapshots = 0;
+  std::uint64_t wal_objects = 0;
+  std::uint64_t attachments = 0;
+  std::uint64_t read_bytes = 0;
+  std::vector<Damage> damaged;               // sorted by object
+};
+
+struct CopyReport {
+  std::uint64_t packs = 0;                   // copied by this call
+  std::uint64_t commits = 0;
+  std::uint64_t wal_objects = 0;
+  std::uint64_t attachments = 0;
+  std::uint64_t copied_bytes = 0;
+  std::uint64_t snapshots_behind = 0;        // after it: what the source has and the copy lacks (written meanwhile)
+  std::optional<WallTime> newest_snapshot;   // in the copy
+};
+
+class Repository {
+ public:
+  // Creates a vault in an empty store; `lock` closes its first slot, of admin level. kExists if there is one. Stores without conditional creation: kUnsupported.
+  static Result<std::unique_ptr<Repository>> init(const RepositoryContext& context, const SlotLock& lock,
+                                                  const InitOptions& options);
+  // kNotFound: no vault there. kDenied: wrong passphrase or key, and nothing was written. kUnsupported: a newer format.
+  // kCorrupt: the config is damaged. Opening writes nothing.
+  static Result<std::unique_ptr<Repository>> open(const RepositoryContext& context, const Credentials& credentials);
+  // A copy of this vault in an empty store: config objects copied verbatim, a store id of its own.
+  Status init_copy(Store& other);
+  ~Repository();
+
+  // Committed leases count. Oldest first.
+  Result<std::vector<SnapshotInfo>> snapshots();
+  // `id` is "latest" or a prefix of a hex id. kNotFound; kUsage with the candidates if it could mean several:
+  // a prefix that is not unique, or "latest" over more than one component or host.
+  Result<SnapshotInfo> find(const std::string& id, const SnapshotFilter& filter);
+
+  Result<std::unique_ptr<BackupSession>> begin_backup(SnapshotMeta meta);
+  Result<std::unique_ptr<SnapshotReader>> open_snapshot(const SnapshotId& id);
+
+  // Damage is a finding of the report, not an error.
+  Result<CheckReport> check(const CheckOptions& options);
+  // `other` is a copy of this vault (init_copy), opened. Copies what it lacks; idempotent.
+  Result<CopyReport> copy_to(Repository& other);
+  // Finishes committed leases of other hosts, too (their commit object was not written), and lists what it did.
+  Result<std::vector<std::string>> unlock();
+
+  std::string vault_id() const;              // 32 hexadecimal digits, shared with the copies
+  std::string store_id() const;              // this store's own
+  bool can_read() const;                     // false with the write bundle alone
+  std::string place() const;                 // for messages
+
+  class Core;                                // what the parts of this module share: core.h
+  Core& core() { return *core_; }
+
+ private:
+  explicit Repository(std::unique_ptr<Core> core);
+  std::unique_ptr<Core> core_;
+};
+
+}  // namespace hf::vault

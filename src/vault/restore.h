@@ -1,0 +1,57 @@
+// Reading a snapshot: its entries in order, ranges of one content, and whole restores that are planned before the first
+// byte moves. Every chunk is authenticated (AEAD) and its id recomputed before a byte of it is handed out.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/result.h"
+#include "vault/pages.h"
+#include "vault/snapshot.h"
+#include "vault/tree.h"
+
+namespace hf::vault {
+
+// Where restored bytes go: pieces of many files, each piece once, in any order. Holes are not written.
+class RestoreSink {
+ public:
+  virtual ~RestoreSink() = default;
+  virtual Status write(std::uint64_t file, std::uint64_t offset, ByteView bytes) = 0;
+};
+
+struct RestoreItem {
+  std::uint64_t file = 0;            // the caller's number for it
+  std::vector<Extent> extents;       // of the entry
+};
+
+struct RestoreTotals {
+  std::uint64_t bytes = 0;           // handed to the sink
+  std::uint64_t read_bytes = 0;      // from the store
+  std::uint64_t packs = 0;
+};
+
+class SnapshotReader {
+ public:
+  virtual ~SnapshotReader() = default;
+  virtual const SnapshotInfo& info() const = 0;
+  // All entries in the tree's order; an error of `each` ends it and is returned.
+  virtual Status each_entry(const std::function<Status(const Entry&)>& each) = 0;
+  virtual Result<Entry> find_entry(const std::string& path) = 0;       // exactly this path; kNotFound
+  // One pass over the entries, to be merged with a walk in the same order. At most one at a time per reader.
+  virtual Result<std::optional<Entry>> next_entry() = 0;
+  virtual Status rewind() = 0;
+  // Bytes [offset, offset + length) of a file, cut at its end, in order; holes as zeros.
+  virtual Status read_content(const Entry& entry, std::uint64_t offset, std::uint64_t length,
+                              const std::function<Status(ByteView)>& out) = 0;
+  Result<Bytes> read_whole(const Entry& entry, std::uint64_t limit);   // kExhausted past `limit`
+  virtual Result<PageMap> page_map(const Entry& entry) = 0;            // for the next backup of a relation
+  // Plans all reads first (kCorrupt, naming the object, if a chunk is in no pack that exists: nothing was written
+  // then), then reads each pack once in coalesced ranges and each chunk once.
+  virtual Result<RestoreTotals> restore(const std::vector<RestoreItem>& items, RestoreSink& sink) = 0;
+};
+
+}  // namespace hf::vault

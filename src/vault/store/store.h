@@ -1,0 +1,71 @@
+// A store: named, immutable objects in a directory, in a bucket, or in memory. All of a vault lies in one.
+//
+// The only conditional operation is creating an object where none is; everything that must happen once (a lease, its
+// fate, a commit number, an epoch) rests on it. A call may fail and have happened all the same (Effect::kMaybe): who
+// needs to know reads the object back, which carries a nonce of its writer (names.h says which do).
+// Every call may come from any thread.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/bytes.h"
+#include "base/result.h"
+#include "base/time.h"
+#include "crypto/keys.h"
+#include "io/files.h"
+
+namespace hf::vault {
+
+enum class PutMode : std::uint8_t {
+  kCreate,    // kExists, and nothing changed, if the name is taken: exactly one of several callers wins
+  kReplace,   // lease beats only: readers see the old bytes or the new ones, never a part
+};
+
+struct ByteRange {
+  std::uint64_t offset = 0;
+  std::optional<std::uint64_t> length;   // to the end if absent
+};
+
+struct ObjectInfo {
+  std::string name;
+  std::uint64_t size = 0;
+  WallTime modified{};                   // the store's own clock
+};
+
+struct StoreProperties {
+  std::string kind;                      // "directory", "memory"
+  std::string place;                     // for messages: the path
+  bool conditional_create = true;
+};
+
+class Store {
+ public:
+  virtual ~Store() = default;
+  // Returns when the bytes and the name are durable. kExists as above; kExhausted on a full disk or quota.
+  virtual Status put(const std::string& name, ByteView bytes, PutMode mode) = 0;
+  // kNotFound if absent; kCorrupt if the object is shorter than the range asked for.
+  virtual Result<Bytes> get(const std::string& name, ByteRange range) = 0;
+  virtual Result<ObjectInfo> stat(const std::string& name) = 0;
+  // Every object whose name begins with `prefix` ("packs/", or "" for all), in name order; an error of `each` ends the
+  // listing and is returned. What is put or removed meanwhile may or may not be seen. An absent prefix lists nothing.
+  virtual Status list(const std::string& prefix, const std::function<Status(const ObjectInfo&)>& each) = 0;
+  virtual Status remove(const std::string& name) = 0;   // absent is fine
+  virtual StoreProperties properties() const = 0;
+
+  Result<Bytes> get(const std::string& name) { return get(name, ByteRange{}); }
+};
+
+// Object names: 1 to 8 parts of [a-z0-9._-], each of 1 to 64 characters and not beginning with '.' or '-', joined by '/'.
+// kInvalid otherwise. No store ever turns a name into something outside itself.
+Status check_object_name(std::string_view name);
+inline constexpr std::uint64_t kMaxObjectBytes = std::uint64_t{1} << 30;   // an object is held in memory as a whole
+
+// "/path", "./path" or "file:///path" -> a DirectoryStore (nothing is created or read yet); "s3://..." -> kUnsupported.
+Result<std::unique_ptr<Store>> open_store(Files& files, crypto::Entropy& entropy, const std::string& url);
+
+}  // namespace hf::vault
