@@ -1,5 +1,5 @@
 // The file system as a seam: small control-plane files (journal, spool, state) and the directory store go through it,
-// so that tests can fail the Nth call, drop what was not synced, and run without a disk.
+// so that tests can fail the Nth call, drop what was not synced, and run without a disk (io/testing_files.h).
 // Bulk reading of the trees being backed up does not: sources use the system calls directly.
 //
 // Durability: after File::sync the bytes survive a power cut; after Files::sync_dir the names in that folder do.
@@ -19,11 +19,12 @@ namespace hf {
 class File {
  public:
   virtual ~File() = default;
-  virtual Result<std::size_t> read_at(std::uint64_t offset, MutableByteView out) = 0;  // short only at the end of the file
-  virtual Status write_at(std::uint64_t offset, ByteView data) = 0;                    // all of it, or an error
+  // Short only at the end of the file.
+  virtual Result<std::size_t> read_at(std::uint64_t offset, MutableByteView out) = 0;
+  virtual Status write_at(std::uint64_t offset, ByteView data) = 0;   // all of it, or an error
   virtual Status truncate(std::uint64_t size) = 0;
   virtual Result<std::uint64_t> size() = 0;
-  virtual Status sync() = 0;                                                           // an error is final: the bytes are lost
+  virtual Status sync() = 0;                                          // an error is final: the bytes are lost
 };
 
 enum class OpenMode : std::uint8_t {
@@ -52,8 +53,9 @@ class Files {
   virtual Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode, unsigned permissions = 0600) = 0;
   virtual Result<FileInfo> stat(const std::string& path) = 0;
   virtual Result<std::vector<DirectoryEntry>> list(const std::string& path) = 0;       // sorted by name
-  virtual Status make_dirs(const std::string& path, unsigned permissions = 0700) = 0;  // present is fine
-  // IfExists::kFail is atomic: link(2), then unlink.
+  // Present is fine. The names of the folders made here survive a power cut: their parents are synced.
+  virtual Status make_dirs(const std::string& path, unsigned permissions = 0700) = 0;
+  // kFail is atomic: link(2), then unlink. An error that says `maybe` may have moved it.
   virtual Status move(const std::string& from, const std::string& to, IfExists policy) = 0;
   virtual Status remove(const std::string& path) = 0;                                  // a file or an empty folder
   virtual Status sync_dir(const std::string& path) = 0;
@@ -62,10 +64,10 @@ class Files {
 // The real one.
 class PosixFiles final : public Files {
  public:
-  Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode, unsigned permissions) override;
+  Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode, unsigned permissions = 0600) override;
   Result<FileInfo> stat(const std::string& path) override;
   Result<std::vector<DirectoryEntry>> list(const std::string& path) override;
-  Status make_dirs(const std::string& path, unsigned permissions) override;
+  Status make_dirs(const std::string& path, unsigned permissions = 0700) override;
   Status move(const std::string& from, const std::string& to, IfExists policy) override;
   Status remove(const std::string& path) override;
   Status sync_dir(const std::string& path) override;
@@ -77,6 +79,8 @@ Result<Bytes> read_file(Files& files, const std::string& path, std::size_t limit
 Status write_file_atomic(Files& files, const std::string& path, ByteView data, unsigned permissions = 0600);
 // The same, but kExists (and nothing changed) if `path` is there: exactly one of several callers wins.
 Status create_file_atomic(Files& files, const std::string& path, ByteView data, unsigned permissions = 0600);
+// What a crash in the middle of the two above may leave beside `path`; listings skip such names.
+bool is_temporary_name(std::string_view name);
 bool file_exists(Files& files, const std::string& path);
 Status remove_tree(Files& files, const std::string& path);   // absent is fine
 std::string parent_path(const std::string& path);

@@ -1,11 +1,15 @@
 // Child processes: started in a process group of their own, watched by pidfd, never left as zombies, and ended as a
-// whole group. A process is named across our own crash by pid and start time, because pids are used again.
+// whole group: what is left of the group when its first process ends is ended too, except where die_with_parent is
+// false. A process is named across our own crash by pid and start time, because pids are used again.
 #pragma once
 
 #include <csignal>
+#include <cstdint>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <sys/types.h>
@@ -31,7 +35,7 @@ struct ProcessSpec {
   std::optional<UserIds> user;                              // privileges are dropped to this user, groups too
   Bytes input;                                              // given on standard input (at most 1 MiB), else /dev/null
   std::string output_file;                                  // stdout and stderr appended there; empty: captured
-  bool die_with_parent = true;                              // PR_SET_PDEATHSIG(SIGKILL); false for workers that outlive us
+  bool die_with_parent = true;                              // SIGKILL when we die; false: a session of its own, outlives us
   std::size_t capture_limit = 1 << 20;                      // bytes kept of each captured stream
 };
 
@@ -66,20 +70,27 @@ class Processes {
   virtual Status signal_group(const ProcessIdentity& id, int number) = 0;         // kNotFound if it is another process by now
 };
 
+class ForkThread;
+
+// The real one. Forks in one thread of its own, because the kernel ends a child with the *thread* that forked it.
 class PosixProcesses final : public Processes {
  public:
-  explicit PosixProcesses(Clock& clock) : clock_(clock) {}
+  explicit PosixProcesses(Clock& clock);
+  ~PosixProcesses() override;
   Result<std::unique_ptr<Process>> spawn(const ProcessSpec& spec) override;
   bool alive(const ProcessIdentity& id) override;
   Status signal_group(const ProcessIdentity& id, int number) override;
 
  private:
   Clock& clock_;
+  std::unique_ptr<ForkThread> forks_;
 };
 
-// Starts, waits, and ends the group at the deadline (SIGTERM, then SIGKILL after 2 s). An exit code other than 0 is not
-// an error here.
+// Starts, waits, and ends the group at the deadline (SIGTERM, then SIGKILL after 2 s): kTimeout or kCancelled, `maybe`.
+// An exit code other than 0 is not an error here.
 Result<ProcessExit> run_process(Processes& processes, Clock& clock, const ProcessSpec& spec, Micros timeout,
                                 std::stop_token stop = {});
+// "pg_ctl exited with 1: <last line of its errors>", for error texts.
+std::string describe_exit(const ProcessSpec& spec, const ProcessExit& exit);
 
 }  // namespace hf

@@ -1,0 +1,47 @@
+#include "io/signals.h"
+
+#include <poll.h>
+#include <sys/signalfd.h>
+
+#include "base/check.h"
+
+namespace hf {
+namespace {
+
+constexpr int kExitInterrupted = 130;
+
+}  // namespace
+
+SignalStop::SignalStop() {
+  sigset_t wanted;
+  sigemptyset(&wanted);
+  sigaddset(&wanted, SIGINT);
+  sigaddset(&wanted, SIGTERM);
+  struct sigaction hangup{};
+  ::sigaction(SIGHUP, nullptr, &hangup);
+  if (hangup.sa_handler != SIG_IGN) sigaddset(&wanted, SIGHUP);  // nohup(1) asks to live on
+  HF_CHECK(::pthread_sigmask(SIG_BLOCK, &wanted, &before_) == 0);
+  signals_ = Descriptor(::signalfd(-1, &wanted, SFD_CLOEXEC));
+  HF_CHECK(static_cast<bool>(signals_) && static_cast<bool>(end_));
+  thread_ = std::thread([this] { loop(); });
+}
+
+SignalStop::~SignalStop() {
+  end_.raise();
+  thread_.join();
+  ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+}
+
+void SignalStop::loop() {
+  while (true) {
+    pollfd fds[] = {{signals_.get(), POLLIN, 0}, {end_.fd(), POLLIN, 0}};
+    if (::poll(fds, 2, -1) < 0) continue;
+    if (fds[1].revents != 0) return;
+    signalfd_siginfo info{};
+    if (retry([&] { return ::read(signals_.get(), &info, sizeof info); }) != sizeof info) continue;
+    if (source_.stop_requested()) ::_exit(kExitInterrupted);
+    source_.request_stop();
+  }
+}
+
+}  // namespace hf
