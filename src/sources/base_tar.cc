@@ -22,6 +22,8 @@ std::string text_field(ByteView block, std::size_t offset, std::size_t size) {
   return std::string(field.substr(0, field.find('\0')));
 }
 
+void append(Bytes& to, ByteView bytes) { to.insert(to.end(), bytes.begin(), bytes.end()); }
+
 bool all_zero(ByteView bytes) {
   return std::ranges::all_of(bytes, [](std::uint8_t b) { return b == 0; });
 }
@@ -66,14 +68,14 @@ Status TarParser::push(ByteView bytes) {
     switch (state_) {
       case State::kHeader:
         take = std::min(bytes.size(), kTarBlock - block_.size());
-        block_.insert(block_.end(), bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(take));
+        append(block_, bytes.first(take));
         if (block_.size() == kTarBlock) HF_TRY(header());
         break;
       case State::kExtension:
       case State::kData:
         take = static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), left_));
         if (state_ == State::kData && take > 0) HF_TRY(sink_.data(bytes.first(take)));
-        if (state_ == State::kExtension) extension_.insert(extension_.end(), bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(take));
+        if (state_ == State::kExtension) append(extension_, bytes.first(take));
         left_ -= take;
         if (left_ == 0) HF_TRY(body_done());
         break;

@@ -126,7 +126,9 @@ TEST(BaseTar, EveryFlippedHeaderBitIsSeen) {
     bad[bit / 8] = static_cast<char>(bad[bit / 8] ^ (1 << bit % 8));
     Collector got;
     const Status status = parse(bad, got, 4096);
-    if (bit / 8 < 148 || bit / 8 >= 156) EXPECT_FALSE(status) << bit;   // the sum's own padding may change
+    if (bit / 8 < 148 || bit / 8 >= 156) {   // the sum's own padding may change
+      EXPECT_FALSE(status) << bit;
+    }
   }
 }
 

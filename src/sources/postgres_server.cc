@@ -53,7 +53,8 @@ std::vector<ProcessIdentity> descendants(pid_t root) {
     while (const dirent* entry = readdir(dir)) {
       const pid_t pid = static_cast<pid_t>(std::atoi(entry->d_name));
       if (pid <= 0) continue;
-      if (const auto stat = read_stat(pid); stat && stat->state != 'Z') children.emplace(stat->parent, ProcessIdentity{pid, stat->start_ticks});
+      const auto stat = read_stat(pid);
+      if (stat && stat->state != 'Z') children.emplace(stat->parent, ProcessIdentity{pid, stat->start_ticks});
     }
     closedir(dir);
   }
@@ -224,7 +225,8 @@ Status PostgresServer::stop(StopMode mode, MonoTime deadline) {
     const MonoTime now = env_->clock.mono();
     if (now >= deadline) {
       HF_TRY(kill9());
-      return make_error(ErrorKind::kTimeout, "the PostgreSQL server in " + options_.data_dir + " did not stop in time and was killed");
+      return make_error(ErrorKind::kTimeout,
+                        "the PostgreSQL server in " + options_.data_dir + " did not stop in time and was killed");
     }
     env_->clock.sleep_until(std::min(deadline, now + kPollInterval), {});
   }

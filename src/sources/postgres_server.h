@@ -100,7 +100,7 @@ struct ServerOptions {
   std::string socket_dir;                  // empty: no socket; its path is at most 90 bytes
   std::string log_file;                    // empty: <data_dir>.log
   PostgresSettings settings;               // on the command line: stronger than every file
-  bool die_with_parent = true;             // the kernel ties this to the starting *thread*
+  bool die_with_parent = true;             // false: it outlives us (then release() it)
 };
 
 enum class StopMode : std::uint8_t { kFast, kImmediate };

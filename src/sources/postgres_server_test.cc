@@ -47,8 +47,7 @@ TEST(FindPostgres, SaysWhatIsMissing) {
 }
 
 TEST(ServerUser, RootIsRefused) {
-  if (geteuid() == 0) EXPECT_EQ(server_user("root").error().kind, ErrorKind::kUsage);
-  else EXPECT_EQ(server_user("root").error().kind, ErrorKind::kDenied);
+  EXPECT_EQ(server_user("root").error().kind, geteuid() == 0 ? ErrorKind::kUsage : ErrorKind::kDenied);
   EXPECT_FALSE(server_user("no-such-user-here"));
 }
 
