@@ -10,6 +10,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "plan/runbook.h"
+#include "record/event.h"
 #include "runbook/action.h"
 
 namespace hf::runbook {
@@ -17,11 +18,11 @@ namespace hf::runbook {
 enum class FactKind : std::uint8_t {
   kRunStarted,         // spec
   kRunResumed,         // a new process goes on: what was in flight before is orphaned
-  kApprovalRequested,  // reason
+  kApprovalRequested,  // attempt (how many persons), reason
   kApprovalGiven,      // by
-  kWaiverRecorded,     // by, rule, object (component), reason
+  kWaiverRecorded,     // by, rule, object (component), level (that it stands for), reason
   kStepObserved,       // step, attempt, phase, state, detail, facts
-  kStepIntent,         // step, attempt, key: durable before the effect
+  kStepIntent,         // step, attempt, key, object (action), reason (summary): durable before the effect
   kStepRunning,        // step, attempt, handle, poll_after: the effect goes on without us
   kStepDoubt,          // step, attempt, error: it may have happened; to be observed
   kTimerSet,           // step, attempt, until, reason
@@ -31,7 +32,7 @@ enum class FactKind : std::uint8_t {
   kCancelRequested,    // by, reason
   kRunFinished,        // verdict, reason, facts {changed[], unchanged[], uncertain[]}
 };
-std::string_view to_string(FactKind v);   // the journal's event type: "step.intent"
+std::string_view to_string(FactKind v);   // the event's type: "step.intent"
 
 enum class Phase : std::uint8_t { kBefore, kRecover, kAfter };   // before a start; after a crash, doubt or timeout; a last look
 enum class StepResult : std::uint8_t { kDone, kFailed, kCancelled };
@@ -48,7 +49,6 @@ struct Failure {
   Effect effect = Effect::kNone;
   std::string text;
   std::string hint;
-  std::string id;
   static Failure of(const Error& error);
   Error error() const;
 };
@@ -61,6 +61,7 @@ struct Fact {
   std::string step;
   int attempt = 0;
   std::string key;
+  bool irreversible = false;  // of an intent
   Phase phase = Phase::kBefore;
   ObservedState state = ObservedState::kUnknown;
   StepResult result = StepResult::kFailed;
@@ -79,10 +80,9 @@ struct Fact {
   std::optional<RunSpec> spec;
 };
 
-// The part of a fact that its event carries as data; and back. Fields that do not belong to the kind are left out.
-Json fact_data(const Fact& fact);
-Result<Fact> fact_from(FactKind kind, const Json& data);
-std::optional<FactKind> fact_kind(std::string_view type);
+// The journal's form: record/'s typed bodies, with a few members more. `kNotFound` for event types that are no facts.
+record::Event event_of_fact(const Fact& fact);
+Result<Fact> fact_of_event(const record::Event& event);
 
 // The seam to the journal: one writer, append returns when the fact is durable, read gives the facts of one run in order.
 class History {

@@ -2,6 +2,7 @@
 #include "runbook/run_spec.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <set>
 
 #include "runbook/words.h"
@@ -127,10 +128,14 @@ Status validate(const RunSpec& spec) {
 
 Json to_json(const RunSpec& spec) {
   Json j = Json::object();
-  j.set("id", spec.id).set("runbook", spec.runbook).set("target", spec.target).set("locks", strings(spec.locks));
+  j.set("id", spec.id).set("kind", record::to_string(spec.kind)).set("runbook", spec.runbook);
+  j.set("source", spec.source).set("target", spec.target).set("class", spec.disaster_class).set("locks", strings(spec.locks));
   j.set("plan_hash", spec.plan_hash).set("confirmed_hash", spec.confirmed_hash).set("approvals", spec.approvals);
   if (spec.impact_at) j.set("impact_at", format_time(*spec.impact_at));
   if (spec.rto) j.set("rto_us", spec.rto->count());
+  if (spec.rpo) j.set("rpo_us", spec.rpo->count());
+  if (spec.planned_loss_bytes) j.set("planned_loss_bytes", std::to_string(*spec.planned_loss_bytes));
+  j.set("planned_loss", spec.planned_loss);
   Json waivers = Json::array();
   for (const RunWaiver& w : spec.waivers) {
     Json one = Json::object();
@@ -145,7 +150,12 @@ Result<RunSpec> run_spec_from_json(const Json& j) {
   RunSpec spec;
   spec.id = j["id"].as_string();
   spec.runbook = j["runbook"].as_string();
+  const auto kind = record::enum_of<record::RunKind>(j["kind"].as_string());
+  if (!kind) return make_error(ErrorKind::kInvalid, "a run's specification: unknown kind '" + j["kind"].as_string() + "'");
+  spec.kind = *kind;
+  spec.source = j["source"].as_string();
   spec.target = j["target"].as_string();
+  spec.disaster_class = j["class"].as_string();
   spec.locks = strings_from(j["locks"]);
   spec.plan_hash = j["plan_hash"].as_string();
   spec.confirmed_hash = j["confirmed_hash"].as_string();
@@ -154,6 +164,9 @@ Result<RunSpec> run_spec_from_json(const Json& j) {
     HF_ASSIGN(spec.impact_at, parse_time(t->as_string()));
   }
   if (const Json* t = j.find("rto_us")) spec.rto = Micros(t->as_int());
+  if (const Json* t = j.find("rpo_us")) spec.rpo = Micros(t->as_int());
+  if (const Json* t = j.find("planned_loss_bytes")) spec.planned_loss_bytes = std::strtoull(t->as_string().c_str(), nullptr, 10);
+  spec.planned_loss = j["planned_loss"].as_string();
   for (const Json& w : j["waivers"].items())
     spec.waivers.push_back({w["rule"].as_string(), w["at"].as_string(), w["by"].as_string(), w["reason"].as_string()});
   for (const Json& s : j["steps"].items()) {

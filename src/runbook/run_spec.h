@@ -10,6 +10,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "plan/runbook.h"
+#include "record/run_events.h"
 
 namespace hf::runbook {
 
@@ -59,14 +60,20 @@ struct RunWaiver {
 
 struct RunSpec {
   std::string id;                    // unique; part of every key
+  record::RunKind kind = record::RunKind::kFailover;
   std::string runbook;               // "failover"
+  std::string source;                // region being left; empty where none is
   std::string target;                // region that takes over
+  std::string disaster_class;        // "L1"
   std::vector<std::string> locks;    // components that no other run may touch meanwhile
   std::string plan_hash;             // hex SHA-256 of the plan file
   std::string confirmed_hash;        // of the failover plan that a person saw and confirmed; empty: none was shown
   int approvals = 0;                 // of this many different persons, before the first change
   std::optional<WallTime> impact_at; // since when users suffer; RTO counts from here
   std::optional<Micros> rto;
+  std::optional<Micros> rpo;
+  std::optional<std::uint64_t> planned_loss_bytes;   // what was stated before anyone confirmed
+  std::string planned_loss;          // the same in words
   std::vector<RunWaiver> waivers;
   std::vector<StepSpec> steps;
 
