@@ -15,6 +15,7 @@
 #include "base/json.h"
 #include "base/result.h"
 #include "base/time.h"
+#include "record/fields.h"
 
 namespace hf::record {
 

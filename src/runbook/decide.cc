@@ -30,6 +30,7 @@ class Decider {
       out_.state = RunState::kFinished;
       return std::move(out_);
     }
+    record_waivers();
     for (const StepSpec& s : spec_.steps) step(s, run_.steps[s.name]);
     if (over()) finish();
     else if (out_.commands.empty() && waits_for_approval_ && !active_) out_.state = RunState::kWaitsForApproval;
@@ -37,6 +38,20 @@ class Decider {
   }
 
  private:
+  // Every waiver that the run relies on stands in the journal before anything else happens.
+  void record_waivers() {
+    for (const RunWaiver& w : spec_.waivers) {
+      const bool known = std::ranges::any_of(run_.waivers, [&](const Fact* f) { return f->rule == w.rule && f->object == w.at; });
+      if (known) continue;
+      Fact f = fact(FactKind::kWaiverRecorded, "", 0);
+      f.rule = w.rule;
+      f.object = w.at;
+      f.by = w.by;
+      f.reason = w.reason;
+      record(std::move(f));
+    }
+  }
+
   // ---- one step
   void step(const StepSpec& s, StepView& v) {
     switch (v.phase) {
@@ -117,7 +132,7 @@ class Decider {
   }
 
   void stopping(const StepSpec& s, StepView& v) {
-    if (v.last_look_said_not_done()) return record(stopped(s, v, Changed::kNo));
+    if (v.stopped) return record(stopped(s, v, Changed::kNo));
     look(s, v, Phase::kAfter);
   }
 
@@ -240,7 +255,6 @@ class Decider {
   Fact failed(const StepSpec& s, const StepView& v, Failure why, Changed changed) const {
     Fact f = outcome(s, v, StepResult::kFailed, changed);
     f.reason = why.text;
-    // A retry is granted by a timer only: here the last word is spoken.
     f.failure = std::move(why);
     f.final = true;
     return f;

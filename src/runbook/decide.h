@@ -19,6 +19,9 @@
 
 namespace hf::runbook {
 
+// The lint rule whose waiver stands for a fence; a run's waiver of it names the component in `at`.
+inline constexpr std::string_view kFenceRule = "promotion-without-fence";
+
 struct ObserveStep {
   std::string step;
   int attempt = 0;

@@ -9,7 +9,6 @@
 #include <thread>
 #include <vector>
 
-#include "base/bounded_queue.h"
 #include "base/time.h"
 
 namespace hf::runbook {
@@ -29,7 +28,7 @@ class Executor {
 // `threads` workers; the destructor asks them to stop and waits for them.
 class PoolExecutor final : public Executor {
  public:
-  explicit PoolExecutor(Clock& clock, std::size_t threads = kDefaultThreads);
+  explicit PoolExecutor(std::size_t threads = kDefaultThreads);
   ~PoolExecutor() override;
   void submit(Work work) override;
   std::optional<Completion> next(MonoTime deadline, std::stop_token stop) override;
@@ -38,7 +37,6 @@ class PoolExecutor final : public Executor {
 
  private:
   void work(std::stop_token stop);
-  Clock& clock_;
   std::mutex mutex_;
   std::condition_variable_any changed_;
   std::deque<Work> waiting_;

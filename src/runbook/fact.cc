@@ -66,7 +66,8 @@ Json outcome_body(const Fact& f) {
   b.detail = f.reason;
   if (f.failure) b.error = step_error_of(*f.failure);
   b.facts = f.facts;
-  return record::to_body(b).set("result", to_string(f.result)).set("effect", to_string(f.changed));
+  Json body = record::to_body(b).set("result", to_string(f.result)).set("effect", to_string(f.changed));
+  return f.final ? body.set("final", true) : body;
 }
 
 Json finished_body(const Fact& f) {
@@ -147,6 +148,7 @@ Status read_outcome(const record::Event& e, Fact& f) {
   if (!changed) return malformed(e, "effect");
   f.result = *result;
   f.changed = *changed;
+  f.final = e.body["final"].as_bool();
   f.reason = b.detail;
   f.facts = b.facts;
   if (b.error) f.failure = failure_of(*b.error);

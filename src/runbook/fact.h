@@ -62,6 +62,7 @@ struct Fact {
   int attempt = 0;
   std::string key;
   bool irreversible = false;  // of an intent
+  bool final = false;         // of a failed outcome: no other attempt follows, whatever the error is
   Phase phase = Phase::kBefore;
   ObservedState state = ObservedState::kUnknown;
   StepResult result = StepResult::kFailed;
@@ -83,15 +84,5 @@ struct Fact {
 // The journal's form: record/'s typed bodies, with a few members more. `kNotFound` for event types that are no facts.
 record::Event event_of_fact(const Fact& fact);
 Result<Fact> fact_of_event(const record::Event& event);
-
-// The seam to the journal: one writer, append returns when the fact is durable, read gives the facts of one run in order.
-class History {
- public:
-  virtual ~History() = default;
-  virtual Result<std::uint64_t> append(const Fact& fact) = 0;
-  virtual Result<std::vector<Fact>> read(const std::string& run) = 0;
-  // Runs that were started and not finished, oldest first.
-  virtual Result<std::vector<RunSpec>> open_runs() = 0;
-};
 
 }  // namespace hf::runbook

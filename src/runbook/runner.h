@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "runbook/decide.h"
 #include "runbook/executor.h"
+#include "runbook/history.h"
 
 namespace hf::runbook {
 
@@ -16,7 +17,7 @@ namespace hf::runbook {
 using KillPoint = std::function<void(std::uint64_t seq, std::string_view type, const Fact& fact)>;
 
 struct RunnerOptions {
-  std::string actor = "operator";
+  std::string lock_dir;                        // exists; one lock file for each component; empty: the journal alone decides
   KillPoint after_append;
   std::function<void(const Fact&)> progress;   // for the terminal; may not block
   Rules rules;
@@ -44,7 +45,7 @@ class Runner {
 // Facts that a person adds to a run from outside: `run approve`, `run cancel`, a waiver. kNotFound, or kBlocked once finished.
 Status approve_run(History& history, Clock& clock, const std::string& run, const std::string& by);
 Status cancel_run(History& history, Clock& clock, const std::string& run, const std::string& by, const std::string& reason);
-Status waive_fence(History& history, Clock& clock, const std::string& run, const std::string& component,
-                   const std::string& by, const std::string& reason);
+Status waive_fence(History& history, Clock& clock, const std::string& run, const std::string& component, const std::string& by,
+                   const std::string& reason);
 
 }  // namespace hf::runbook

@@ -26,7 +26,7 @@ void saw(const StepSpec& spec, StepView& v, const Fact& f) {
     if (v.doubted) ++v.failures;
     v.phase = StepPhase::kRestart;
   } else {
-    v.phase = StepPhase::kStopping;
+    v.stopped = true;
   }
 }
 
@@ -44,6 +44,7 @@ void ended(StepView& v, const Fact& f) {
     v.phase = StepPhase::kCancelled;
   } else {
     v.phase = StepPhase::kFailing;
+    v.last_word = f.final;
     ++v.failures;
   }
 }
@@ -87,7 +88,7 @@ void resumed(RunView& run) {
   for (auto& [name, v] : run.steps) {
     if (v.phase == StepPhase::kInFlight) v.phase = StepPhase::kOrphan;
     if (v.phase == StepPhase::kReady) v.phase = StepPhase::kWaiting;     // what was seen then may be old by now
-    if (v.phase == StepPhase::kRestart && !v.doubted) v.phase = StepPhase::kOrphan;
+    if (v.phase == StepPhase::kRestart) v.phase = v.doubted ? StepPhase::kDoubt : StepPhase::kOrphan;
     v.unknown_looks = 0;
   }
 }
@@ -144,8 +145,8 @@ bool is_retryable(const Failure& failure) {
 bool is_final(const StepSpec& spec, const StepView& view, const RunView& run) {
   if (view.phase == StepPhase::kDone || view.phase == StepPhase::kCancelled) return true;
   if (view.phase != StepPhase::kFailing) return false;
-  if (run.cancel_requested || view.timer) return run.cancel_requested;
-  if (spec.kind == StepKind::kObserve) return true;   // its looks are its attempts: an outcome is the last word
+  if (view.last_word || run.cancel_requested) return true;
+  if (view.timer) return false;
   return !view.failure || !is_retryable(*view.failure) || view.failures >= spec.retry.attempts;
 }
 

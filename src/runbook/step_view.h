@@ -31,6 +31,8 @@ struct StepView {
   int unknown_looks = 0;                 // in a row
   bool intent = false;                   // an effect of ours was begun at some time
   bool doubted = false;                  // kRestart came from a doubt, not from a crash
+  bool stopped = false;                  // kStopping: the last look said not done
+  bool last_word = false;                // kFailing: the outcome said so
   std::optional<WallTime> began;         // first intent; for observe steps the first look
   std::optional<WallTime> finished;
   std::optional<WallTime> timer;         // set after what last failed
