@@ -69,9 +69,10 @@ struct SlotRequest {
   bool own_writer = true;          // a fresh signing key, listed as a writer; false: the caller's own
   crypto::Argon2Cost cost{};
 };
-// The next config (number + 1) with one slot more, or without one. `admin` must be of admin level. Dropping a slot also
-// drops its writer only if `also_writer`, because what it signed must stay readable otherwise.
+// The next config (number + 1) with one slot more, or without one. `admin` must be of admin level (else kDenied).
+// Created::keys are those of the new slot. The last admin slot cannot be dropped. `also_writer` takes the slot's signing
+// key off the list of writers: nothing that it signed counts any longer, so it is for a stolen key, not for a retired host.
 Result<Created> add_slot(crypto::Entropy& entropy, const Config& config, const Keys& admin, SlotRequest request);
-Result<Created> drop_slot(const Config& config, const Keys& admin, std::uint32_t number);
+Result<Created> drop_slot(const Config& config, const Keys& admin, std::uint32_t number, bool also_writer);
 
 }  // namespace hf::vault

@@ -55,7 +55,8 @@ struct Slot {
   std::string label;                   // at most 64 bytes, for `vault key list`
   crypto::Argon2Cost cost{0, 0};       // passphrases only
   Bytes salt;                          // 16 bytes for a passphrase, 32 for a key file, else empty
-  crypto::PublicKey recipient{};       // recipients only
+  crypto::PublicKey recipient{};       // recipients only, else zero
+  crypto::PublicKey writer{};          // whose signing key the bundle holds
   Bytes wrapped;                       // the sealed bundle
 };
 
