@@ -1,8 +1,6 @@
 // Writing and reading the envelope. Strictness comes from one comparison: what was parsed must encode to the same bytes.
 #include "record/event.h"
 
-#include "record/fields.h"
-
 namespace hf::record {
 namespace {
 

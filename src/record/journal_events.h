@@ -10,10 +10,12 @@ struct JournalOpened {
   static constexpr std::string_view kType = "journal.opened";
   std::string origin;        // "holdfast/<128-bit journal id, 32 hexadecimal digits>"
   std::string public_key;    // Ed25519, base64
+  std::string recovery_key;  // Ed25519, base64: may sign a succession when the first key is lost; empty: none may
   template <class Self, class V>
   static void visit(Self& s, V& v) {
     v("origin", s.origin);
     v("public_key", s.public_key);
+    v.optional("recovery_key", s.recovery_key);
   }
   friend bool operator==(const JournalOpened&, const JournalOpened&) = default;
 };
@@ -33,7 +35,7 @@ struct JournalHealed {
   friend bool operator==(const JournalHealed&, const JournalHealed&) = default;
 };
 
-// From the next leaf on, checkpoints are signed by new_key. Signed by the key before, or by a recovery-kit key, over
+// Checkpoints that cover this leaf are signed by new_key. Signed by the key before, or by a recovery-kit key, over
 // "holdfast key succession v1\n" origin "\n" new_key "\n" (texts as in this body).
 struct KeySuccession {
   static constexpr std::string_view kType = "key.succession";

@@ -95,7 +95,7 @@ TEST(Event, ProofAndDataBodiesRoundTrip) {
   expect_round_trip(VaultChecked{"v", 1, 2, 3, {"packs/aa/1"}, {}});
   expect_round_trip(CanaryWritten{"orders_db", 42, at(3)});
   expect_round_trip(DrillFinished{"daily", true, {{"boots", true, ""}}, true});
-  expect_round_trip(JournalOpened{"holdfast/00", "AA=="});
+  expect_round_trip(JournalOpened{"holdfast/00", "AA==", "BB=="});
   expect_round_trip(JournalHealed{"00000000.log", 12, 3});
   expect_round_trip(KeySuccession{"holdfast/00", "AA==", "BB==", "recovery", "CC=="});
   expect_round_trip(Note{"a word"});
