@@ -1,0 +1,249 @@
+// libfyaml as an event stream; the tree is built on an explicit stack, with limits on depth and number of values.
+#include "plan/yaml.h"
+
+#include <libfyaml.h>
+
+#include <algorithm>
+#include <memory>
+
+namespace hf::plan {
+namespace {
+
+constexpr std::size_t kMaxDepth = 32;       // the deepest plan needs 9
+constexpr std::size_t kMaxNodes = 200'000;  // bounds memory: a value takes about 200 bytes
+constexpr std::size_t kMaxMembers = 10'000;   // of one map: looking for duplicate keys is quadratic
+constexpr std::size_t kMaxFindings = 200;   // of one source; nobody reads more
+
+struct ParserDelete {
+  void operator()(fy_parser* p) const { fy_parser_destroy(p); }
+};
+
+std::string text_of(fy_token* token) {
+  std::size_t size = 0;
+  const char* text = token != nullptr ? fy_token_get_text(token, &size) : nullptr;
+  return text != nullptr ? std::string(text, size) : std::string();
+}
+
+class Builder {
+ public:
+  Builder(const Source& source, std::vector<Finding>& findings) : source_(source), findings_(findings) {}
+
+  Node build();
+
+ private:
+  // A collection under construction; `key_pending` means that the next value belongs to the last member.
+  struct Frame {
+    Node node;
+    bool key_pending = false;
+    bool drop_value = false;  // a duplicate or unusable key: its value is read and forgotten
+  };
+
+  Place place_of(fy_event* event) const;
+  void report(std::string_view rule, Place place, std::string message, std::string hint);
+  void report_syntax(fy_diag* diag);
+  void refuse_extras(fy_event* event);
+  bool take(fy_event* event);
+  bool add(Node node);
+  bool add_key(Node node);
+  bool open(Node::Kind kind, fy_event* event);
+  bool close();
+  void start_document(fy_event* event);
+
+  const Source& source_;
+  std::vector<Finding>& findings_;
+  std::vector<Frame> stack_;
+  Node root_;
+  bool has_root_ = false;
+  int documents_ = 0;
+  std::size_t nodes_ = 0;
+};
+
+Place Builder::place_of(fy_event* event) const {
+  Place place;
+  place.file = source_.name;
+  const fy_mark* start = fy_event_start_mark(event);
+  const fy_mark* end = fy_event_end_mark(event);
+  place.line = start != nullptr ? start->line + 1 : 1;
+  place.column = start != nullptr ? start->column + 1 : 1;
+  place.end_line = end != nullptr ? end->line + 1 : place.line;
+  place.end_column = end != nullptr ? end->column + 1 : place.column + 1;
+  return place;
+}
+
+void Builder::report(std::string_view rule, Place place, std::string message, std::string hint) {
+  if (findings_.size() >= kMaxFindings) return;
+  findings_.push_back(make_finding(rule, std::move(place), std::move(message), std::move(hint)));
+}
+
+void Builder::report_syntax(fy_diag* diag) {
+  Place place{source_.name, 1, 1, 1, 2, ""};
+  std::string why = "the text is not YAML";
+  void* at = nullptr;
+  if (fy_diag_error* error = diag != nullptr ? fy_diag_errors_iterate(diag, &at) : nullptr; error != nullptr) {
+    if (error->msg != nullptr) why = error->msg;
+    place.line = std::max(1, error->line);
+    place.column = std::max(1, error->column);
+    place.end_line = place.line;
+    place.end_column = place.column + 1;
+  }
+  while (!why.empty() && (why.back() == '\n' || why.back() == ' ')) why.pop_back();
+  findings_.push_back(make_finding("yaml-syntax", place, why,
+                                   "Mend this first: what follows it cannot be judged before."));
+}
+
+// Anchors and tags on a value.
+void Builder::refuse_extras(fy_event* event) {
+  if (fy_token* anchor = fy_event_get_anchor_token(event); anchor != nullptr) {
+    report("anchor-or-alias", place_of(event), "the anchor '&" + text_of(anchor) + "' is not allowed in a plan",
+           "Write the value out where it is needed.");
+  }
+  if (fy_event_get_tag_token(event) != nullptr) {
+    report("yaml-extra", place_of(event), "a tag is not allowed in a plan", "Take the tag away; the field decides the type.");
+  }
+}
+
+void Builder::start_document(fy_event* event) {
+  if (++documents_ == 2) {
+    report("yaml-extra", place_of(event), "a second document begins here; a plan is one document",
+           "Take the '---' away, or move the rest into holdfast.d/.");
+  }
+}
+
+bool Builder::add_key(Node node) {
+  Frame& frame = stack_.back();
+  frame.key_pending = true;
+  frame.drop_value = false;
+  if (frame.node.members.size() >= kMaxMembers) {
+    report("input-limit", node.place, "a map of more than " + std::to_string(kMaxMembers) + " keys", "Split the plan.");
+    return false;
+  }
+  if (frame.node.find(node.text) != nullptr) {
+    frame.drop_value = true;
+    const Place& first = frame.node.find(node.text)->key_place;
+    report("duplicate-key", node.place, "the key '" + node.text + "' stands here a second time",
+           "It stands on line " + std::to_string(first.line) + " already. Keep one of the two.");
+    return true;
+  }
+  if (frame.node.members.empty()) frame.node.place = node.place;
+  frame.node.members.push_back({node.text, node.place, {}});
+  return true;
+}
+
+bool Builder::add(Node node) {
+  if (stack_.empty()) {
+    if (!has_root_) root_ = std::move(node);
+    has_root_ = true;
+    return true;
+  }
+  Frame& frame = stack_.back();
+  if (frame.node.kind == Node::Kind::kList) {
+    if (frame.node.items.empty()) frame.node.place = node.place;
+    frame.node.items.push_back(std::move(node));
+    return true;
+  }
+  if (!frame.key_pending) {
+    if (node.kind == Node::Kind::kScalar) return add_key(std::move(node));
+    report("wrong-type", node.place, "a key is a map or a list, not a word", "Write 'key: value'.");
+    frame.key_pending = frame.drop_value = true;
+    return true;
+  }
+  frame.key_pending = false;
+  if (!frame.drop_value) frame.node.members.back().value = std::move(node);
+  return true;
+}
+
+bool Builder::open(Node::Kind kind, fy_event* event) {
+  if (stack_.size() >= kMaxDepth) {
+    report("input-limit", place_of(event), "values are nested deeper than " + std::to_string(kMaxDepth) + " levels",
+           "No field of a plan is that deep.");
+    return false;
+  }
+  Frame frame;
+  frame.node.kind = kind;
+  frame.node.plain = false;
+  frame.node.place = place_of(event);
+  stack_.push_back(std::move(frame));
+  return true;
+}
+
+bool Builder::close() {
+  if (stack_.empty()) return false;
+  Node done = std::move(stack_.back().node);
+  stack_.pop_back();
+  return add(std::move(done));
+}
+
+bool Builder::take(fy_event* event) {
+  bool is_value = event->type == FYET_SCALAR || event->type == FYET_MAPPING_START ||
+                  event->type == FYET_SEQUENCE_START || event->type == FYET_ALIAS;
+  if (is_value && ++nodes_ > kMaxNodes) {
+    report("input-limit", place_of(event), "more than " + std::to_string(kMaxNodes) + " values", "Split the plan.");
+    return false;
+  }
+  if (is_value && event->type != FYET_ALIAS) refuse_extras(event);
+  switch (event->type) {
+    case FYET_DOCUMENT_START: start_document(event); return true;
+    case FYET_MAPPING_START: return open(Node::Kind::kMap, event);
+    case FYET_SEQUENCE_START: return open(Node::Kind::kList, event);
+    case FYET_MAPPING_END:
+    case FYET_SEQUENCE_END: return close();
+    case FYET_ALIAS: {
+      report("anchor-or-alias", place_of(event), "the alias '*" + text_of(fy_event_get_token(event)) + "' is not allowed in a plan",
+             "Write the value out.");
+      Node node;
+      node.place = place_of(event);
+      node.plain = false;
+      return add(std::move(node));
+    }
+    case FYET_SCALAR: {
+      Node node;
+      node.text = text_of(event->scalar.value);
+      node.place = place_of(event);
+      node.plain = event->scalar.value == nullptr || fy_token_scalar_style(event->scalar.value) == FYSS_PLAIN;
+      return add(std::move(node));
+    }
+    default: return true;
+  }
+}
+
+Node Builder::build() {
+  fy_parse_cfg config{};
+  config.flags = static_cast<fy_parse_cfg_flags>(FYPCF_QUIET | FYPCF_COLLECT_DIAG | FYPCF_ALLOW_DUPLICATE_KEYS);
+  std::unique_ptr<fy_parser, ParserDelete> parser(fy_parser_create(&config));
+  Node empty;
+  empty.kind = Node::Kind::kMap;
+  empty.place = {source_.name, 1, 1, 1, 1, ""};
+  if (!parser || fy_parser_set_string(parser.get(), source_.text.data(), source_.text.size()) != 0) {
+    report_syntax(nullptr);
+    return empty;
+  }
+  std::size_t before = findings_.size();
+  bool more = true;
+  while (more) {
+    fy_event* event = fy_parser_parse(parser.get());
+    if (event == nullptr) break;
+    more = event->type != FYET_STREAM_END && take(event);
+    fy_parser_event_free(parser.get(), event);
+  }
+  if (fy_parser_get_stream_error(parser.get())) {
+    findings_.resize(before);
+    fy_diag* diag = fy_parser_get_diag(parser.get());
+    report_syntax(diag);
+    fy_diag_unref(diag);
+    return empty;
+  }
+  return has_root_ && !root_.is_empty() ? std::move(root_) : empty;
+}
+
+}  // namespace
+
+const Member* Node::find(std::string_view key) const {
+  for (const Member& member : members) {
+    if (member.key == key) return &member;
+  }
+  return nullptr;
+}
+
+Node parse_yaml(const Source& source, std::vector<Finding>& findings) { return Builder(source, findings).build(); }
+
+}  // namespace hf::plan
