@@ -31,7 +31,8 @@ void read_value(Reader& reader, const Node& node, const std::string& path, const
 void read_value(Reader& reader, const Node& node, const std::string& path, const Field& field, Participants& out);
 void read_value(Reader& reader, const Node& node, const std::string& path, const Field& field, Isolation& out);
 void read_value(Reader& reader, const Node& node, const std::string& path, const Field& field, Pairs& out);
-void read_value(Reader& reader, const Node& node, const std::string& path, const Field& field, std::vector<Alert>& out);
+void read_value(Reader& reader, const Node& node, const std::string& path, const Field& field,
+                std::vector<Alert>& out);
 // The position of the word in `words`, or -1 and a finding.
 int read_word(Reader& reader, const Node& node, const std::string& path, const Field& field,
               const std::vector<std::string>& words);
@@ -48,22 +49,38 @@ std::vector<std::string> word_list() {
 template <class T>
 Type type_of() {
   Type type;
-  if constexpr (IsOptional<T>::value) return type_of<typename T::value_type>();
-  else if constexpr (std::is_same_v<T, std::string>) type.shape = Shape::kText;
-  else if constexpr (std::is_same_v<T, int>) type.shape = Shape::kInteger;
-  else if constexpr (std::is_same_v<T, bool>) type.shape = Shape::kBoolean;
-  else if constexpr (std::is_same_v<T, Micros>) type.shape = Shape::kDuration;
-  else if constexpr (std::is_same_v<T, ClockTime>) type.shape = Shape::kClock;
-  else if constexpr (std::is_same_v<T, ClockWindow>) type.shape = Shape::kWindow;
-  else if constexpr (std::is_same_v<T, Retention>) type.shape = Shape::kRetention;
-  else if constexpr (std::is_same_v<T, Money>) type.shape = Shape::kMoney;
-  else if constexpr (std::is_same_v<T, WallTime>) type.shape = Shape::kDate;
-  else if constexpr (std::is_same_v<T, SecretRef>) type.shape = Shape::kSecret;
-  else if constexpr (std::is_same_v<T, Selection>) type.shape = Shape::kSelection;
-  else if constexpr (std::is_same_v<T, Participants>) type.shape = Shape::kParticipants;
-  else if constexpr (std::is_same_v<T, Isolation>) type.shape = Shape::kIsolation;
-  else if constexpr (std::is_same_v<T, Pairs>) type.shape = Shape::kPairs;
-  else if constexpr (std::is_same_v<T, std::vector<Alert>>) type.shape = Shape::kAlerts;
+  if constexpr (IsOptional<T>::value)
+    return type_of<typename T::value_type>();
+  else if constexpr (std::is_same_v<T, std::string>)
+    type.shape = Shape::kText;
+  else if constexpr (std::is_same_v<T, int>)
+    type.shape = Shape::kInteger;
+  else if constexpr (std::is_same_v<T, bool>)
+    type.shape = Shape::kBoolean;
+  else if constexpr (std::is_same_v<T, Micros>)
+    type.shape = Shape::kDuration;
+  else if constexpr (std::is_same_v<T, ClockTime>)
+    type.shape = Shape::kClock;
+  else if constexpr (std::is_same_v<T, ClockWindow>)
+    type.shape = Shape::kWindow;
+  else if constexpr (std::is_same_v<T, Retention>)
+    type.shape = Shape::kRetention;
+  else if constexpr (std::is_same_v<T, Money>)
+    type.shape = Shape::kMoney;
+  else if constexpr (std::is_same_v<T, WallTime>)
+    type.shape = Shape::kDate;
+  else if constexpr (std::is_same_v<T, SecretRef>)
+    type.shape = Shape::kSecret;
+  else if constexpr (std::is_same_v<T, Selection>)
+    type.shape = Shape::kSelection;
+  else if constexpr (std::is_same_v<T, Participants>)
+    type.shape = Shape::kParticipants;
+  else if constexpr (std::is_same_v<T, Isolation>)
+    type.shape = Shape::kIsolation;
+  else if constexpr (std::is_same_v<T, Pairs>)
+    type.shape = Shape::kPairs;
+  else if constexpr (std::is_same_v<T, std::vector<Alert>>)
+    type.shape = Shape::kAlerts;
   else if constexpr (std::is_enum_v<T>) {
     type.shape = Shape::kWord;
     type.words = word_list<T>();
@@ -95,7 +112,8 @@ void read_any(Reader& reader, const Node& node, const std::string& path, const F
       read_any(reader, node.items[i], item_path(path, node.items[i], i), field, value);
       out.push_back(std::move(value));
     }
-  } else if constexpr (std::is_class_v<T> && requires(Reader& r, const Node& n, T& o) { read_value(r, n, "", field, o); }) {
+  } else if constexpr (std::is_class_v<T> &&
+                       requires(Reader& r, const Node& n, T& o) { read_value(r, n, "", field, o); }) {
     read_value(reader, node, path, field, out);
   } else if constexpr (std::is_class_v<T>) {
     reader.object(object_of<T>(), node, path, &out);
@@ -140,7 +158,7 @@ class TypeBuilder {
   }
 
   template <class M>
-  TypeBuilder& field(const std::string& name, M T::*member, Note note) {
+  TypeBuilder& field(const std::string& name, M T::* member, Note note) {
     Field f = base<M>(name, std::move(note));
     f.read = [member](Reader& r, const Node& n, const std::string& p, const Field& self, void* o) {
       read_any(r, n, p, self, static_cast<T*>(o)->*member);
@@ -151,7 +169,7 @@ class TypeBuilder {
 
   // A member of a member: for fields that the file has side by side and the types group.
   template <class G, class M>
-  TypeBuilder& field(const std::string& name, G T::*group, M G::*member, Note note) {
+  TypeBuilder& field(const std::string& name, G T::* group, M G::* member, Note note) {
     Field f = base<M>(name, std::move(note));
     f.read = [group, member](Reader& r, const Node& n, const std::string& p, const Field& self, void* o) {
       read_any(r, n, p, self, (static_cast<T*>(o)->*group).*member);
@@ -161,7 +179,7 @@ class TypeBuilder {
   }
 
   template <class I>
-  TypeBuilder& named(const std::string& name, std::vector<I> T::*member, Note note) {
+  TypeBuilder& named(const std::string& name, std::vector<I> T::* member, Note note) {
     Field f = base<I>(name, std::move(note));
     f.type.shape = Shape::kNamed;
     f.read = [member](Reader& r, const Node& n, const std::string& p, const Field& self, void* o) {
@@ -174,15 +192,21 @@ class TypeBuilder {
   // The key's value is the object itself: `dns: {...}` of a step.
   TypeBuilder& self(const std::string& name, Note note) {
     Field f = base<T>(name, std::move(note));
-    f.read = [](Reader& r, const Node& n, const std::string& p, const Field&, void* o) { r.object(object_of<T>(), n, p, o); };
+    f.read = [](Reader& r, const Node& n, const std::string& p, const Field&, void* o) {
+      r.object(object_of<T>(), n, p, o);
+    };
     type_.fields.push_back(std::move(f));
     return *this;
   }
 
-  TypeBuilder& objectives(Objectives T::*group, const std::string& whose) {
-    return field("rto", group, &Objectives::rto, {.doc = "recovery time objective " + whose, .example = "1h", .positive = true})
-        .field("rpo", group, &Objectives::rpo, {.doc = "recovery point objective " + whose + "; 0s: no acknowledged change may be lost", .example = "15m"})
-        .field("mttr", group, &Objectives::mttr, {.doc = "mean time to recovery " + whose, .example = "2h", .positive = true})
+  TypeBuilder& objectives(Objectives T::* group, const std::string& whose) {
+    return field("rto", group, &Objectives::rto,
+                 {.doc = "recovery time objective " + whose, .example = "1h", .positive = true})
+        .field("rpo", group, &Objectives::rpo,
+               {.doc = "recovery point objective " + whose + "; 0s: no acknowledged change may be lost",
+                .example = "15m"})
+        .field("mttr", group, &Objectives::mttr,
+               {.doc = "mean time to recovery " + whose, .example = "2h", .positive = true})
         .field("data_loss", group, &Objectives::data_loss, {.doc = "tolerated data loss " + whose, .example = "1h"});
   }
 
@@ -193,10 +217,9 @@ class TypeBuilder {
 
   // `fields` is a type of its own, so that a struct may be both an object and the carrier of a step's keys.
   template <class V, class Whole>
-  TypeBuilder& variant(const std::string& tag, Whole T::*member, const ObjectType* (*fields)()) {
-    type_.variants.push_back({tag, fields, [member](void* o) -> void* {
-                                return &(static_cast<T*>(o)->*member).template emplace<V>();
-                              }});
+  TypeBuilder& variant(const std::string& tag, Whole T::* member, const ObjectType* (*fields)()) {
+    type_.variants.push_back(
+        {tag, fields, [member](void* o) -> void* { return &(static_cast<T*>(o)->*member).template emplace<V>(); }});
     return *this;
   }
 

@@ -18,30 +18,28 @@ std::string_view word_for(E value) {
 }  // namespace
 
 // Defines words_of and to_string of one enumeration.
-#define HF_PLAN_ENUM(E, ...)                                         \
-  template <>                                                        \
-  std::span<const EnumWord<E>> words_of<E>() {                       \
-    using enum E;                                                    \
-    static constexpr EnumWord<E> kWords[] = {__VA_ARGS__};           \
-    return kWords;                                                   \
-  }                                                                  \
+#define HF_PLAN_ENUM(E, ...)                               \
+  template <>                                              \
+  std::span<const EnumWord<E>> words_of<E>() {             \
+    using enum E;                                          \
+    static constexpr EnumWord<E> kWords[] = {__VA_ARGS__}; \
+    return kWords;                                         \
+  }                                                        \
   std::string_view to_string(E value) { return word_for(value); }
 
 HF_PLAN_ENUM(ComponentKind, {kPostgres, "postgres"}, {kFiles, "files"}, {kKubernetes, "kubernetes"},
              {kBucket, "bucket"})
 HF_PLAN_ENUM(ReplicaMode, {kAsync, "async"}, {kSync, "sync"})
-HF_PLAN_ENUM(BackupKind, {kSnapshot, "snapshot"}, {kFull, "full"}, {kIncremental, "incremental"},
-             {kWal, "wal"}, {kLogical, "logical"})
+HF_PLAN_ENUM(BackupKind, {kSnapshot, "snapshot"}, {kFull, "full"}, {kIncremental, "incremental"}, {kWal, "wal"},
+             {kLogical, "logical"})
 HF_PLAN_ENUM(BackupTrigger, {kChange, "change"})
-HF_PLAN_ENUM(StorageClass, {kStandard, "STANDARD"}, {kStandardIa, "STANDARD_IA"},
-             {kOnezoneIa, "ONEZONE_IA"}, {kGlacierIr, "GLACIER_IR"}, {kGlacier, "GLACIER"},
-             {kDeepArchive, "DEEP_ARCHIVE"})
+HF_PLAN_ENUM(StorageClass, {kStandard, "STANDARD"}, {kStandardIa, "STANDARD_IA"}, {kOnezoneIa, "ONEZONE_IA"},
+             {kGlacierIr, "GLACIER_IR"}, {kGlacier, "GLACIER"}, {kDeepArchive, "DEEP_ARCHIVE"})
 HF_PLAN_ENUM(SecretsPolicy, {kEncrypted, "encrypted"}, {kExcluded, "excluded"})
 HF_PLAN_ENUM(FenceLevel, {kNone, "none"}, {kAttested, "attested"}, {kLease, "lease"}, {kNetwork, "network"},
              {kQuorum, "quorum"}, {kPower, "power"})
 HF_PLAN_ENUM(DnsProvider, {kRoute53, "route53"}, {kRfc2136, "rfc2136"})
-HF_PLAN_ENUM(TsigAlgorithm, {kHmacSha256, "hmac-sha256"}, {kHmacSha384, "hmac-sha384"},
-             {kHmacSha512, "hmac-sha512"})
+HF_PLAN_ENUM(TsigAlgorithm, {kHmacSha256, "hmac-sha256"}, {kHmacSha384, "hmac-sha384"}, {kHmacSha512, "hmac-sha512"})
 HF_PLAN_ENUM(RunbookMode, {kPropose, "propose"}, {kAutomatic, "automatic"})
 HF_PLAN_ENUM(RoutingPolicy, {kFailover, "failover"}, {kWeighted, "weighted"})
 HF_PLAN_ENUM(RestoreProof, {kNone, "none"}, {kAssertions, "assertions"})

@@ -1,4 +1,5 @@
-// The one table of fields: what a plan may say. Reading, the schema, `explain` and the documentation are driven by it.
+// The one table of fields: what a plan may say. Reading, the schema, `explain` and the documentation are driven by
+// it.
 //
 // An ObjectType is a map of the plan; its Fields bind keys to members of a struct. `object_of<T>()` is the type of T;
 // its definitions stand in fields_*.cc and read like the documentation of the plan.
@@ -15,15 +16,46 @@
 namespace hf::plan {
 
 enum class Shape : std::uint8_t {
-  kText, kWord, kInteger, kBoolean, kDuration, kClock, kWindow, kRetention, kMoney, kDate, kSecret, kDsn, kSelection,
-  kParticipants, kIsolation, kPairs, kAlerts, kList, kNamed, kObject,
+  kText,
+  kWord,
+  kInteger,
+  kBoolean,
+  kDuration,
+  kClock,
+  kWindow,
+  kRetention,
+  kMoney,
+  kDate,
+  kSecret,
+  kDsn,
+  kSelection,
+  kParticipants,
+  kIsolation,
+  kPairs,
+  kAlerts,
+  kList,
+  kNamed,
+  kObject,
 };
 std::string_view to_string(Shape shape);  // "duration", for people
 
 // What a name points at. The last ones depend on what is around them and are resolved in names.cc.
 enum class Refers : std::uint8_t {
-  kNothing, kClass, kRegion, kVault, kComponent, kService, kHealth, kGroup, kChannel, kSeverity, kTemplate,
-  kStep, kTarget, kReceiver, kAcknowledger,
+  kNothing,
+  kClass,
+  kRegion,
+  kVault,
+  kComponent,
+  kService,
+  kHealth,
+  kGroup,
+  kChannel,
+  kSeverity,
+  kTemplate,
+  kStep,
+  kTarget,
+  kReceiver,
+  kAcknowledger,
 };
 std::string_view to_string(Refers refers);  // "region"
 
@@ -42,7 +74,7 @@ struct Note {
   std::string example = {};  // YAML, of the value
   bool required = false;
   Refers refers = Refers::kNothing;
-  std::string group = {};  // exactly one field of the group must be there; "?name": at most one
+  std::string group = {};               // exactly one field of the group must be there; "?name": at most one
   std::vector<std::string> words = {};  // a closed vocabulary for texts
   bool dsn = false;
   bool positive = false;  // zero is not allowed
@@ -71,7 +103,8 @@ struct ObjectType {
   std::string variant_key;  // "kind": the value of this key chooses; empty: the key itself is the tag
   std::vector<Variant> variants;
   std::function<void(void* object, const std::string& name, const Place& place)> identify;  // sets name and place
-  std::function<void(Reader&, const Node&, const std::string& path, const void* object)> check;  // beyond single fields
+  std::function<void(Reader&, const Node&, const std::string& path, const void* object)>
+      check;  // beyond single fields
 
   const Field* find(std::string_view field) const;
 };
@@ -98,7 +131,8 @@ class Reader {
   std::vector<Reference> references;
   std::map<std::string, Place, std::less<>> places;
 
-  void report(std::string_view rule, Place place, const std::string& path, std::string message, std::string hint = {});
+  void report(std::string_view rule, Place place, const std::string& path, std::string message,
+              std::string hint = {});
   // The text of a scalar that may be used as a value; nullopt (and a finding) for anything else.
   std::optional<std::string> scalar(const Node& node, const std::string& path, const Field& field);
   // A list's items or the one scalar; false (and a finding) for a map.
@@ -114,7 +148,8 @@ class Reader {
   };
   const Variant* choose(const ObjectType& type, const Node& node, const std::string& path);
   void check_groups(const std::vector<Bound>& fields, const Node& node, const std::string& path);
-  void unknown_key(const ObjectType& type, const std::vector<Bound>& fields, const Member& member, const std::string& path);
+  void unknown_key(const ObjectType& type, const std::vector<Bound>& fields, const Member& member,
+                   const std::string& path);
 };
 
 // The path of a list's item: its name where it has one, else its position.

@@ -6,7 +6,8 @@
 namespace hf::plan {
 
 const std::vector<std::string>& check_words();
-void require_port(Reader& reader, const Node& node, const std::string& path, std::string_view key, const std::string& address);
+void require_port(Reader& reader, const Node& node, const std::string& path, std::string_view key,
+                  const std::string& address);
 
 template <>
 const ObjectType& object_of<Checklist>() {
@@ -28,10 +29,8 @@ template <>
 const ObjectType& object_of<Drill>() {
   static const ObjectType kType =
       TypeBuilder<Drill>("drill", "A run in isolation that measures and tears everything down again.")
-          .field("every", &Drill::every,
-                 {.doc = "cadence", .example = "1mo", .required = true, .positive = true})
-          .field("limit", &Drill::limit,
-                 {.doc = "it is stopped after this", .example = "2h", .positive = true})
+          .field("every", &Drill::every, {.doc = "cadence", .example = "1mo", .required = true, .positive = true})
+          .field("limit", &Drill::limit, {.doc = "it is stopped after this", .example = "2h", .positive = true})
           .field("participants", &Drill::participants,
                  {.doc = "who takes part", .example = "[devops]", .refers = Refers::kGroup})
           .field("scope", &Drill::scope, {.doc = "how much", .example = "failover", .required = true})
@@ -40,8 +39,7 @@ const ObjectType& object_of<Drill>() {
           .field("isolate", &Drill::isolate, {.doc = "where it happens", .example = "namespace"})
           .field("validate", &Drill::validate,
                  {.doc = "command that must succeed", .example = "[npm, run, \"test:dr\"]"})
-          .field("production", &Drill::production,
-                 {.doc = "moves real traffic; needs approvals", .example = "true"})
+          .field("production", &Drill::production, {.doc = "moves real traffic; needs approvals", .example = "true"})
           .field("approvals", &Drill::approvals, {.doc = "how many people must agree", .example = "2"})
           .check([](Reader& r, const Node& node, const std::string& path, const Drill& d) {
             if (d.production && d.approvals.value_or(0) < 1) {
@@ -78,8 +76,7 @@ const ObjectType& object_of<Channel>() {
                  {.doc = "integration key", .example = "env:PAGERDUTY_KEY", .group = "how"})
           .field("command", &Channel::command,
                  {.doc = "program that calls a number", .example = "[/usr/local/bin/call]", .group = "how"})
-          .field("tree", &Channel::tree,
-                 {.doc = "whom it calls", .example = "phone_tree", .words = {"phone_tree"}})
+          .field("tree", &Channel::tree, {.doc = "whom it calls", .example = "phone_tree", .words = {"phone_tree"}})
           .field("statuspage", &Channel::statuspage, {.doc = "public status page", .group = "how"})
           .done();
   return kType;
@@ -91,8 +88,7 @@ const ObjectType& object_of<Briefing>() {
       TypeBuilder<Briefing>("briefing", "Regular word to a group.")
           .field("to", &Briefing::to,
                  {.doc = "the group", .example = "executives", .required = true, .refers = Refers::kGroup})
-          .field("every", &Briefing::every,
-                 {.doc = "how often", .example = "1h", .required = true, .positive = true})
+          .field("every", &Briefing::every, {.doc = "how often", .example = "1h", .required = true, .positive = true})
           .done();
   return kType;
 }
@@ -103,8 +99,7 @@ const ObjectType& object_of<Severity>() {
       TypeBuilder<Severity>("severity", "Who hears of an incident, and how.")
           .field("notify", &Severity::notify,
                  {.doc = "channels", .example = "[slack, email]", .required = true, .refers = Refers::kChannel})
-          .field("groups", &Severity::groups,
-                 {.doc = "people", .example = "[engineering]", .refers = Refers::kGroup})
+          .field("groups", &Severity::groups, {.doc = "people", .example = "[engineering]", .refers = Refers::kGroup})
           .field("war_room", &Severity::war_room,
                  {.doc = "where they meet", .example = "\"https://meet.example.com/emergency\""})
           .field("briefing", &Severity::briefing, {.doc = "regular word to a group"})
@@ -135,7 +130,9 @@ const ObjectType& object_of<Template>() {
           .field("updates", &Template::updates,
                  {.doc = "where people can follow", .example = "\"https://status.example.com\""})
           .field("status", &Template::status,
-                 {.doc = "for the status page", .example = "identified", .words = {"investigating", "identified", "monitoring", "resolved"}})
+                 {.doc = "for the status page",
+                  .example = "identified",
+                  .words = {"investigating", "identified", "monitoring", "resolved"}})
           .field("impact", &Template::impact,
                  {.doc = "for the status page", .example = "major", .words = {"none", "minor", "major", "critical"}})
           .done();
@@ -183,7 +180,10 @@ const ObjectType& object_of<CostItem>() {
           .field("dr_active", &CostItem::price, &Price::dr_active,
                  {.doc = "while the standby region carries everything", .example = "3000 USD/month"})
           .field("optimize", &CostItem::optimize,
-                 {.doc = "ways to pay less", .example = "[autoscaling, spot]", .words = {"autoscaling", "spot", "off-hours", "lifecycle", "critical-copies-only", "reserved", "regional-cache"}})
+                 {.doc = "ways to pay less",
+                  .example = "[autoscaling, spot]",
+                  .words = {"autoscaling", "spot", "off-hours", "lifecycle", "critical-copies-only", "reserved",
+                            "regional-cache"}})
           .done();
   return kType;
 }
@@ -205,7 +205,9 @@ const ObjectType& object_of<Waiver>() {
       TypeBuilder<Waiver>("waiver", "A finding accepted on purpose.")
           .field("rule", &Waiver::rule, {.doc = "the rule", .example = "single-approver", .required = true})
           .field("at", &Waiver::at,
-                 {.doc = "path of the finding, or of what contains it", .example = "failover.steps.traffic", .required = true})
+                 {.doc = "path of the finding, or of what contains it",
+                  .example = "failover.steps.traffic",
+                  .required = true})
           .field("by", &Waiver::by,
                  {.doc = "the person who decided", .example = "dr-coordinator@example.com", .required = true})
           .field("until", &Waiver::until,
@@ -225,15 +227,16 @@ const ObjectType& object_of<Waiver>() {
 
 template <>
 const ObjectType& object_of<Communication>() {
-  static const ObjectType kType =
-      TypeBuilder<Communication>("communication", "Who is told what, how, and by when.")
-          .named("channels", &Communication::channels, {.doc = "ways to reach people"})
-          .named("severities", &Communication::severities, {.doc = "P1 is the worst"})
-          .field("deadlines", &Communication::deadlines, {.doc = "how soon"})
-          .field("alerts", &Communication::alerts,
-                 {.doc = "which channels hear of which event", .example = "{verify-failed: [slack, email]}", .refers = Refers::kChannel})
-          .named("templates", &Communication::templates, {.doc = "messages"})
-          .done();
+  static const ObjectType kType = TypeBuilder<Communication>("communication", "Who is told what, how, and by when.")
+                                      .named("channels", &Communication::channels, {.doc = "ways to reach people"})
+                                      .named("severities", &Communication::severities, {.doc = "P1 is the worst"})
+                                      .field("deadlines", &Communication::deadlines, {.doc = "how soon"})
+                                      .field("alerts", &Communication::alerts,
+                                             {.doc = "which channels hear of which event",
+                                              .example = "{verify-failed: [slack, email]}",
+                                              .refers = Refers::kChannel})
+                                      .named("templates", &Communication::templates, {.doc = "messages"})
+                                      .done();
   return kType;
 }
 
@@ -255,8 +258,7 @@ const ObjectType& object_of<Plan>() {
           .field("resolver", &Plan::resolver, {.doc = "DNS server for names of services and checks"})
           .named("vaults", &Plan::vaults, {.doc = "repositories of backups, by name"})
           .field("maintenance", &Plan::maintenance, {.doc = "when vaults are looked after"})
-          .named("components", &Plan::components,
-                 {.doc = "things with data to protect, by name", .required = true})
+          .named("components", &Plan::components, {.doc = "things with data to protect, by name", .required = true})
           .named("services", &Plan::services, {.doc = "things that users reach, by name"})
           .named("health", &Plan::health, {.doc = "health checks, by name"})
           .field("failover", &Plan::failover, {.doc = "the runbook for the loss of the primary region"})

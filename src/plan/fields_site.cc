@@ -6,14 +6,15 @@
 namespace hf::plan {
 
 const std::vector<std::string>& check_words();
-void require_port(Reader& reader, const Node& node, const std::string& path, std::string_view key, const std::string& address);
+void require_port(Reader& reader, const Node& node, const std::string& path, std::string_view key,
+                  const std::string& address);
 
 namespace {
 
 const std::vector<std::string>& disaster_words() {
   static const std::vector<std::string> kWords = {
-      "region-loss", "datacenter-loss", "zone-loss", "server-loss", "cache-loss", "database-corruption",
-      "application-failure", "noncritical-service-failure"};
+      "region-loss", "datacenter-loss",     "zone-loss",           "server-loss",
+      "cache-loss",  "database-corruption", "application-failure", "noncritical-service-failure"};
   return kWords;
 }
 
@@ -43,13 +44,14 @@ const ObjectType& object_of<Contact>() {
 
 template <>
 const ObjectType& object_of<Contacts>() {
-  static const ObjectType kType =
-      TypeBuilder<Contacts>("contacts", "Who is called.")
-          .field("coordinator", &Contacts::coordinator, {.doc = "owns the plan"})
-          .field("hotline", &Contacts::hotline, {.doc = "answers at any hour"})
-          .field("phone_tree", &Contacts::phone_tree,
-                 {.doc = "groups called in turn until one acknowledges", .example = "[devops, engineering]", .refers = Refers::kGroup})
-          .done();
+  static const ObjectType kType = TypeBuilder<Contacts>("contacts", "Who is called.")
+                                      .field("coordinator", &Contacts::coordinator, {.doc = "owns the plan"})
+                                      .field("hotline", &Contacts::hotline, {.doc = "answers at any hour"})
+                                      .field("phone_tree", &Contacts::phone_tree,
+                                             {.doc = "groups called in turn until one acknowledges",
+                                              .example = "[devops, engineering]",
+                                              .refers = Refers::kGroup})
+                                      .done();
   return kType;
 }
 
@@ -69,7 +71,8 @@ const ObjectType& object_of<Objectives>() {
   static const ObjectType kType =
       TypeBuilder<Objectives>("objectives", "Targets of recovery.")
           .field("rto", &Objectives::rto, {.doc = "recovery time objective", .example = "4h", .positive = true})
-          .field("rpo", &Objectives::rpo, {.doc = "recovery point objective; 0s: no acknowledged change may be lost", .example = "1h"})
+          .field("rpo", &Objectives::rpo,
+                 {.doc = "recovery point objective; 0s: no acknowledged change may be lost", .example = "1h"})
           .field("mttr", &Objectives::mttr, {.doc = "mean time to recovery", .example = "2h", .positive = true})
           .field("data_loss", &Objectives::data_loss, {.doc = "tolerated data loss", .example = "1h"})
           .done();
@@ -95,8 +98,7 @@ template <>
 const ObjectType& object_of<OffHours>() {
   static const ObjectType kType =
       TypeBuilder<OffHours>("off hours", "A smaller standby when few people work.")
-          .field("window", &OffHours::window,
-                 {.doc = "when", .example = "\"20:00-06:00 UTC\"", .required = true})
+          .field("window", &OffHours::window, {.doc = "when", .example = "\"20:00-06:00 UTC\"", .required = true})
           .field("count", &OffHours::count, {.doc = "how many then", .example = "1", .required = true})
           .done();
   return kType;
@@ -107,8 +109,9 @@ const ObjectType& object_of<Warm>() {
   static const ObjectType kType =
       TypeBuilder<Warm>("warm standby", "What already runs in a standby region.")
           .field("ecs", &Warm::ecs, {.doc = "a service on AWS ECS"})
-          .field("spot", &Warm::spot,
-                 {.doc = "services that may run on spot capacity", .example = "[reporting]", .refers = Refers::kService})
+          .field(
+              "spot", &Warm::spot,
+              {.doc = "services that may run on spot capacity", .example = "[reporting]", .refers = Refers::kService})
           .field("off_hours", &Warm::off_hours, {.doc = "a smaller standby for some hours"})
           .done();
   return kType;
@@ -136,8 +139,7 @@ const ObjectType& object_of<Coordination>() {
                  {.doc = "local: a folder of this machine; etcd: three regions", .example = "etcd", .required = true})
           .field("endpoints", &Coordination::endpoints,
                  {.doc = "etcd members, one in each region", .example = "[\"https://etcd.us-east-1:2379\"]"})
-          .field("dir", &Coordination::dir,
-                 {.doc = "local: the folder", .example = "/var/lib/holdfast/coordination"})
+          .field("dir", &Coordination::dir, {.doc = "local: the folder", .example = "/var/lib/holdfast/coordination"})
           .check([](Reader& r, const Node& node, const std::string& path, const Coordination& c) {
             const char* needed = c.kind == CoordinationKind::kEtcd ? "endpoints" : "dir";
             const char* other = c.kind == CoordinationKind::kEtcd ? "dir" : "endpoints";
@@ -158,8 +160,7 @@ template <>
 const ObjectType& object_of<Resolver>() {
   static const ObjectType kType =
       TypeBuilder<Resolver>("resolver", "The DNS server through which services and checks are resolved.")
-          .field("server", &Resolver::server,
-                 {.doc = "HOST:PORT", .example = "\"127.0.3.1:5353\"", .required = true})
+          .field("server", &Resolver::server, {.doc = "HOST:PORT", .example = "\"127.0.3.1:5353\"", .required = true})
           .check([](Reader& r, const Node& node, const std::string& path, const Resolver& v) {
             require_port(r, node, path, "server", v.server);
           })
@@ -181,8 +182,7 @@ template <>
 const ObjectType& object_of<Maintenance>() {
   static const ObjectType kType =
       TypeBuilder<Maintenance>("maintenance", "When vaults are looked after.")
-          .field("prune", &Maintenance::prune,
-                 {.doc = "what is past its retention goes", .example = "\"04:00 UTC\""})
+          .field("prune", &Maintenance::prune, {.doc = "what is past its retention goes", .example = "\"04:00 UTC\""})
           .field("check", &Maintenance::check, {.doc = "structure is checked", .example = "\"05:00 UTC\""})
           .field("scrub", &Maintenance::scrub, {.doc = "bytes are read"})
           .done();
@@ -196,9 +196,12 @@ const ObjectType& object_of<ServiceRestore>() {
           .field("kubernetes", &ServiceRestore::kubernetes,
                  {.doc = "a manifest", .example = "manifests/api.yaml", .group = "how"})
           .field("run", &ServiceRestore::run,
-                 {.doc = "a command that starts it and returns", .example = "[systemctl, start, orders]", .group = "how"})
+                 {.doc = "a command that starts it and returns",
+                  .example = "[systemctl, start, orders]",
+                  .group = "how"})
           .field("ready", &ServiceRestore::ready,
-                 {.doc = "what tells that it is up: a label selector, or an address that answers", .example = "\"app=api\""})
+                 {.doc = "what tells that it is up: a label selector, or an address that answers",
+                  .example = "\"app=api\""})
           .field("timeout", &ServiceRestore::timeout,
                  {.doc = "it has failed after this", .example = "300s", .positive = true})
           .done();
@@ -209,8 +212,7 @@ template <>
 const ObjectType& object_of<ServiceHealth>() {
   static const ObjectType kType =
       TypeBuilder<ServiceHealth>("service health", "What a healthy service answers.")
-          .field("path", &ServiceHealth::path,
-                 {.doc = "of its address", .example = "/health", .required = true})
+          .field("path", &ServiceHealth::path, {.doc = "of its address", .example = "/health", .required = true})
           .field("status", &ServiceHealth::status, {.doc = "the answer", .example = "200", .positive = true})
           .field("p95", &ServiceHealth::p95,
                  {.doc = "95th percentile of its answers", .example = "500ms", .positive = true})
@@ -226,13 +228,13 @@ const ObjectType& object_of<Service>() {
                  {.doc = "among services that are ready together", .example = "critical"})
           .field("component", &Service::component,
                  {.doc = "the data behind it", .example = "orders-db", .refers = Refers::kComponent})
-          .field("needs", &Service::needs,
-                 {.doc = "services that must be up before", .example = "[database, cache]", .refers = Refers::kService})
+          .field(
+              "needs", &Service::needs,
+              {.doc = "services that must be up before", .example = "[database, cache]", .refers = Refers::kService})
           .field("restore", &Service::restore, {.doc = "how it is brought up"})
           .field("host", &Service::host, {.doc = "what {host} becomes", .example = "api"})
           .field("port", &Service::port, {.doc = "what {port} becomes", .example = "8080", .positive = true})
-          .field("url", &Service::url,
-                 {.doc = "its public address", .example = "\"https://api.example.com\""})
+          .field("url", &Service::url, {.doc = "its public address", .example = "\"https://api.example.com\""})
           .field("health", &Service::health, {.doc = "what healthy means"})
           .done();
   return kType;
@@ -251,13 +253,14 @@ const ObjectType& object_of<PostgresCheck>() {
 template <>
 const ObjectType& object_of<HealthCheck>() {
   static const ObjectType kType =
-      TypeBuilder<HealthCheck>("health check", "An observation from several vantage points, with hysteresis and quorum.")
-          .field("url", &HealthCheck::url,
-                 {.doc = "address that must answer", .example = "\"https://api.example.com/health\"", .group = "what"})
+      TypeBuilder<HealthCheck>("health check",
+                               "An observation from several vantage points, with hysteresis and quorum.")
+          .field(
+              "url", &HealthCheck::url,
+              {.doc = "address that must answer", .example = "\"https://api.example.com/health\"", .group = "what"})
           .field("tcp", &HealthCheck::tcp,
                  {.doc = "HOST:PORT that must accept", .example = "127.0.1.1:5432", .group = "what"})
-          .field("postgres", &HealthCheck::postgres,
-                 {.doc = "server that must answer a query", .group = "what"})
+          .field("postgres", &HealthCheck::postgres, {.doc = "server that must answer a query", .group = "what"})
           .field("status", &HealthCheck::status,
                  {.doc = "of url: the answer; 200 is the default", .example = "200", .positive = true})
           .field("every", &HealthCheck::every,
@@ -269,15 +272,22 @@ const ObjectType& object_of<HealthCheck>() {
           .field("rise", &HealthCheck::rise,
                  {.doc = "successes in a row that make it good", .example = "3", .positive = true})
           .field("from", &HealthCheck::from,
-                 {.doc = "regions that probe", .example = "[us-east-1, us-west-2, eu-west-1]", .required = true, .refers = Refers::kRegion})
+                 {.doc = "regions that probe",
+                  .example = "[us-east-1, us-west-2, eu-west-1]",
+                  .required = true,
+                  .refers = Refers::kRegion})
           .field("quorum", &HealthCheck::quorum,
                  {.doc = "how many must agree; absent: a majority", .example = "2", .positive = true})
           .field("controls", &HealthCheck::controls,
-                 {.doc = "HOST:PORT that should always accept: if they do not, the own uplink is down and the vote is withheld", .example = "[\"1.1.1.1:53\"]"})
+                 {.doc = "HOST:PORT that should always accept: if they do not, the own uplink is down and the vote "
+                         "is withheld",
+                  .example = "[\"1.1.1.1:53\"]"})
           .check([](Reader& r, const Node& node, const std::string& path, const HealthCheck& c) {
             if (c.quorum > static_cast<int>(c.from.size()) && node.find("from") != nullptr) {
-              r.report("bad-value", c.place, path, "a quorum of " + std::to_string(c.quorum) + " cannot be reached by " +
-                       std::to_string(c.from.size()) + " vantage points", "Lower quorum, or add regions to from.");
+              r.report("bad-value", c.place, path,
+                       "a quorum of " + std::to_string(c.quorum) + " cannot be reached by " +
+                           std::to_string(c.from.size()) + " vantage points",
+                       "Lower quorum, or add regions to from.");
             }
             require_port(r, node, path, "tcp", c.tcp);
           })

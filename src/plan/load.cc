@@ -28,8 +28,9 @@ void merge_member(Node& into, Member member, const std::string& path, std::vecto
   }
   Place place = member.key_place;
   place.path = at;
-  findings.push_back(make_finding("merge-conflict", place, "'" + at + "' " + (same ? "is given twice" : "has two shapes"),
-                                  "It stands at " + first.file + ":" + std::to_string(first.line) + " already. Keep one."));
+  findings.push_back(
+      make_finding("merge-conflict", place, "'" + at + "' " + (same ? "is given twice" : "has two shapes"),
+                   "It stands at " + first.file + ":" + std::to_string(first.line) + " already. Keep one."));
 }
 
 // Maps merge, lists append, a scalar given twice is an error.
@@ -59,7 +60,8 @@ bool within_limits(const std::vector<Source>& sources, std::vector<Finding>& fin
   for (const Source& source : sources) {
     bytes += source.text.size();
     if (bytes <= kMaxSourceBytes) continue;
-    findings.push_back(make_finding("input-limit", {source.name, 1, 1, 1, 1, ""}, "the sources are larger than 4 MiB together",
+    findings.push_back(make_finding("input-limit", {source.name, 1, 1, 1, 1, ""},
+                                    "the sources are larger than 4 MiB together",
                                     "A plan is text that people read; take generated parts out."));
     return false;
   }
@@ -91,9 +93,8 @@ bool read_tree(const std::vector<Source>& sources, Node& root, std::vector<Findi
 }  // namespace
 
 bool Loaded::ok() const {
-  return std::ranges::none_of(findings, [](const Finding& f) {
-    return f.severity == FindingSeverity::kError && f.waived_by.empty();
-  });
+  return std::ranges::none_of(
+      findings, [](const Finding& f) { return f.severity == FindingSeverity::kError && f.waived_by.empty(); });
 }
 
 Loaded load(const std::vector<Source>& sources) {

@@ -107,8 +107,8 @@ void refuse_twins(const std::vector<T>& items, std::string_view kind, Reader& re
   std::set<std::string> seen;
   for (const T& item : items) {
     if (item.name.empty() || seen.insert(item.name).second) continue;
-    reader.report("duplicate-name", item.place, item.place.path, "there is a " + std::string(kind) + " '" + item.name + "' already",
-                  "Rename one of the two.");
+    reader.report("duplicate-name", item.place, item.place.path,
+                  "there is a " + std::string(kind) + " '" + item.name + "' already", "Rename one of the two.");
   }
 }
 
@@ -116,9 +116,8 @@ void refuse_twins(const std::vector<T>& items, std::string_view kind, Reader& re
 void check_steps(const Runbook& runbook, Reader& reader) {
   refuse_twins(runbook.steps, "step", reader);
   for (const Step& step : runbook.steps) {
-    bool good = std::ranges::all_of(step.name, [](char c) {
-      return std::isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_';
-    });
+    bool good = std::ranges::all_of(
+        step.name, [](char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_'; });
     if (good) continue;
     reader.report("bad-value", step.place, step.place.path, "'" + step.name + "' cannot be the name of a step",
                   "Use letters, digits, '-' and '_'.");
@@ -130,13 +129,15 @@ void check_regions(const Plan& plan, Reader& reader) {
   for (const Region& region : plan.regions) {
     if (region.role != RegionRole::kPrimary) continue;
     if (primary != nullptr) {
-      reader.report("duplicate-name", region.place, region.place.path, "there are two primary regions: '" + primary->name + "' and '" + region.name + "'",
+      reader.report("duplicate-name", region.place, region.place.path,
+                    "there are two primary regions: '" + primary->name + "' and '" + region.name + "'",
                     "Give one of them the role standby.");
     }
     primary = &region;
   }
   if (primary == nullptr && !plan.regions.empty()) {
-    reader.report("missing-key", plan.regions[0].place, "regions", "no region has the role primary", "Give one region role: primary.");
+    reader.report("missing-key", plan.regions[0].place, "regions", "no region has the role primary",
+                  "Give one region role: primary.");
   }
 }
 
@@ -146,7 +147,8 @@ void resolve_names(const Plan& plan, Reader& reader) {
   for (const Reference& ref : reader.references) {
     Names known = candidates(plan, ref);
     if (std::ranges::find(known, ref.name) != known.end()) continue;
-    reader.report("dangling-name", ref.place, ref.place.path, "there is no " + std::string(to_string(ref.refers)) + " '" + ref.name + "'",
+    reader.report("dangling-name", ref.place, ref.place.path,
+                  "there is no " + std::string(to_string(ref.refers)) + " '" + ref.name + "'",
                   did_you_mean(ref.name, known));
   }
   check_regions(plan, reader);

@@ -27,7 +27,8 @@ const Field* ObjectType::find(std::string_view field) const {
   return nullptr;
 }
 
-void Reader::report(std::string_view rule, Place place, const std::string& path, std::string message, std::string hint) {
+void Reader::report(std::string_view rule, Place place, const std::string& path, std::string message,
+                    std::string hint) {
   if (findings.size() >= kMaxFindings) return;
   place.path = path;
   findings.push_back(make_finding(rule, std::move(place), std::move(message), std::move(hint)));
@@ -41,8 +42,11 @@ bool Reader::is_list(const Node& node, const std::string& path, const Field& fie
 
 bool Reader::is_map(const Node& node, const std::string& path, const std::string& what) {
   if (node.kind == Node::Kind::kMap) return true;
-  if (node.is_empty()) report("empty-value", node.place, path, "'" + what + "' has no value", "Write it out, or take it away.");
-  else report("wrong-type", node.place, path, "'" + what + "' is a map", "Write {key: value}, or one 'key: value' a line.");
+  if (node.is_empty())
+    report("empty-value", node.place, path, "'" + what + "' has no value", "Write it out, or take it away.");
+  else
+    report("wrong-type", node.place, path, "'" + what + "' is a map",
+           "Write {key: value}, or one 'key: value' a line.");
   return false;
 }
 
@@ -66,29 +70,36 @@ const Variant* Reader::choose(const ObjectType& type, const Node& node, const st
   const Variant* chosen = nullptr;
   for (const Variant& v : type.variants) {
     const Member* by_value = type.variant_key.empty() ? nullptr : node.find(type.variant_key);
-    bool is = type.variant_key.empty() ? node.find(v.tag) != nullptr : by_value != nullptr && by_value->value.text == v.tag;
+    bool is =
+        type.variant_key.empty() ? node.find(v.tag) != nullptr : by_value != nullptr && by_value->value.text == v.tag;
     if (!is) continue;
     present.push_back(v.tag);
     if (chosen == nullptr) chosen = &v;
   }
   if (!type.variant_key.empty()) return chosen;  // the field itself reports a missing or unknown word
   if (present.size() > 1) {
-    report("exactly-one", node.place, path, "a " + type.name + " does one thing; here are " + joined(present, " and "),
+    report("exactly-one", node.place, path,
+           "a " + type.name + " does one thing; here are " + joined(present, " and "),
            "Make a " + type.name + " of each.");
   }
   if (present.empty()) {
-    report("exactly-one", node.place, path, "the " + type.name + " has no action", "Add one of " + joined(tags, " or ") + ".");
+    report("exactly-one", node.place, path, "the " + type.name + " has no action",
+           "Add one of " + joined(tags, " or ") + ".");
   }
   return chosen;
 }
 
-void Reader::unknown_key(const ObjectType& type, const std::vector<Bound>& fields, const Member& member, const std::string& path) {
+void Reader::unknown_key(const ObjectType& type, const std::vector<Bound>& fields, const Member& member,
+                         const std::string& path) {
   std::vector<std::string> known;
   for (const Bound& b : fields) known.push_back(b.field->name);
   if (type.variant_key.empty()) {
-    for (const Variant& v : type.variants) known.push_back(v.tag);
+    for (const Variant& v : type.variants) {
+      if (std::ranges::find(known, v.tag) == known.end()) known.push_back(v.tag);
+    }
   }
-  report("unknown-key", member.key_place, path, "'" + member.key + "' is no field of a " + type.name, did_you_mean(member.key, known));
+  report("unknown-key", member.key_place, path, "'" + member.key + "' is no field of a " + type.name,
+         did_you_mean(member.key, known));
 }
 
 void Reader::check_groups(const std::vector<Bound>& fields, const Node& node, const std::string& path) {
@@ -96,7 +107,9 @@ void Reader::check_groups(const std::vector<Bound>& fields, const Node& node, co
   for (const Bound& b : fields) {
     const std::string& group = b.field->note.group;
     if (b.field->note.required && node.find(b.field->name) == nullptr) {
-      report("missing-key", node.place, path, "'" + b.field->name + "' is missing" , b.field->name + ": " + b.field->note.doc + (b.field->note.example.empty() ? "." : ", for example " + b.field->note.example + "."));
+      report("missing-key", node.place, path, "'" + b.field->name + "' is missing",
+             b.field->name + ": " + b.field->note.doc +
+                 (b.field->note.example.empty() ? "." : ", for example " + b.field->note.example + "."));
     }
     if (group.empty() || std::ranges::find(seen, group) != seen.end()) continue;
     seen.push_back(group);
@@ -107,19 +120,23 @@ void Reader::check_groups(const std::vector<Bound>& fields, const Node& node, co
       if (node.find(other.field->name) != nullptr) present.push_back(other.field->name);
     }
     bool optional = group[0] == '?';
-    if (present.size() > 1) report("exactly-one", node.place, path, joined(present, " and ") + " exclude each other", "Keep one.");
-    if (present.empty() && !optional) report("exactly-one", node.place, path, "one of " + joined(all, " or ") + " is missing", "Add exactly one.");
+    if (present.size() > 1)
+      report("exactly-one", node.place, path, joined(present, " and ") + " exclude each other", "Keep one.");
+    if (present.empty() && !optional)
+      report("exactly-one", node.place, path, "one of " + joined(all, " or ") + " is missing", "Add exactly one.");
   }
 }
 
 void Reader::object(const ObjectType& type, const Node& node, const std::string& path, void* out) {
   const Member* name = node.find("name");
-  type.identify(out, path, name != nullptr && name->value.kind == Node::Kind::kScalar ? name->value.place : node.place);
+  type.identify(out, path,
+                name != nullptr && name->value.kind == Node::Kind::kScalar ? name->value.place : node.place);
   if (!is_map(node, path, path.empty() ? "the plan" : path.substr(path.rfind('.') + 1))) return;
   std::vector<Bound> fields;
   for (const Field& f : type.fields) fields.push_back({&f, out});
   const Variant* variant = type.variants.empty() ? nullptr : choose(type, node, path);
-  bool unsure = !type.variants.empty() && variant == nullptr;
+  auto present = std::ranges::count_if(type.variants, [&](const Variant& v) { return node.find(v.tag) != nullptr; });
+  bool unsure = !type.variants.empty() && (variant == nullptr || (type.variant_key.empty() && present > 1));
   if (variant != nullptr) {
     void* inner = variant->emplace(out);
     for (const Field& f : variant->fields()->fields) fields.push_back({&f, inner});
@@ -136,7 +153,8 @@ void Reader::object(const ObjectType& type, const Node& node, const std::string&
       }
       continue;
     }
-    places[at] = member.value.kind == Node::Kind::kScalar && !member.value.is_empty() ? member.value.place : member.key_place;
+    places[at] =
+        member.value.kind == Node::Kind::kScalar && !member.value.is_empty() ? member.value.place : member.key_place;
     bound->field->read(*this, member.value, at, *bound->field, bound->object);
   }
   check_groups(fields, node, path);

@@ -17,7 +17,7 @@ struct Scope {
   std::string path;
 };
 
-Objective first_of(const std::vector<Scope>& scopes, std::optional<Micros> Objectives::*member, const char* name) {
+Objective first_of(const std::vector<Scope>& scopes, std::optional<Micros> Objectives::* member, const char* name) {
   for (const Scope& scope : scopes) {
     if (const auto& value = scope.objectives->*member) return {value, scope.path + "." + name};
   }
@@ -66,7 +66,8 @@ Micros ttl_of(const Dns& dns) {
 
 ComponentObjectives objective_for(const Plan& plan, const Component& component) {
   std::vector<Scope> scopes{{&component.objectives, "components." + component.name}};
-  if (const DisasterClass* c = plan.find_class(component.disaster_class)) scopes.push_back({&c->objectives, "classes." + c->name});
+  if (const DisasterClass* c = plan.find_class(component.disaster_class))
+    scopes.push_back({&c->objectives, "classes." + c->name});
   scopes.push_back({&plan.objectives, "objectives"});
   return pick(scopes);
 }
@@ -82,7 +83,9 @@ const DisasterClass* failover_class(const Plan& plan) {
   return plan.classes.empty() ? nullptr : plan.classes.data();
 }
 
-Span detection_time(const HealthCheck& check) { return {(check.fall - 1) * check.every, check.fall * (check.every + check.timeout)}; }
+Span detection_time(const HealthCheck& check) {
+  return {(check.fall - 1) * check.every, check.fall * (check.every + check.timeout)};
+}
 
 Span detection_time(const Plan& plan, const Runbook& runbook) {
   Span out;
@@ -184,7 +187,8 @@ Budget budget_of(const Plan& plan, const Runbook& runbook) {
     }
     if (const auto* dns = step.as<Dns>()) out.dns_ttl = std::max(out.dns_ttl, ttl_of(*dns));
   }
-  for (std::string at = last; !at.empty(); at = came_from[at]) out.critical_path.insert(out.critical_path.begin(), at);
+  for (std::string at = last; !at.empty(); at = came_from[at])
+    out.critical_path.insert(out.critical_path.begin(), at);
   return out;
 }
 

@@ -175,8 +175,8 @@ struct HealthCheck {
   Micros timeout{5'000'000};
   int fall = 2;
   int rise = 3;
-  std::vector<std::string> from;  // regions
-  int quorum = 0;                 // 0: a majority of `from`; see quorum_of()
+  std::vector<std::string> from;      // regions
+  int quorum = 0;                     // 0: a majority of `from`; see quorum_of()
   std::vector<std::string> controls;  // host:port probed to tell "my own uplink is down"
   Place place;
 

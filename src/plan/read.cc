@@ -12,7 +12,9 @@ namespace {
 constexpr int kMaxInteger = 1'000'000;
 constexpr Micros kMaxDuration = std::chrono::hours(24 * 365 * 100);
 
-const Type& scalar_type(const Field& field) { return field.type.element.empty() ? field.type : field.type.element[0]; }
+const Type& scalar_type(const Field& field) {
+  return field.type.element.empty() ? field.type : field.type.element[0];
+}
 
 bool is_bare_number(std::string_view text) {
   return !text.empty() && text.find_first_not_of("0123456789.") == std::string_view::npos;
@@ -21,7 +23,8 @@ bool is_bare_number(std::string_view text) {
 // Words and numbers that YAML 1.1 and 1.2 read differently.
 bool is_ambiguous(std::string_view text) {
   std::string low(text);
-  std::ranges::transform(low, low.begin(), [](unsigned char c) { return static_cast<char>(c | (c >= 'A' && c <= 'Z' ? 32 : 0)); });
+  std::ranges::transform(low, low.begin(),
+                         [](unsigned char c) { return static_cast<char>(c | (c >= 'A' && c <= 'Z' ? 32 : 0)); });
   for (std::string_view word : {"yes", "no", "on", "off", "y", "n"}) {
     if (low == word) return true;
   }
@@ -45,7 +48,9 @@ std::optional<int> two_digits(std::string_view text) {
 bool is_zone(std::string_view zone) {
   if (zone == "UTC") return true;
   if (zone.find('/') == std::string_view::npos || zone.front() == '/' || zone.back() == '/') return false;
-  return std::ranges::all_of(zone, [](char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '/' || c == '_' || c == '-' || c == '+'; });
+  return std::ranges::all_of(zone, [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) || c == '/' || c == '_' || c == '-' || c == '+';
+  });
 }
 
 std::optional<ClockTime> parse_clock(std::string_view text) {
@@ -105,7 +110,8 @@ void read_value(Reader& r, const Node& node, const std::string& path, const Fiel
     return;
   }
   if (field.name == "url" && has_password(*text)) {
-    r.report("secret-in-plan", node.place, path, "the address holds a password", "Take the password out of the address.");
+    r.report("secret-in-plan", node.place, path, "the address holds a password",
+             "Take the password out of the address.");
     return;
   }
   out = *text;
@@ -117,9 +123,11 @@ void read_value(Reader& r, const Node& node, const std::string& path, const Fiel
   if (!text) return;
   int value = 0;
   auto [end, ec] = std::from_chars(text->data(), text->data() + text->size(), value);
-  if (ec != std::errc() || end != text->data() + text->size() || value < (field.note.positive ? 1 : 0) || value > kMaxInteger) {
+  if (ec != std::errc() || end != text->data() + text->size() || value < (field.note.positive ? 1 : 0) ||
+      value > kMaxInteger) {
     r.report("bad-value", node.place, path, "'" + *text + "' is not a number that '" + field.name + "' can have",
-             "Write a whole number from " + std::string(field.note.positive ? "1" : "0") + " to " + std::to_string(kMaxInteger) + ".");
+             "Write a whole number from " + std::string(field.note.positive ? "1" : "0") + " to " +
+                 std::to_string(kMaxInteger) + ".");
     return;
   }
   out = value;
@@ -129,7 +137,8 @@ void read_value(Reader& r, const Node& node, const std::string& path, const Fiel
   auto text = r.scalar(node, path, field);
   if (!text) return;
   if (!node.plain || (*text != "true" && *text != "false")) {
-    r.report("bad-value", node.place, path, "'" + *text + "' is neither true nor false", "Write true or false, without quotes.");
+    r.report("bad-value", node.place, path, "'" + *text + "' is neither true nor false",
+             "Write true or false, without quotes.");
     return;
   }
   out = *text == "true";
@@ -163,8 +172,9 @@ void read_value(Reader& r, const Node& node, const std::string& path, const Fiel
     out = *value;
     return;
   }
-  r.report("bad-value", node.place, path, "'" + *text + "' is not a time of day",
-           "Write hour, minute and zone, with a weekday in front where it is weekly: \"02:00 UTC\", \"Sun 03:00 UTC\".");
+  r.report(
+      "bad-value", node.place, path, "'" + *text + "' is not a time of day",
+      "Write hour, minute and zone, with a weekday in front where it is weekly: \"02:00 UTC\", \"Sun 03:00 UTC\".");
 }
 
 void read_value(Reader& r, const Node& node, const std::string& path, const Field& field, ClockWindow& out) {
@@ -175,7 +185,8 @@ void read_value(Reader& r, const Node& node, const std::string& path, const Fiel
   auto from = text->size() > 6 && (*text)[5] == '-' ? parse_clock(text->substr(0, 5) + zone) : std::nullopt;
   auto to = from ? parse_clock(text->substr(6)) : std::nullopt;
   if (!from || !to || to->weekday) {
-    r.report("bad-value", node.place, path, "'" + *text + "' is not a window of the day", "Write it as \"20:00-06:00 UTC\".");
+    r.report("bad-value", node.place, path, "'" + *text + "' is not a window of the day",
+             "Write it as \"20:00-06:00 UTC\".");
     return;
   }
   out = {*from, *to};
@@ -196,11 +207,14 @@ void read_value(Reader& r, const Node& node, const std::string& path, const Fiel
   int cents = 0, used = 0;
   char currency[4] = {}, per[8] = {};
   bool whole = std::sscanf(text->c_str(), "%9lld %3[A-Z]/%7[a-z]%n", &units, currency, per, &used) == 3;
-  bool broken = !whole && std::sscanf(text->c_str(), "%9lld.%2d %3[A-Z]/%7[a-z]%n", &units, &cents, currency, per, &used) == 4;
+  bool broken =
+      !whole && std::sscanf(text->c_str(), "%9lld.%2d %3[A-Z]/%7[a-z]%n", &units, &cents, currency, per, &used) == 4;
   bool ends = static_cast<std::size_t>(used) == text->size() && std::string_view(currency).size() == 3;
   std::string_view unit = per;
-  if ((!whole && !broken) || !ends || units < 0 || cents < 0 || (unit != "month" && unit != "year" && unit != "hour" && unit != "day")) {
-    r.report("bad-value", node.place, path, "'" + *text + "' is not an amount of money over time", "Write it as 3800 USD/month.");
+  if ((!whole && !broken) || !ends || units < 0 || cents < 0 ||
+      (unit != "month" && unit != "year" && unit != "hour" && unit != "day")) {
+    r.report("bad-value", node.place, path, "'" + *text + "' is not an amount of money over time",
+             "Write it as 3800 USD/month.");
     return;
   }
   out = {units * 100 + cents, currency, per};
@@ -209,7 +223,8 @@ void read_value(Reader& r, const Node& node, const std::string& path, const Fiel
 void read_value(Reader& r, const Node& node, const std::string& path, const Field& field, WallTime& out) {
   auto text = r.scalar(node, path, field);
   if (!text) return;
-  auto day = text->size() == 10 ? parse_time(*text + "T00:00:00Z") : Result<WallTime>(make_error(ErrorKind::kInvalid, "length"));
+  auto day = text->size() == 10 ? parse_time(*text + "T00:00:00Z")
+                                : Result<WallTime>(make_error(ErrorKind::kInvalid, "length"));
   if (!day) {
     r.report("bad-value", node.place, path, "'" + *text + "' is not a day", "Write it as 2027-06-30.");
     return;
@@ -222,11 +237,13 @@ void read_value(Reader& r, const Node& node, const std::string& path, const Fiel
   if (!text) return;
   out.place = at_path(node.place, path);
   using Kind = SecretRef::Kind;
-  static const std::pair<std::string_view, Kind> kForms[] = {{"env:", Kind::kEnv}, {"file:", Kind::kFile}, {"command:", Kind::kCommand}};
+  static const std::pair<std::string_view, Kind> kForms[] = {
+      {"env:", Kind::kEnv}, {"file:", Kind::kFile}, {"command:", Kind::kCommand}};
   for (auto [prefix, kind] : kForms) {
     if (!text->starts_with(prefix)) continue;
     if (text->size() == prefix.size()) {
-      r.report("bad-value", node.place, path, "nothing stands after '" + std::string(prefix) + "'", shape_hint(field));
+      r.report("bad-value", node.place, path, "nothing stands after '" + std::string(prefix) + "'",
+               shape_hint(field));
       return;
     }
     out.kind = kind;
@@ -235,9 +252,11 @@ void read_value(Reader& r, const Node& node, const std::string& path, const Fiel
   }
   std::string hint = "Write env:NAME, file:PATH or command:PROGRAM.";
   if (field.type.shape != Shape::kDsn) {
-    r.report("secret-in-plan", node.place, path, "'" + field.name + "' holds the secret itself, or something that is no reference", hint);
+    r.report("secret-in-plan", node.place, path,
+             "'" + field.name + "' holds the secret itself, or something that is no reference", hint);
   } else if (has_password(*text)) {
-    r.report("secret-in-plan", node.place, path, "the DSN holds a password", "Use a password file, or take the whole DSN from a secret. " + hint);
+    r.report("secret-in-plan", node.place, path, "the DSN holds a password",
+             "Use a password file, or take the whole DSN from a secret. " + hint);
   } else {
     out.kind = Kind::kLiteral;
     out.value = *text;
@@ -250,7 +269,8 @@ void read_value(Reader& r, const Node& node, const std::string& path, const Fiel
     return;
   }
   if (node.kind == Node::Kind::kScalar) {
-    r.report("wrong-type", node.place, path, "'" + field.name + "' is neither 'all' nor a list", "Write all, or [a, b].");
+    r.report("wrong-type", node.place, path, "'" + field.name + "' is neither 'all' nor a list",
+             "Write all, or [a, b].");
     return;
   }
   read_any(r, node, path, field, out.names);
@@ -270,7 +290,8 @@ void read_value(Reader& r, const Node& node, const std::string& path, const Fiel
     return;
   }
   if (node.kind == Node::Kind::kScalar) {
-    r.report("unknown-word", node.place, path, "'" + node.text + "' is no isolation", "Write namespace, or {terraform: FOLDER, vars: {...}}.");
+    r.report("unknown-word", node.place, path, "'" + node.text + "' is no isolation",
+             "Write namespace, or {terraform: FOLDER, vars: {...}}.");
     return;
   }
   Field inner = field;
@@ -280,11 +301,16 @@ void read_value(Reader& r, const Node& node, const std::string& path, const Fiel
   for (const Member& member : node.members) {
     std::string at = path + "." + member.key;
     inner.name = member.key;
-    if (member.key == "terraform") read_value(r, member.value, at, inner, out.terraform);
-    else if (member.key == "vars") read_value(r, member.value, at, inner, out.vars);
-    else r.report("unknown-key", member.key_place, at, "'" + member.key + "' is no field of an isolation", did_you_mean(member.key, {"terraform", "vars"}));
+    if (member.key == "terraform")
+      read_value(r, member.value, at, inner, out.terraform);
+    else if (member.key == "vars")
+      read_value(r, member.value, at, inner, out.vars);
+    else
+      r.report("unknown-key", member.key_place, at, "'" + member.key + "' is no field of an isolation",
+               did_you_mean(member.key, {"terraform", "vars"}));
   }
-  if (out.terraform.empty()) r.report("missing-key", node.place, path, "'terraform' is missing", "Name the folder with the configuration.");
+  if (out.terraform.empty())
+    r.report("missing-key", node.place, path, "'terraform' is missing", "Name the folder with the configuration.");
 }
 
 void read_value(Reader& r, const Node& node, const std::string& path, const Field& field, Pairs& out) {
@@ -301,8 +327,9 @@ void read_value(Reader& r, const Node& node, const std::string& path, const Fiel
 }
 
 const std::vector<std::string>& alert_words() {
-  static const std::vector<std::string> kWords = {"verify-failed", "backup-late", "objective-missed", "drill-overdue",
-                                                  "vault-filling", "copy-late", "check-failed", "failover-proposed"};
+  static const std::vector<std::string> kWords = {"verify-failed", "backup-late",      "objective-missed",
+                                                  "drill-overdue", "vault-filling",    "copy-late",
+                                                  "check-failed",  "failover-proposed"};
   return kWords;
 }
 
@@ -311,7 +338,8 @@ void read_value(Reader& r, const Node& node, const std::string& path, const Fiel
   for (const Member& member : node.members) {
     std::string at = path + "." + member.key;
     if (std::ranges::find(alert_words(), member.key) == alert_words().end()) {
-      r.report("unknown-word", member.key_place, at, "'" + member.key + "' is no event that alerts", did_you_mean(member.key, alert_words()));
+      r.report("unknown-word", member.key_place, at, "'" + member.key + "' is no event that alerts",
+               did_you_mean(member.key, alert_words()));
       continue;
     }
     Alert alert;
@@ -323,12 +351,14 @@ void read_value(Reader& r, const Node& node, const std::string& path, const Fiel
   }
 }
 
-int read_word(Reader& r, const Node& node, const std::string& path, const Field& field, const std::vector<std::string>& words) {
+int read_word(Reader& r, const Node& node, const std::string& path, const Field& field,
+              const std::vector<std::string>& words) {
   auto text = r.scalar(node, path, field);
   if (!text) return -1;
   auto found = std::ranges::find(words, *text);
   if (found != words.end()) return static_cast<int>(found - words.begin());
-  r.report("unknown-word", node.place, path, "'" + *text + "' is no word that '" + field.name + "' knows", did_you_mean(*text, words));
+  r.report("unknown-word", node.place, path, "'" + *text + "' is no word that '" + field.name + "' knows",
+           did_you_mean(*text, words));
   return -1;
 }
 
@@ -346,7 +376,10 @@ bool check_name(Reader& r, const Member& member, const std::string& path) {
 
 std::optional<std::string> Reader::scalar(const Node& node, const std::string& path, const Field& field) {
   if (node.kind != Node::Kind::kScalar) {
-    report("wrong-type", node.place, path, std::string("a ") + (node.kind == Node::Kind::kMap ? "map" : "list") + " stands where '" + field.name + "' needs a single value", shape_hint(field));
+    report("wrong-type", node.place, path,
+           std::string("a ") + (node.kind == Node::Kind::kMap ? "map" : "list") + " stands where '" + field.name +
+               "' needs a single value",
+           shape_hint(field));
     return std::nullopt;
   }
   if (node.plain && (node.text.empty() || node.text == "~" || node.text == "null")) {

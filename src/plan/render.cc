@@ -14,7 +14,9 @@ struct Colors {
 
 Colors colors_for(FindingSeverity severity, bool color) {
   if (!color) return {};
-  const char* head = severity == FindingSeverity::kError ? "\x1b[1;31m" : severity == FindingSeverity::kWarning ? "\x1b[1;33m" : "\x1b[1;36m";
+  const char* head = severity == FindingSeverity::kError     ? "\x1b[1;31m"
+                     : severity == FindingSeverity::kWarning ? "\x1b[1;33m"
+                                                             : "\x1b[1;36m";
   return {head, "\x1b[1;34m", "\x1b[1m", "\x1b[0m"};
 }
 
@@ -29,7 +31,8 @@ std::string line_of(const std::vector<Source>& sources, const Place& place) {
   }
   std::string out = source->text.substr(at, source->text.find('\n', at) - at);
   for (char& c : out) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';  // tabs keep columns; control bytes stay away from the terminal
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
+      c = ' ';  // tabs keep columns; control bytes stay away from the terminal
   }
   return out;
 }
@@ -56,14 +59,16 @@ std::pair<std::string, std::string> underline(std::string line, const Place& pla
     blanks += (from > 0 ? 3 : 0) - from;
     width = std::min(width, static_cast<int>(kMaxColumns));
   }
-  return {line, std::string(static_cast<std::size_t>(blanks), ' ') + std::string(static_cast<std::size_t>(width), '^')};
+  return {line,
+          std::string(static_cast<std::size_t>(blanks), ' ') + std::string(static_cast<std::size_t>(width), '^')};
 }
 
 }  // namespace
 
 std::string render(const Finding& finding, const std::vector<Source>& sources, bool color) {
   Colors c = colors_for(finding.severity, color);
-  std::string out = c.head + std::string(to_string(finding.severity)) + "[" + finding.id + "]" + c.off + c.bold + ": " + finding.message + c.off;
+  std::string out = c.head + std::string(to_string(finding.severity)) + "[" + finding.id + "]" + c.off + c.bold +
+                    ": " + finding.message + c.off;
   out += " (" + finding.rule + ")\n";
   const Place& p = finding.place;
   std::string number = std::to_string(p.line);
@@ -83,7 +88,10 @@ std::string render(const Finding& finding, const std::vector<Source>& sources, b
 Json to_json(const Finding& f) {
   Json out = Json::object();
   out.set("id", f.id).set("severity", to_string(f.severity)).set("rule", f.rule).set("file", f.place.file);
-  out.set("line", f.place.line).set("column", f.place.column).set("end_line", f.place.end_line).set("end_column", f.place.end_column);
+  out.set("line", f.place.line)
+      .set("column", f.place.column)
+      .set("end_line", f.place.end_line)
+      .set("end_column", f.place.end_column);
   out.set("at", f.place.path).set("message", f.message).set("hint", f.hint);
   out.set("waived_by", f.waived_by.empty() ? Json() : Json(f.waived_by));
   return out;

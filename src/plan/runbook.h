@@ -17,8 +17,19 @@ enum class RunbookMode : std::uint8_t { kPropose, kAutomatic };
 enum class RoutingPolicy : std::uint8_t { kFailover, kWeighted };
 enum class RestoreProof : std::uint8_t { kNone, kAssertions };
 enum class ActionKind : std::uint8_t {
-  kCheck, kAnnounce, kFence, kScale, kPromote, kConfigure, kRestoreServices, kVerify, kDns, kRestore, kResync,
-  kSwitchover, kExec,
+  kCheck,
+  kAnnounce,
+  kFence,
+  kScale,
+  kPromote,
+  kConfigure,
+  kRestoreServices,
+  kVerify,
+  kDns,
+  kRestore,
+  kResync,
+  kSwitchover,
+  kExec,
 };
 
 std::string_view to_string(FenceLevel v);
@@ -161,7 +172,9 @@ struct Step {
 
   ActionKind kind() const { return static_cast<ActionKind>(action.index()); }
   template <class T>
-  const T* as() const { return std::get_if<T>(&action); }
+  const T* as() const {
+    return std::get_if<T>(&action);
+  }
   // Promotions and switchovers are, unless the plan says otherwise.
   bool is_irreversible() const;
   // Checks, verifications and announcements leave the world as it is.

@@ -9,14 +9,29 @@
 namespace hf::plan {
 namespace {
 
-constexpr std::size_t kMaxDepth = 32;       // the deepest plan needs 9
-constexpr std::size_t kMaxNodes = 200'000;  // bounds memory: a value takes about 200 bytes
-constexpr std::size_t kMaxMembers = 10'000;   // of one map: looking for duplicate keys is quadratic
-constexpr std::size_t kMaxFindings = 200;   // of one source; nobody reads more
+constexpr std::size_t kMaxDepth = 32;        // the deepest plan needs 9
+constexpr std::size_t kMaxNodes = 200'000;   // bounds memory: a value takes about 200 bytes
+constexpr std::size_t kMaxMembers = 10'000;  // of one map: looking for duplicate keys is quadratic
+constexpr std::size_t kMaxFindings = 200;    // of one source; nobody reads more
 
 struct ParserDelete {
   void operator()(fy_parser* p) const { fy_parser_destroy(p); }
 };
+struct DiagDelete {
+  void operator()(fy_diag* d) const { fy_diag_unref(d); }
+};
+
+// Collects messages; without a sink of its own the library writes them to stderr.
+std::unique_ptr<fy_diag, DiagDelete> make_diag() {
+  fy_diag_cfg config{};
+  fy_diag_cfg_default(&config);
+  config.fp = nullptr;
+  config.output_fn = [](fy_diag*, void*, const char*, std::size_t) {};
+  config.colorize = false;
+  std::unique_ptr<fy_diag, DiagDelete> diag(fy_diag_create(&config));
+  if (diag) fy_diag_set_collect_errors(diag.get(), true);
+  return diag;
+}
 
 std::string text_of(fy_token* token) {
   std::size_t size = 0;
@@ -83,12 +98,14 @@ void Builder::report_syntax(fy_diag* diag) {
     if (error->msg != nullptr) why = error->msg;
     place.line = std::max(1, error->line);
     place.column = std::max(1, error->column);
+    auto lines = static_cast<int>(std::ranges::count(source_.text, '\n')) + (source_.text.ends_with('\n') ? 0 : 1);
+    if (place.line > lines) place.line = std::max(1, lines), place.column = 1;  // found at the end of the text
     place.end_line = place.line;
     place.end_column = place.column + 1;
   }
   while (!why.empty() && (why.back() == '\n' || why.back() == ' ')) why.pop_back();
   findings_.push_back(make_finding("yaml-syntax", place, why,
-                                   "Mend this first: what follows it cannot be judged before."));
+                                   "Mend this first; an unclosed bracket or quote is often earlier than the caret."));
 }
 
 // Anchors and tags on a value.
@@ -98,7 +115,8 @@ void Builder::refuse_extras(fy_event* event) {
            "Write the value out where it is needed.");
   }
   if (fy_event_get_tag_token(event) != nullptr) {
-    report("yaml-extra", place_of(event), "a tag is not allowed in a plan", "Take the tag away; the field decides the type.");
+    report("yaml-extra", place_of(event), "a tag is not allowed in a plan",
+           "Take the tag away; the field decides the type.");
   }
 }
 
@@ -114,7 +132,8 @@ bool Builder::add_key(Node node) {
   frame.key_pending = true;
   frame.drop_value = false;
   if (frame.node.members.size() >= kMaxMembers) {
-    report("input-limit", node.place, "a map of more than " + std::to_string(kMaxMembers) + " keys", "Split the plan.");
+    report("input-limit", node.place, "a map of more than " + std::to_string(kMaxMembers) + " keys",
+           "Split the plan.");
     return false;
   }
   if (frame.node.find(node.text) != nullptr) {
@@ -148,6 +167,7 @@ bool Builder::add(Node node) {
     return true;
   }
   frame.key_pending = false;
+  if (node.is_empty() && !frame.node.members.empty()) node.place = frame.node.members.back().key_place;
   if (!frame.drop_value) frame.node.members.back().value = std::move(node);
   return true;
 }
@@ -188,7 +208,8 @@ bool Builder::take(fy_event* event) {
     case FYET_MAPPING_END:
     case FYET_SEQUENCE_END: return close();
     case FYET_ALIAS: {
-      report("anchor-or-alias", place_of(event), "the alias '*" + text_of(fy_event_get_token(event)) + "' is not allowed in a plan",
+      report("anchor-or-alias", place_of(event),
+             "the alias '*" + text_of(fy_event_get_token(event)) + "' is not allowed in a plan",
              "Write the value out.");
       Node node;
       node.place = place_of(event);
@@ -207,7 +228,9 @@ bool Builder::take(fy_event* event) {
 }
 
 Node Builder::build() {
+  std::unique_ptr<fy_diag, DiagDelete> diag = make_diag();
   fy_parse_cfg config{};
+  config.diag = diag.get();
   config.flags = static_cast<fy_parse_cfg_flags>(FYPCF_QUIET | FYPCF_COLLECT_DIAG | FYPCF_ALLOW_DUPLICATE_KEYS);
   std::unique_ptr<fy_parser, ParserDelete> parser(fy_parser_create(&config));
   Node empty;
@@ -227,9 +250,7 @@ Node Builder::build() {
   }
   if (fy_parser_get_stream_error(parser.get())) {
     findings_.resize(before);
-    fy_diag* diag = fy_parser_get_diag(parser.get());
-    report_syntax(diag);
-    fy_diag_unref(diag);
+    report_syntax(diag.get());
     return empty;
   }
   return has_root_ && !root_.is_empty() ? std::move(root_) : empty;

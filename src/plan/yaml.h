@@ -33,8 +33,8 @@ struct Member {
   Node value;
 };
 
-// The root of one source. Mistakes go to `findings`; after a syntax error the tree is empty and only that is reported.
-// An empty text is an empty map.
+// The root of one source. Mistakes go to `findings`; after a syntax error the tree is empty and only that is
+// reported. An empty text is an empty map.
 Node parse_yaml(const Source& source, std::vector<Finding>& findings);
 
 // Makes a finding of a rule: id and severity come from the table of rules.
