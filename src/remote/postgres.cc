@@ -21,7 +21,8 @@ PgRows take_rows(const PGresult* result) {
       if (PQgetisnull(result, r, c) != 0) {
         row.emplace_back(std::nullopt);
       } else {
-        row.emplace_back(std::string(PQgetvalue(result, r, c), static_cast<std::size_t>(PQgetlength(result, r, c))));
+        row.emplace_back(
+            std::string(PQgetvalue(result, r, c), static_cast<std::size_t>(PQgetlength(result, r, c))));
       }
     }
   }
@@ -46,12 +47,14 @@ PgConnection::PgConnection(PgConnection&&) noexcept = default;
 PgConnection& PgConnection::operator=(PgConnection&&) noexcept = default;
 PgConnection::~PgConnection() = default;
 
-Result<PgConnection> PgConnection::connect(const std::string& dsn, Clock& clock, const PgConnectOptions& options) {
+Result<PgConnection> PgConnection::connect(const std::string& dsn, Clock& clock,
+                                           const PgConnectOptions& options) {
   HF_ASSIGN(std::unique_ptr<PgLink> link, PgLink::open(dsn, clock, options, false));
   return PgConnection(std::move(link));
 }
 
-// The server ends the statement a little before we give it up, so that most timeouts are known to have had no effect.
+// The server ends the statement a little before we give it up, so that most timeouts are known to have had no
+// effect.
 Status PgConnection::set_statement_timeout(Micros timeout, MonoTime deadline) {
   if (PQtransactionStatus(link_->raw()) != PQTRANS_IDLE) return ok();
   std::int64_t whole = std::chrono::duration_cast<Millis>(timeout).count();
@@ -75,19 +78,23 @@ Result<PgRows> PgConnection::query(const std::string& sql, const PgParams& param
   HF_TRY(link_->send(sql, params, deadline));
   HF_ASSIGN(PgResult result, link_->finish(deadline));
   if (link_->take_unacknowledged_commit()) {
-    return make_error(ErrorKind::kUnavailable, "committing on postgresql at " + link_->server() +
-                                                   ": committed there, but not acknowledged by the synchronous standbys")
+    return make_error(ErrorKind::kUnavailable,
+                      "committing on postgresql at " + link_->server() +
+                          ": committed there, but not acknowledged by the synchronous standbys")
         .with_hint("Somebody cancelled the wait: treat the change as one that may be lost.")
-        .with_object(link_->server()).maybe_happened();
+        .with_object(link_->server())
+        .maybe_happened();
   }
   return take_rows(result.get());
 }
 
-Result<std::string> PgConnection::query_value(const std::string& sql, const PgParams& params, Micros timeout) {
+Result<std::string> PgConnection::query_value(const std::string& sql, const PgParams& params,
+                                              Micros timeout) {
   HF_ASSIGN(PgRows rows, query(sql, params, timeout));
   if (rows.rows.size() != 1 || rows.columns.size() != 1 || rows.is_null(0, 0)) {
     return make_error(ErrorKind::kFailed, "postgresql at " + link_->server() + " answered " +
-                                              std::to_string(rows.rows.size()) + " rows where one value was expected");
+                                              std::to_string(rows.rows.size()) +
+                                              " rows where one value was expected");
   }
   return rows.text(0, 0);
 }

@@ -1,5 +1,5 @@
-// BASE_BACKUP: the keyword form and one tar stream a tablespace before 15, options in parentheses and one typed
-// stream from 15 on. https://www.postgresql.org/docs/current/protocol-replication.html, BASE_BACKUP
+// BASE_BACKUP: the keyword form and one tar stream a tablespace before 15, options in parentheses and one
+// typed stream from 15 on. https://www.postgresql.org/docs/current/protocol-replication.html, BASE_BACKUP
 #include <optional>
 
 #include "remote/postgres_link.h"
@@ -21,7 +21,8 @@ std::string typed_command(const BaseBackupOptions& o) {
   text += o.verify_checksums ? ", VERIFY_CHECKSUMS 1" : ", VERIFY_CHECKSUMS 0";
   if (o.progress) text += ", PROGRESS";
   if (o.max_rate_kib != 0) text += ", MAX_RATE " + std::to_string(o.max_rate_kib);
-  text += o.manifest ? ", MANIFEST 'yes', MANIFEST_CHECKSUMS " + pg_quote_literal(o.manifest_checksums) : ", MANIFEST 'no'";
+  text += o.manifest ? ", MANIFEST 'yes', MANIFEST_CHECKSUMS " + pg_quote_literal(o.manifest_checksums)
+                     : ", MANIFEST 'no'";
   return text + ")";
 }
 
@@ -100,7 +101,8 @@ class BackupReader {
     start.lsn = at.first;
     start.timeline = at.second;
     HF_ASSIGN(PgResult second, next(options_.start_timeout));
-    if (!second || PQresultStatus(second.get()) != PGRES_TUPLES_OK) return protocol_error("no tablespace list");
+    if (!second || PQresultStatus(second.get()) != PGRES_TUPLES_OK)
+      return protocol_error("no tablespace list");
     HF_ASSIGN(start.tablespaces, tablespaces(second.get()));
     return start;
   }
@@ -135,11 +137,10 @@ class BackupReader {
         if (second == std::string_view::npos) return protocol_error("malformed start of an archive");
         in_manifest_ = false;
         in_archive_ = true;
-        return sink_.on_archive(std::string(text.substr(0, first)), std::string(text.substr(first + 1, second - first - 1)));
+        return sink_.on_archive(std::string(text.substr(0, first)),
+                                std::string(text.substr(first + 1, second - first - 1)));
       }
-      case 'm':
-        in_manifest_ = true;
-        return ok();
+      case 'm': in_manifest_ = true; return ok();
       case 'd':
         if (in_manifest_) return sink_.on_manifest ? sink_.on_manifest(body) : ok();
         if (!in_archive_) return protocol_error("data outside of an archive");
@@ -175,9 +176,11 @@ class BackupReader {
 
 }  // namespace
 
-Result<BaseBackupEnd> PgReplication::base_backup(const BaseBackupOptions& options, const BaseBackupSink& sink) {
+Result<BaseBackupEnd> PgReplication::base_backup(const BaseBackupOptions& options,
+                                                 const BaseBackupSink& sink) {
   bool typed = server_version() >= kTypedStream;
-  HF_TRY(link_->send(typed ? typed_command(options) : keyword_command(options), {}, link_->after(options.idle_timeout)));
+  HF_TRY(link_->send(typed ? typed_command(options) : keyword_command(options), {},
+                     link_->after(options.idle_timeout)));
   auto end = BackupReader(*link_, options, sink).run(typed);
   if (!end) {
     // Half a stream is still in the connection: it takes no further command.

@@ -8,26 +8,32 @@ namespace hf::remote {
 namespace {
 
 struct Meaning {
-  std::string_view code;   // five characters, or a class of two
+  std::string_view code;  // five characters, or a class of two
   ErrorKind kind;
   std::string_view hint;
 };
 
 // Exact codes stand before their class.
 constexpr Meaning kMeanings[] = {
-    {"57P03", ErrorKind::kUnavailable, "The server is starting, stopping or in recovery: wait for it, or look at its log."},
+    {"57P03", ErrorKind::kUnavailable,
+     "The server is starting, stopping or in recovery: wait for it, or look at its log."},
     {"57P01", ErrorKind::kUnavailable, "Somebody ended this session on the server: look at its log."},
     {"57P02", ErrorKind::kUnavailable, "A server process crashed: look at the server's log."},
-    {"57014", ErrorKind::kTimeout, "Give the statement more time, or look for what blocks it in pg_stat_activity."},
-    {"53300", ErrorKind::kExhausted, "Raise max_connections, or max_wal_senders for replication, and restart the server."},
-    {"53400", ErrorKind::kExhausted, "Raise max_replication_slots, or drop a slot that nobody uses (pg_replication_slots)."},
+    {"57014", ErrorKind::kTimeout,
+     "Give the statement more time, or look for what blocks it in pg_stat_activity."},
+    {"53300", ErrorKind::kExhausted,
+     "Raise max_connections, or max_wal_senders for replication, and restart the server."},
+    {"53400", ErrorKind::kExhausted,
+     "Raise max_replication_slots, or drop a slot that nobody uses (pg_replication_slots)."},
     {"53100", ErrorKind::kExhausted, "Make room on the server's disk."},
     {"55006", ErrorKind::kBusy, "Find who uses it in pg_stat_replication, or take another name."},
     {"55000", ErrorKind::kBlocked, "Check wal_level, max_replication_slots and the slot's wal_status."},
     {"25006", ErrorKind::kBlocked, "This server is read-only (a standby?): connect to the primary."},
     {"28P01", ErrorKind::kDenied, "Check the password that the plan names for this connection."},
-    {"28000", ErrorKind::kDenied, "Add a line for this user, database (or 'replication') and address to pg_hba.conf, then reload."},
-    {"42501", ErrorKind::kDenied, "Grant the role what it lacks (for WAL and base backups: the REPLICATION attribute)."},
+    {"28000", ErrorKind::kDenied,
+     "Add a line for this user, database (or 'replication') and address to pg_hba.conf, then reload."},
+    {"42501", ErrorKind::kDenied,
+     "Grant the role what it lacks (for WAL and base backups: the REPLICATION attribute)."},
     {"3D000", ErrorKind::kNotFound, "Name an existing database in the DSN."},
     {"42704", ErrorKind::kNotFound, ""},
     {"42710", ErrorKind::kExists, ""},
@@ -58,9 +64,11 @@ const Meaning* meaning_of(std::string_view code) {
 }
 
 bool is_code(std::string_view s) {
-  return s.size() == 5 && std::all_of(s.begin(), s.end(), [](char c) {
-    return std::isdigit(static_cast<unsigned char>(c)) || std::isupper(static_cast<unsigned char>(c));
-  });
+  // "FATAL" has five capitals too; a state always has a digit.
+  return s.size() == 5 && s.find_first_of("0123456789") != s.npos &&
+         std::all_of(s.begin(), s.end(), [](char c) {
+           return std::isdigit(static_cast<unsigned char>(c)) || std::isupper(static_cast<unsigned char>(c));
+         });
 }
 
 std::string one_line(std::string_view text) {
@@ -107,7 +115,8 @@ Error pg_connect_error(std::string_view message, std::string_view server) {
   Error error = make_error(ErrorKind::kUnavailable, std::move(text));
   error.object = server;
   error.hint = "Check that the server runs, listens at this address, and that the network reaches it.";
-  if (message.find("fe_sendauth") != std::string_view::npos || message.find("password") != std::string_view::npos ||
+  if (message.find("fe_sendauth") != std::string_view::npos ||
+      message.find("password") != std::string_view::npos ||
       message.find("certificate") != std::string_view::npos) {
     error.kind = ErrorKind::kDenied;
     error.hint = "The server wants other credentials: name a password or a certificate for this connection.";

@@ -1,4 +1,5 @@
-// The waiting: every loop here ends at its deadline, when a stop is asked for, or when the socket says something.
+// The waiting: every loop here ends at its deadline, when a stop is asked for, or when the socket says
+// something.
 #include "remote/postgres_link.h"
 
 #include <poll.h>
@@ -26,7 +27,10 @@ bool has(const Pairs& pairs, std::string_view key) {
 
 void put(Pairs& pairs, const std::string& key, std::string value) {
   for (auto& p : pairs) {
-    if (p.first == key) { p.second = std::move(value); return; }
+    if (p.first == key) {
+      p.second = std::move(value);
+      return;
+    }
   }
   pairs.emplace_back(key, std::move(value));
 }
@@ -93,8 +97,8 @@ std::string name_server(const Pairs& pairs) {
 
 }  // namespace
 
-Result<std::unique_ptr<PgLink>> PgLink::open(const std::string& dsn, Clock& clock, const PgConnectOptions& options,
-                                             bool replication) {
+Result<std::unique_ptr<PgLink>> PgLink::open(const std::string& dsn, Clock& clock,
+                                             const PgConnectOptions& options, bool replication) {
   HF_ASSIGN(Pairs pairs, parse_dsn(dsn));
   std::string server = name_server(pairs);
   pairs = complete(std::move(pairs), options, replication);
@@ -118,7 +122,8 @@ Result<std::unique_ptr<PgLink>> PgLink::open(const std::string& dsn, Clock& cloc
     return make_error(ErrorKind::kUnsupported, "postgresql at " + server + " is version " +
                                                    std::to_string(PQserverVersion(connection) / 10000) +
                                                    ", older than 13")
-        .with_hint("Upgrade the server to PostgreSQL 13 or later.").with_object(server);
+        .with_hint("Upgrade the server to PostgreSQL 13 or later.")
+        .with_object(server);
   }
   PQsetnonblocking(connection, 1);
   return link;
@@ -137,9 +142,10 @@ Status PgLink::establish(MonoTime deadline) {
     }
     HF_ASSIGN(short ready, wait(state == PGRES_POLLING_READING ? POLLIN : POLLOUT, deadline));
     if (ready == 0) {
-      return give_up(make_error(ErrorKind::kTimeout, "connecting to postgresql at " + server_ + ": no answer in time")
-                         .with_hint("Check that the server runs and that no firewall drops the packets.")
-                         .with_object(server_));
+      return give_up(
+          make_error(ErrorKind::kTimeout, "connecting to postgresql at " + server_ + ": no answer in time")
+              .with_hint("Check that the server runs and that no firewall drops the packets.")
+              .with_object(server_));
     }
     state = PQconnectPoll(connection_);
   }
@@ -172,8 +178,8 @@ Error PgLink::server_error(const PGresult* result) {
   return error;
 }
 
-// The server warns, and then reports success, when a commit stops waiting for its synchronous standbys because
-// somebody cancelled it. The source function tells it in every language.
+// The server warns, and then reports success, when a commit stops waiting for its synchronous standbys
+// because somebody cancelled it. The source function tells it in every language.
 void PgLink::notice(void* self, const PGresult* result) {
   const char* function = PQresultErrorField(result, PG_DIAG_SOURCE_FUNCTION);
   if (function != nullptr && std::string_view(function) == "SyncRepWaitForLSN") {
@@ -181,14 +187,13 @@ void PgLink::notice(void* self, const PGresult* result) {
   }
 }
 
-bool PgLink::take_unacknowledged_commit() {
-  return std::exchange(unacknowledged_commit_, false);
-}
+bool PgLink::take_unacknowledged_commit() { return std::exchange(unacknowledged_commit_, false); }
 
 Result<short> PgLink::wait(short events, MonoTime deadline) {
   for (;;) {
     if (stop_.stop_requested()) {
-      Error error = make_error(ErrorKind::kCancelled, "waiting for postgresql at " + server_ + ": a stop was asked for");
+      Error error = make_error(ErrorKind::kCancelled,
+                               "waiting for postgresql at " + server_ + ": a stop was asked for");
       error.effect = sent_ ? Effect::kMaybe : Effect::kNone;
       return give_up(std::move(error));
     }
@@ -209,8 +214,10 @@ Status PgLink::flush(MonoTime deadline) {
     if (state < 0) return lost("sending to postgresql");
     HF_ASSIGN(short ready, wait(POLLIN | POLLOUT, deadline));
     if (ready == 0) {
-      return give_up(make_error(ErrorKind::kTimeout, "sending to postgresql at " + server_ + ": it does not read")
-                         .with_object(server_).maybe_happened());
+      return give_up(
+          make_error(ErrorKind::kTimeout, "sending to postgresql at " + server_ + ": it does not read")
+              .with_object(server_)
+              .maybe_happened());
     }
     if ((ready & POLLIN) != 0 && PQconsumeInput(connection_) == 0) return lost("sending to postgresql");
   }
@@ -219,9 +226,12 @@ Status PgLink::flush(MonoTime deadline) {
 Status PgLink::consume(MonoTime deadline, std::string_view doing) {
   HF_ASSIGN(short ready, wait(POLLIN, deadline));
   if (ready == 0) {
-    return give_up(make_error(ErrorKind::kTimeout, std::string(doing) + " postgresql at " + server_ + ": no answer in time")
-                       .with_hint("Look for what blocks the statement in pg_stat_activity, or give it more time.")
-                       .with_object(server_).maybe_happened());
+    return give_up(
+        make_error(ErrorKind::kTimeout,
+                   std::string(doing) + " postgresql at " + server_ + ": no answer in time")
+            .with_hint("Look for what blocks the statement in pg_stat_activity, or give it more time.")
+            .with_object(server_)
+            .maybe_happened());
   }
   if (PQconsumeInput(connection_) == 0) return lost(doing);
   return ok();
@@ -229,7 +239,8 @@ Status PgLink::consume(MonoTime deadline, std::string_view doing) {
 
 Status PgLink::send(const std::string& sql, const PgParams& params, MonoTime deadline) {
   if (!alive_) {
-    return make_error(ErrorKind::kUnavailable, "the connection to postgresql at " + server_ + " was given up earlier")
+    return make_error(ErrorKind::kUnavailable,
+                      "the connection to postgresql at " + server_ + " was given up earlier")
         .with_object(server_);
   }
   sent_ = false;
@@ -239,8 +250,8 @@ Status PgLink::send(const std::string& sql, const PgParams& params, MonoTime dea
   } else {
     std::vector<const char*> values;
     for (const auto& p : params) values.push_back(p ? p->c_str() : nullptr);
-    sent = PQsendQueryParams(connection_, sql.c_str(), static_cast<int>(values.size()), nullptr, values.data(), nullptr,
-                             nullptr, 0);
+    sent = PQsendQueryParams(connection_, sql.c_str(), static_cast<int>(values.size()), nullptr,
+                             values.data(), nullptr, nullptr, 0);
   }
   if (sent == 0) return lost("sending a statement");
   sent_ = true;
@@ -285,12 +296,14 @@ Result<PgResult> PgLink::finish(MonoTime deadline) {
 }
 
 Result<CopyRead> PgLink::read_copy(MonoTime deadline) {
-  if (!alive_) return make_error(ErrorKind::kUnavailable, "the connection to postgresql at " + server_ + " is gone");
+  if (!alive_)
+    return make_error(ErrorKind::kUnavailable, "the connection to postgresql at " + server_ + " is gone");
   for (;;) {
     if (copy_buffer_ != nullptr) PQfreemem(std::exchange(copy_buffer_, nullptr));
     int n = PQgetCopyData(connection_, &copy_buffer_, 1);
     if (n > 0) {
-      return CopyRead{CopyRead::Kind::kData, as_bytes(std::string_view(copy_buffer_, static_cast<std::size_t>(n)))};
+      return CopyRead{CopyRead::Kind::kData,
+                      as_bytes(std::string_view(copy_buffer_, static_cast<std::size_t>(n)))};
     }
     if (n == -1) return CopyRead{CopyRead::Kind::kEnd, {}};
     if (n < -1) return lost("reading a stream from postgresql");
@@ -301,7 +314,8 @@ Result<CopyRead> PgLink::read_copy(MonoTime deadline) {
 }
 
 Status PgLink::write_copy(ByteView data, MonoTime deadline) {
-  if (!alive_) return make_error(ErrorKind::kUnavailable, "the connection to postgresql at " + server_ + " is gone");
+  if (!alive_)
+    return make_error(ErrorKind::kUnavailable, "the connection to postgresql at " + server_ + " is gone");
   std::string_view text = as_text(data);
   for (;;) {
     int n = PQputCopyData(connection_, text.data(), static_cast<int>(text.size()));
@@ -324,7 +338,8 @@ Result<std::uint64_t> parse_u64(std::string_view text, std::string_view what) {
   std::uint64_t value = 0;
   auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (ec != std::errc() || end != text.data() + text.size()) {
-    return make_error(ErrorKind::kInvalid, std::string(what) + " is not a number: '" + std::string(text) + "'");
+    return make_error(ErrorKind::kInvalid,
+                      std::string(what) + " is not a number: '" + std::string(text) + "'");
   }
   return value;
 }

@@ -18,19 +18,20 @@ using PgResult = std::unique_ptr<PGresult, PgResultDeleter>;
 struct CopyRead {
   enum class Kind : std::uint8_t { kData, kWait, kEnd };
   Kind kind = Kind::kWait;
-  ByteView data;   // valid until the next call
+  ByteView data;  // valid until the next call
 };
 
 class PgLink {
  public:
-  static Result<std::unique_ptr<PgLink>> open(const std::string& dsn, Clock& clock, const PgConnectOptions& options,
-                                              bool replication);
+  static Result<std::unique_ptr<PgLink>> open(const std::string& dsn, Clock& clock,
+                                              const PgConnectOptions& options, bool replication);
   ~PgLink();
   PgLink(const PgLink&) = delete;
   PgLink& operator=(const PgLink&) = delete;
 
   Status send(const std::string& sql, const PgParams& params, MonoTime deadline);
-  // Null when the command is over. A result with an error status is returned as that error, after the rest was read.
+  // Null when the command is over. A result with an error status is returned as that error, after the rest
+  // was read.
   Result<PgResult> next_result(MonoTime deadline);
   // Reads results until the command is over; the last result with rows or a tag.
   Result<PgResult> finish(MonoTime deadline);
@@ -44,16 +45,17 @@ class PgLink {
   MonoTime after(Micros d) { return clock_.mono() + d; }
   bool alive() const { return alive_; }
   const std::string& server() const { return server_; }
-  Error give_up(Error error);                    // marks it dead
-  Error lost(std::string_view doing);            // the connection broke while doing this; kMaybe if sent
+  Error give_up(Error error);          // marks it dead
+  Error lost(std::string_view doing);  // the connection broke while doing this; kMaybe if sent
   Error server_error(const PGresult* result);
-  bool take_unacknowledged_commit();             // a commit stopped waiting for its standbys: see notice()
+  bool take_unacknowledged_commit();  // a commit stopped waiting for its standbys: see notice()
 
  private:
-  PgLink(PGconn* connection, Clock& clock, std::stop_token stop) : connection_(connection), clock_(clock), stop_(std::move(stop)) {}
+  PgLink(PGconn* connection, Clock& clock, std::stop_token stop)
+      : connection_(connection), clock_(clock), stop_(std::move(stop)) {}
   Status establish(MonoTime deadline);
   Status flush(MonoTime deadline);
-  Status consume(MonoTime deadline, std::string_view doing);      // waits for input, then reads it
+  Status consume(MonoTime deadline, std::string_view doing);  // waits for input, then reads it
   // 0: timed out; else the poll events that are ready.
   Result<short> wait(short events, MonoTime deadline);
   static void notice(void* self, const PGresult* result);
@@ -63,7 +65,7 @@ class PgLink {
   std::stop_token stop_;
   std::string server_;
   bool alive_ = true;
-  bool sent_ = false;                            // a command is under way
+  bool sent_ = false;  // a command is under way
   bool unacknowledged_commit_ = false;
   char* copy_buffer_ = nullptr;
 };

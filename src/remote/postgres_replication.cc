@@ -8,7 +8,8 @@ namespace hf::remote {
 namespace {
 
 constexpr Micros kCommandTimeout = 30s;
-constexpr Micros kStatusTimeout = 5s;        // a status message that cannot be sent for so long: the server is not reading
+constexpr Micros kStatusTimeout =
+    5s;  // a status message that cannot be sent for so long: the server is not reading
 constexpr std::int64_t kPostgresEpochMicros = 946684800LL * 1000000;  // 2000-01-01 in Unix microseconds
 
 std::uint64_t big_endian(ByteView b) {
@@ -35,7 +36,8 @@ Result<Timeline> parse_timeline(std::string_view text) {
   return static_cast<Timeline>(v);
 }
 
-// 'w': int64 start, int64 end, int64 clock, bytes.  'k': int64 end, int64 clock, byte reply.  Others are to be ignored.
+// 'w': int64 start, int64 end, int64 clock, bytes.  'k': int64 end, int64 clock, byte reply.  Others are to
+// be ignored.
 Result<std::optional<WalMessage>> parse_message(ByteView d) {
   WalMessage m;
   if (d.empty()) return protocol_error("empty message");
@@ -60,7 +62,8 @@ Result<std::optional<WalMessage>> parse_message(ByteView d) {
 }
 
 Result<WalMessage> end_of_timeline(const PGresult* rows) {
-  if (PQntuples(rows) != 1 || PQnfields(rows) != 2) return protocol_error("unexpected answer at the end of a timeline");
+  if (PQntuples(rows) != 1 || PQnfields(rows) != 2)
+    return protocol_error("unexpected answer at the end of a timeline");
   WalMessage m;
   m.kind = WalMessage::Kind::kEndOfTimeline;
   HF_ASSIGN(m.next_timeline, parse_timeline(PQgetvalue(rows, 0, 0)));
@@ -93,7 +96,8 @@ Result<WalMessage> WalStream::next(Micros timeout) {
   }
 }
 
-// The server sent CopyDone: with the end of a timeline (answer ours, then a row follows) or because it shuts down.
+// The server sent CopyDone: with the end of a timeline (answer ours, then a row follows) or because it shuts
+// down.
 Result<WalMessage> WalStream::end_of_stream() {
   MonoTime deadline = link_->after(kCommandTimeout);
   HF_ASSIGN(PgResult result, link_->next_result(deadline));
@@ -107,7 +111,8 @@ Result<WalMessage> WalStream::end_of_stream() {
     ended_ = m;
     return m;
   }
-  return link_->give_up(make_error(ErrorKind::kUnavailable, "postgresql at " + link_->server() + " ended the WAL stream: it shuts down")
+  return link_->give_up(make_error(ErrorKind::kUnavailable, "postgresql at " + link_->server() +
+                                                                " ended the WAL stream: it shuts down")
                             .with_object(link_->server()));
 }
 
@@ -124,13 +129,15 @@ Status WalStream::send_status(Lsn written, Lsn flushed, Lsn applied, bool reply_
   return link_->write_copy(m, link_->after(kStatusTimeout));
 }
 
-PgReplication::PgReplication(std::unique_ptr<PgLink> link, std::string dsn, Clock& clock, PgConnectOptions options)
+PgReplication::PgReplication(std::unique_ptr<PgLink> link, std::string dsn, Clock& clock,
+                             PgConnectOptions options)
     : link_(std::move(link)), dsn_(std::move(dsn)), clock_(&clock), options_(std::move(options)) {}
 PgReplication::PgReplication(PgReplication&&) noexcept = default;
 PgReplication& PgReplication::operator=(PgReplication&&) noexcept = default;
 PgReplication::~PgReplication() = default;
 
-Result<PgReplication> PgReplication::connect(const std::string& dsn, Clock& clock, const PgConnectOptions& options) {
+Result<PgReplication> PgReplication::connect(const std::string& dsn, Clock& clock,
+                                             const PgConnectOptions& options) {
   HF_ASSIGN(std::unique_ptr<PgLink> link, PgLink::open(dsn, clock, options, true));
   return PgReplication(std::move(link), dsn, clock, options);
 }
@@ -158,7 +165,8 @@ Result<PgRows> PgReplication::command(const std::string& text, Micros timeout) {
 
 Result<PgSystem> PgReplication::identify_system() {
   HF_ASSIGN(PgRows rows, command("IDENTIFY_SYSTEM", kCommandTimeout));
-  if (rows.rows.size() != 1 || rows.rows[0].size() < 3) return protocol_error("unexpected answer to IDENTIFY_SYSTEM");
+  if (rows.rows.size() != 1 || rows.rows[0].size() < 3)
+    return protocol_error("unexpected answer to IDENTIFY_SYSTEM");
   PgSystem system;
   HF_ASSIGN(system.system_id, parse_u64(rows.text(0, 0), "system identifier"));
   HF_ASSIGN(system.timeline, parse_timeline(rows.text(0, 1)));
@@ -178,13 +186,18 @@ Result<std::uint64_t> PgReplication::wal_segment_size() {
   std::size_t digits = text.find_first_not_of("0123456789");
   HF_ASSIGN(std::uint64_t value, parse_u64(std::string_view(text).substr(0, digits), "wal_segment_size"));
   std::string unit = digits == std::string::npos ? "B" : text.substr(digits);
-  if (unit == "MB") value <<= 20;
-  else if (unit == "GB") value <<= 30;
-  else if (unit == "kB") value <<= 10;
-  else if (unit != "B") return protocol_error("wal_segment_size in an unknown unit: " + text);
+  if (unit == "MB")
+    value <<= 20;
+  else if (unit == "GB")
+    value <<= 30;
+  else if (unit == "kB")
+    value <<= 10;
+  else if (unit != "B")
+    return protocol_error("wal_segment_size in an unknown unit: " + text);
   constexpr std::uint64_t kLeast = 1 << 20;
   constexpr std::uint64_t kMost = 1 << 30;
-  if (value < kLeast || value > kMost || (value & (value - 1)) != 0) return protocol_error("wal_segment_size is " + text);
+  if (value < kLeast || value > kMost || (value & (value - 1)) != 0)
+    return protocol_error("wal_segment_size is " + text);
   return value;
 }
 
@@ -195,20 +208,19 @@ Result<PgSlot> PgReplication::read_slot(const std::string& name) {
     HF_ASSIGN(rows, command("READ_REPLICATION_SLOT " + pg_quote_identifier(name), kCommandTimeout));
   } else {
     HF_ASSIGN(PgConnection plain, PgConnection::connect(dsn_, *clock_, options_));
-    HF_ASSIGN(rows, plain.query("SELECT slot_type, restart_lsn, NULL FROM pg_catalog.pg_replication_slots WHERE slot_name = $1",
-                                {name}, kCommandTimeout));
+    HF_ASSIGN(
+        rows,
+        plain.query(
+            "SELECT slot_type, restart_lsn, NULL FROM pg_catalog.pg_replication_slots WHERE slot_name = $1",
+            {name}, kCommandTimeout));
   }
   PgSlot slot;
   if (rows.rows.empty() || rows.is_null(0, 0)) return slot;
   if (rows.rows[0].size() != 3) return protocol_error("unexpected answer about a slot");
   slot.exists = true;
   slot.physical = rows.text(0, 0) == "physical";
-  if (!rows.is_null(0, 1)) {
-    HF_ASSIGN(slot.restart_lsn, parse_lsn(rows.text(0, 1)));
-  }
-  if (!rows.is_null(0, 2)) {
-    HF_ASSIGN(slot.restart_timeline, parse_timeline(rows.text(0, 2)));
-  }
+  if (!rows.is_null(0, 1)) { HF_ASSIGN(slot.restart_lsn, parse_lsn(rows.text(0, 1))); }
+  if (!rows.is_null(0, 2)) { HF_ASSIGN(slot.restart_timeline, parse_timeline(rows.text(0, 2))); }
   return slot;
 }
 
@@ -231,8 +243,11 @@ Status PgReplication::drop_slot(const std::string& name) {
 
 Result<PgTimelineHistory> PgReplication::timeline_history(Timeline timeline) {
   auto rows = command("TIMELINE_HISTORY " + std::to_string(timeline), kCommandTimeout);
-  if (!rows) return Error(std::move(rows).error()).with_context("reading the history of timeline " + std::to_string(timeline));
-  if (rows->rows.size() != 1 || rows->rows[0].size() != 2) return protocol_error("unexpected answer to TIMELINE_HISTORY");
+  if (!rows)
+    return Error(std::move(rows).error())
+        .with_context("reading the history of timeline " + std::to_string(timeline));
+  if (rows->rows.size() != 1 || rows->rows[0].size() != 2)
+    return protocol_error("unexpected answer to TIMELINE_HISTORY");
   return PgTimelineHistory{rows->text(0, 0), to_bytes(rows->text(0, 1))};
 }
 
@@ -249,7 +264,8 @@ Result<WalStream> PgReplication::start_streaming(const std::string& slot, Lsn st
   }
   if (!*result) return protocol_error("no answer to START_REPLICATION");
   if (PQresultStatus(result->get()) == PGRES_COPY_BOTH) return WalStream(*link_, std::nullopt);
-  if (PQresultStatus(result->get()) != PGRES_TUPLES_OK) return protocol_error("unexpected answer to START_REPLICATION");
+  if (PQresultStatus(result->get()) != PGRES_TUPLES_OK)
+    return protocol_error("unexpected answer to START_REPLICATION");
   HF_ASSIGN(WalMessage ended, end_of_timeline(result->get()));  // started exactly where this timeline ends
   HF_TRY(drain(*link_));
   return WalStream(*link_, std::move(ended));

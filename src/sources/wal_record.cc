@@ -11,14 +11,18 @@ constexpr std::size_t kShortHeader = 24;
 constexpr std::size_t kLongHeader = 40;
 constexpr std::size_t kRecordHeader = 24;
 constexpr std::uint64_t kAlign = 8;
-constexpr std::uint64_t kLargestRecord = 1ULL << 30;   // the server refuses records over 1020 MiB
-constexpr std::uint16_t kOldestMagic = 0xD106;         // 13: D106, 14: D10D, 15: D110, 16: D113, 17: D116, 18: D118
+constexpr std::uint64_t kLargestRecord = 1ULL << 30;  // the server refuses records over 1020 MiB
+constexpr std::uint16_t kOldestMagic = 0xD106;  // 13: D106, 14: D10D, 15: D110, 16: D113, 17: D116, 18: D118
 constexpr std::uint16_t kNewestMagic = 0xD1FF;
 
 constexpr std::uint16_t kFirstIsContinuation = 0x0001;
 constexpr std::uint16_t kLongHeaderFlag = 0x0002;
-constexpr std::uint16_t kFirstIsOverwrite = 0x0004;
-constexpr std::uint16_t kAllFlags = 0x0007;
+// "A record was begun on the page before and will never be finished": bit 3 to version 18, bit 2 after that,
+// which earlier versions set on nearly every page with another meaning.
+constexpr std::uint16_t kOverwriteTo18 = 0x0008;
+constexpr std::uint16_t kOverwriteAfter18 = 0x0004;
+constexpr std::uint16_t kLastMagicOf18 = 0xD118;
+constexpr std::uint16_t kAllFlags = 0x000F;
 
 constexpr std::uint8_t kXlogManager = 0;
 constexpr std::uint8_t kTransactionManager = 1;
@@ -31,7 +35,8 @@ constexpr std::int64_t kPostgresEpochMicros = 946684800LL * 1000000;
 template <class T>
 T load(const std::uint8_t* p) {
   T v;
-  std::memcpy(&v, p, sizeof v);  // the WAL is in the byte order of its machine; little-endian ones are supported
+  std::memcpy(&v, p,
+              sizeof v);  // the WAL is in the byte order of its machine; little-endian ones are supported
   return v;
 }
 static_assert(std::endian::native == std::endian::little);
@@ -54,14 +59,15 @@ constexpr CrcTables kCrc = make_tables();
 
 std::uint64_t align_up(std::uint64_t v) { return (v + kAlign - 1) / kAlign * kAlign; }
 
-// The main data of a record that refers to no block: behind an optional origin and an optional top-level transaction.
+// The main data of a record that refers to no block: behind an optional origin and an optional top-level
+// transaction.
 ByteView main_data(ByteView record) {
   ByteView d = record.subspan(kRecordHeader);
   while (!d.empty()) {
     std::size_t header = 0;
     switch (d[0]) {
-      case 253: header = 3; break;   // origin
-      case 252: header = 5; break;   // top-level transaction
+      case 253: header = 3; break;  // origin
+      case 252: header = 5; break;  // top-level transaction
       case 255: return d.size() >= 2 ? d.subspan(2) : ByteView();
       case 254: return d.size() >= 5 ? d.subspan(5) : ByteView();
       default: return {};
@@ -72,7 +78,9 @@ ByteView main_data(ByteView record) {
   return {};
 }
 
-WallTime postgres_time(const std::uint8_t* p) { return WallTime(Micros(load<std::int64_t>(p) + kPostgresEpochMicros)); }
+WallTime postgres_time(const std::uint8_t* p) {
+  return WallTime(Micros(load<std::int64_t>(p) + kPostgresEpochMicros));
+}
 
 }  // namespace
 
@@ -91,7 +99,8 @@ std::uint32_t crc32c(std::uint32_t crc, ByteView data) {
   return ~c;
 }
 
-WalDecoder::WalDecoder(std::uint64_t segment_size, Take take) : segment_size_(segment_size), take_(std::move(take)) {}
+WalDecoder::WalDecoder(std::uint64_t segment_size, Take take)
+    : segment_size_(segment_size), take_(std::move(take)) {}
 
 void WalDecoder::reset(Lsn lsn) {
   at_ = lsn;
@@ -159,7 +168,8 @@ ByteView WalDecoder::take_header(ByteView bytes) {
   ByteView part = bytes.first(std::min(bytes.size(), want - header_.size()));
   header_.insert(header_.end(), part.begin(), part.end());
   at_ = at_ + part.size();
-  bool is_long = header_.size() >= kShortHeader && (load<std::uint16_t>(header_.data() + 2) & kLongHeaderFlag) != 0;
+  bool is_long =
+      header_.size() >= kShortHeader && (load<std::uint16_t>(header_.data() + 2) & kLongHeaderFlag) != 0;
   if (header_.size() == (is_long ? kLongHeader : kShortHeader)) page_header();
   return bytes.subspan(part.size());
 }
@@ -184,13 +194,15 @@ void WalDecoder::page_header() {
   page_timeline_ = load<std::uint32_t>(h + 4);
   auto remaining = load<std::uint32_t>(h + 16);
   header_.clear();
-  enter_page((info & kFirstIsContinuation) != 0, (info & kFirstIsOverwrite) != 0, remaining);
+  std::uint16_t overwrite = magic <= kLastMagicOf18 ? kOverwriteTo18 : kOverwriteAfter18;
+  enter_page((info & kFirstIsContinuation) != 0, (info & overwrite) != 0, remaining);
 }
 
 void WalDecoder::enter_page(bool continued, bool overwritten, std::uint32_t remaining) {
   bool first = !synced_;
   synced_ = true;
-  if (first || overwritten) {  // overwritten: the record that was begun will never be finished, another one stands here
+  if (first || overwritten) {  // overwritten: the record that was begun will never be finished, another one
+                               // stands here
     if (overwritten) previous_ = Lsn{};
     skip_ = continued ? remaining : 0;
     state_ = skip_ != 0 ? State::kSkipRest : State::kBetween;
@@ -208,7 +220,8 @@ ByteView WalDecoder::take_record(ByteView bytes) {
   if (total_ != 0 && have_ < kRecordHeader) want = std::min(want, kRecordHeader - have_);
   std::uint64_t n = std::min<std::uint64_t>({want, bytes.size(), left_in_page()});
   ByteView part = bytes.first(n);
-  if (have_ < kHeadBytes) std::memcpy(head_.data() + have_, part.data(), std::min<std::uint64_t>(n, kHeadBytes - have_));
+  if (have_ < kHeadBytes)
+    std::memcpy(head_.data() + have_, part.data(), std::min<std::uint64_t>(n, kHeadBytes - have_));
   if (have_ >= kRecordHeader) crc_ = crc32c(crc_, part);
   have_ += n;
   at_ = at_ + n;
@@ -253,12 +266,16 @@ void WalDecoder::tell() {
   event.xid = load<std::uint32_t>(head_.data() + 4);
   if (manager == kTransactionManager && data.size() >= 8) {
     std::uint8_t what = info & 0x70;
-    if (what == 0x00 || what == 0x30) event.kind = WalEvent::Kind::kCommit;        // also of a prepared one
-    else if (what == 0x20 || what == 0x40) event.kind = WalEvent::Kind::kAbort;
-    else return;
+    if (what == 0x00 || what == 0x30)
+      event.kind = WalEvent::Kind::kCommit;  // also of a prepared one
+    else if (what == 0x20 || what == 0x40)
+      event.kind = WalEvent::Kind::kAbort;
+    else
+      return;
     event.time = postgres_time(data.data());
     take_(event);
-  } else if (manager == kXlogManager && (info & 0xF0) == kXlogRestorePoint && data.size() >= 8 + kRestorePointName) {
+  } else if (manager == kXlogManager && (info & 0xF0) == kXlogRestorePoint &&
+             data.size() >= 8 + kRestorePointName) {
     event.kind = WalEvent::Kind::kRestorePoint;
     event.time = postgres_time(data.data());
     std::string_view name = as_text(data.subspan(8, kRestorePointName));
