@@ -131,7 +131,7 @@ LocalJournal::~LocalJournal() {
 // What opening adds to the log: its first event, and what was healed; then everything is signed for.
 Status LocalJournal::start(const LocalOptions& options) {
   std::optional<Unfinished> unfinished = state_.segments.unfinished();
-  HF_TRY(state_.segments.open_for_append());
+  HF_TRY(state_.segments.open_for_append(options.segment_bytes));
   if (state_.segments.size() == 0) {
     std::string recovery = options.recovery_key ? to_base64(*options.recovery_key) : "";
     HF_TRY(append_own(record::event_of(record::JournalOpened{

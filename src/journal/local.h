@@ -21,6 +21,7 @@ struct LocalOptions {
   std::string folder;                                       // "<state>/journal"
   record::Origin here;                                      // where we run, for the journal's own events
   std::optional<crypto::PublicKey> recovery_key;            // named when the journal is made; later ignored
+  std::uint64_t segment_bytes = kSegmentBytes;              // smaller ones only make a test shorter
   bool lock = true;                                         // false only over Files that no other process can see
 };
 

@@ -96,15 +96,14 @@ TEST_F(LocalJournalTest, SignsWhenARunFinishesAndEverySixteenEvents) {
 
 TEST_F(LocalJournalTest, SegmentsFollowOneAnother) {
   {
-    auto journal = open(memory_);
-    const std::string big(700000, 'x');
-    for (int i = 0; i < 30; ++i) ASSERT_TRUE((*journal)->append(note_event(std::to_string(i) + big)));
+    auto journal = LocalJournal::open(memory_, clock_, log_, entropy_, {.folder = "/j", .segment_bytes = 1024, .lock = false});
+    for (int i = 0; i < 30; ++i) ASSERT_TRUE((*journal)->append(note_event(std::to_string(i) + "xx")));
     EXPECT_EQ(texts(**journal).size(), 31u);
   }
-  EXPECT_GE(memory_.list("/j/log")->size(), 3u);
+  EXPECT_GE(memory_.list("/j/log")->size(), 5u);
   auto journal = open(memory_);
   ASSERT_TRUE(journal) << journal.error().text;
-  EXPECT_EQ(texts(**journal).back().substr(0, 4), "29xx");
+  EXPECT_EQ(texts(**journal).back(), "29xx");
   ASSERT_TRUE(memory_.remove("/j/log/" + memory_.list("/j/log")->at(1).name));
   EXPECT_EQ(open(memory_).error().kind, ErrorKind::kCorrupt);
 }

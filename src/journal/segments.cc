@@ -1,6 +1,8 @@
 // See segments.h.
 #include "journal/segments.h"
 
+#include <algorithm>
+
 #include "base/check.h"
 
 namespace hf::journal {
@@ -59,8 +61,9 @@ Status Segments::load_segment(const std::string& name, std::uint64_t first_seq, 
   }
 }
 
-Status Segments::open_for_append() {
-  HF_CHECK(!damage_ && id_ && tail_ == nullptr);
+Status Segments::open_for_append(std::uint64_t segment_bytes) {
+  HF_CHECK(!damage_ && id_ && tail_ == nullptr && segment_bytes <= kSegmentBytes);
+  segment_bytes_ = segment_bytes;
   HF_TRY(files_->make_dirs(folder_, 0700));
   if (segments_.empty()) return start_segment();
   const Segment& segment = segments_.back();
@@ -90,7 +93,7 @@ Status Segments::append(std::string_view leaf) {
   spent_ = true;   // until everything went well
   Digest hash = leaf_hash(as_bytes(leaf));
   Bytes frame = encode_frame(*id_, size(), leaf, hash);
-  if (segments_.back().bytes + frame.size() > kSegmentBytes && segments_.back().first_seq < size()) HF_TRY(start_segment());
+  if (segments_.back().bytes + frame.size() > segment_bytes_ && segments_.back().first_seq < size()) HF_TRY(start_segment());
   Segment& segment = segments_.back();
   if (Status s = tail_->write_at(segment.bytes, frame); !s) return std::move(s).error().maybe_happened();
   if (Status s = tail_->sync(); !s) return std::move(s).error().maybe_happened();

@@ -49,7 +49,7 @@ class Segments {
   bool spent() const { return spent_; }
 
   // Writing: REQUIRES no damage and an id. The first call of a process; removes what is unfinished, durably.
-  Status open_for_append();
+  Status open_for_append(std::uint64_t segment_bytes = kSegmentBytes);
   // Synced when it returns. An error says kMaybe where the event may be found after the next start.
   Status append(std::string_view leaf);
 
@@ -77,6 +77,7 @@ class Segments {
   std::optional<Damage> damage_;
   std::optional<Unfinished> unfinished_;
   std::unique_ptr<File> tail_;   // the last segment, once open for appending
+  std::uint64_t segment_bytes_ = kSegmentBytes;
   bool spent_ = false;
 };
 
