@@ -1,0 +1,28 @@
+// zstd around one chunk: compressed only where it pays, and never decompressed beyond the length expected.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "base/bytes.h"
+
+namespace hf::vault {
+
+class Compressor {
+ public:
+  explicit Compressor(int level);
+  ~Compressor();
+  // One zstd frame with its content size, or nothing where it would save less than 1/32: samples of a large chunk are
+  // tried first, so that data which is compressed already costs a fiftieth of a full try.
+  std::optional<Bytes> compress(ByteView plain);
+
+ private:
+  struct State;
+  bool looks_incompressible(ByteView plain);
+  std::unique_ptr<State> state_;
+};
+
+// kCorrupt unless it is one frame of exactly `length` bytes. Allocates `length`, which the caller has limited.
+Result<Bytes> decompress(ByteView frame, std::size_t length);
+
+}  // namespace hf::vault

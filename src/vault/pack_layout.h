@@ -1,0 +1,21 @@
+// What the writer and the reader of packs share: associated data, the footer, directory rows.
+#pragma once
+
+#include "vault/pack.h"
+
+namespace hf::vault {
+
+inline constexpr std::string_view kPackKeyInfo = "holdfast/v1 pack key";
+inline constexpr std::array<std::uint8_t, 8> kPackFooterMagic = {'H', 'F', 'P', 'A', 'C', 'K', 'E', '\n'};
+inline constexpr std::size_t kPackFooterBody = 48;    // before the check
+inline constexpr std::size_t kPackFooterCheck = 16;   // first bytes of SHA-256 of the body
+
+Bytes chunk_associated(const crypto::Digest& header, const PackEntry& entry);
+Bytes directory_associated(const crypto::Digest& header, ByteView footer_body);
+Bytes encode_pack_footer(const PackFooter& footer);
+void encode_pack_entry(ByteWriter& out, const PackEntry& entry);
+Result<PackEntry> decode_pack_entry(ByteReader& in);
+// Lengths and flags that cannot be are kCorrupt; flags of a later version kUnsupported.
+Status check_pack_entry(const PackEntry& entry, std::string_view name);
+
+}  // namespace hf::vault
