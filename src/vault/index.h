@@ -106,7 +106,9 @@ class IndexRun {
 
  private:
   IndexRun() = default;
-  Status load_fences(ByteView footer, const Keys& keys);
+  Status load_fences(ByteView footer);
+  Result<Bytes> load(std::uint64_t number) const;           // a block, opened, past the cache
+  Result<IndexEntry> entry(ByteView block, std::size_t row) const;
   Result<const Bytes*> block(std::uint64_t number) const;
   std::uint64_t block_offset(std::uint64_t number) const;
   std::size_t block_bytes(std::uint64_t number) const;

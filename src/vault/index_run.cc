@@ -1,0 +1,193 @@
+#include <algorithm>
+
+#include "base/check.h"
+#include "base/hex.h"
+#include "crypto/aead.h"
+#include "vault/index.h"
+#include "vault/index_layout.h"
+
+namespace hf::vault {
+
+namespace {
+
+Error damaged(std::string_view name, std::string_view why) {
+  return make_error(ErrorKind::kCorrupt, std::string(name) + ": " + std::string(why)).with_object(std::string(name));
+}
+
+std::uint64_t blocks_of(std::uint64_t rows, std::size_t per_block) { return (rows + per_block - 1) / per_block; }
+
+// Index of the first row whose id is not below `id`.
+std::size_t first_row(ByteView block, const ChunkId& id) {
+  std::size_t low = 0;
+  std::size_t high = block.size() / kIndexEntryBytes;
+  while (low < high) {
+    const std::size_t mid = low + (high - low) / 2;
+    const bool below = std::memcmp(block.data() + mid * kIndexEntryBytes, id.bytes.data(), id.bytes.size()) < 0;
+    if (below) {
+      low = mid + 1;
+    } else {
+      high = mid;
+    }
+  }
+  return low;
+}
+
+ByteView row_at(ByteView block, std::size_t row, std::size_t bytes) { return block.subspan(row * bytes, bytes); }
+
+}  // namespace
+
+std::uint64_t IndexRun::chunk_blocks() const { return blocks_of(chunk_count_, kIndexBlockEntries); }
+std::uint64_t IndexRun::pack_blocks() const { return blocks_of(pack_count_, kIndexBlockPacks); }
+
+// Blocks are full but for the last of each table, so that offsets need no list.
+std::uint64_t IndexRun::block_offset(std::uint64_t number) const {
+  constexpr std::uint64_t kChunkBlock = kIndexBlockEntries * kIndexEntryBytes + crypto::kAeadTagBytes;
+  constexpr std::uint64_t kPackBlock = kIndexBlockPacks * kIndexPackBytes + crypto::kAeadTagBytes;
+  if (number < chunk_blocks()) return header_size_ + number * kChunkBlock;
+  const std::uint64_t chunk_end = header_size_ + chunk_count_ * kIndexEntryBytes + chunk_blocks() * crypto::kAeadTagBytes;
+  return chunk_end + (number - chunk_blocks()) * kPackBlock;
+}
+
+std::size_t IndexRun::block_bytes(std::uint64_t number) const {
+  const bool chunks = number < chunk_blocks();
+  const std::uint64_t before = chunks ? number * kIndexBlockEntries : (number - chunk_blocks()) * kIndexBlockPacks;
+  const std::uint64_t rows = chunks ? std::min<std::uint64_t>(kIndexBlockEntries, chunk_count_ - before)
+                                    : std::min<std::uint64_t>(kIndexBlockPacks, pack_count_ - before);
+  return static_cast<std::size_t>(rows * (chunks ? kIndexEntryBytes : kIndexPackBytes)) + crypto::kAeadTagBytes;
+}
+
+Result<IndexRun> IndexRun::open(std::string name, std::uint64_t size, RangeReader reader, const Keys& keys,
+                                std::span<const crypto::PublicKey> writers, BlockCache& cache) {
+  IndexRun run;
+  run.name_ = std::move(name);
+  run.reader_ = std::move(reader);
+  run.cache_ = &cache;
+  run.run_ = cache.new_run();
+  run.size_ = size;
+  if (size < kHeaderBytes + kIndexFooterBytes) return damaged(run.name_, "is too short for an index run");
+  const auto head = static_cast<std::size_t>(std::min<std::uint64_t>(size, kHeaderBytes + kMaxTlvBytes));
+  HF_ASSIGN(const Bytes first, run.reader_(0, head));
+  HF_ASSIGN(const DecodedHeader decoded, decode_header(first, ObjectKind::kIndex, run.name_));
+  if (decoded.header.payload_length != size - decoded.size) return damaged(run.name_, "has not the length in its header");
+  if (!std::ranges::equal(decoded.header.tlv(kTlvVaultId), keys.vault)) return damaged(run.name_, "belongs to another vault");
+  const ByteView salt = decoded.header.tlv(kTlvKeySalt);
+  if (salt.size() != kIndexSaltBytes) return damaged(run.name_, "has no salt");
+  run.header_size_ = decoded.size;
+  run.header_digest_ = crypto::sha256(ByteView(first).first(decoded.size));
+  run.key_ = object_key(keys, salt, kIndexKeyInfo);
+  HF_ASSIGN(const Bytes footer, run.reader_(size - kIndexFooterBytes, kIndexFooterBytes));
+  HF_TRY(run.load_fences(footer));
+  if (std::ranges::find(writers, run.writer_) == writers.end()) {
+    return make_error(ErrorKind::kDenied, run.name_ + ": signed by " + to_hex(run.writer_).substr(0, 16) +
+                                              ", who is not a writer of this vault")
+        .with_object(run.name_);
+  }
+  return run;
+}
+
+// The footer's numbers are believed only after the signature, and the fences only after their digest.
+Status IndexRun::load_fences(ByteView footer) {
+  if (footer.size() != kIndexFooterBytes) return damaged(name_, "its last bytes cannot be read");
+  ByteReader in(footer, name_);
+  HF_ASSIGN(ByteView magic, in.raw(kIndexFooterMagic.size()));
+  if (!std::ranges::equal(magic, kIndexFooterMagic)) return damaged(name_, "has no footer");
+  HF_ASSIGN(chunk_count_, in.u64());
+  HF_ASSIGN(pack_count_, in.u32());
+  HF_TRY(in.u32());
+  HF_ASSIGN(std::uint64_t total, in.u64());
+  HF_ASSIGN(ByteView digest, in.raw(sizeof(crypto::Digest)));
+  HF_ASSIGN(ByteView writer, in.raw(sizeof(crypto::PublicKey)));
+  HF_ASSIGN(ByteView signature, in.raw(sizeof(crypto::Signature)));
+  writer_ = to_array<sizeof(crypto::PublicKey)>(writer);
+  const Bytes message = index_signed_message(name_, header_digest_, footer.first(kIndexFooterSigned));
+  if (!crypto::verify(writer_, message, to_array<sizeof(crypto::Signature)>(signature))) {
+    return damaged(name_, "its signature does not match");
+  }
+  if (total != size_ || chunk_count_ > size_ / kIndexEntryBytes || pack_count_ > size_ / kIndexPackBytes) {
+    return damaged(name_, "its footer does not fit its size");
+  }
+  const std::uint64_t blocks = chunk_blocks() + pack_blocks();
+  const std::uint64_t fences_at = header_size_ + chunk_count_ * kIndexEntryBytes +
+                                  std::uint64_t{pack_count_} * kIndexPackBytes + blocks * crypto::kAeadTagBytes;
+  const std::uint64_t fence_bytes = blocks * kFenceBytes + crypto::kAeadTagBytes;
+  if (fences_at + fence_bytes + kIndexFooterBytes != size_ || fence_bytes > kMaxFenceSection + crypto::kAeadTagBytes) {
+    return damaged(name_, "its tables do not fit its size");
+  }
+  HF_ASSIGN(const Bytes sealed, reader_(fences_at, static_cast<std::size_t>(fence_bytes)));
+  if (!std::ranges::equal(crypto::sha256(sealed), digest)) return damaged(name_, "its list of blocks is damaged");
+  auto plain = crypto::open(key_, crypto::counter_nonce(fences_at),
+                            index_associated(header_digest_, IndexSection::kFences, blocks), sealed);
+  if (!plain.has_value()) return damaged(name_, "its list of blocks does not open");
+  fences_.resize(blocks);
+  for (std::size_t i = 0; i < fences_.size(); ++i) {
+    const ByteView row = row_at(*plain, i, kFenceBytes);
+    for (std::size_t b = 0; b < 8; ++b) fences_[i].first = (fences_[i].first << 8) | row[b];
+    fences_[i].digest = to_array<sizeof(crypto::Digest)>(row.subspan(8));
+  }
+  return ok();
+}
+
+Result<Bytes> IndexRun::load(std::uint64_t number) const {
+  const std::uint64_t offset = block_offset(number);
+  const std::size_t length = block_bytes(number);
+  HF_ASSIGN(const Bytes sealed, reader_(offset, length));
+  if (sealed.size() != length || crypto::sha256(sealed) != fences_[number].digest) {
+    return damaged(name_, "block at byte " + std::to_string(offset) + " is damaged");
+  }
+  const IndexSection section = number < chunk_blocks() ? IndexSection::kChunks : IndexSection::kPacks;
+  auto plain = crypto::open(key_, crypto::counter_nonce(offset), index_associated(header_digest_, section, number), sealed);
+  if (!plain.has_value()) return damaged(name_, "block at byte " + std::to_string(offset) + " does not open");
+  return std::move(*plain);
+}
+
+Result<const Bytes*> IndexRun::block(std::uint64_t number) const {
+  const BlockCache::Key key{run_, number};
+  if (const Bytes* cached = cache_->find(key)) return cached;
+  HF_ASSIGN(Bytes plain, load(number));
+  return cache_->put(key, std::move(plain));
+}
+
+Result<IndexEntry> IndexRun::entry(ByteView block, std::size_t row) const {
+  HF_ASSIGN(IndexEntry entry, decode_index_entry(row_at(block, row, kIndexEntryBytes), name_));
+  if (entry.pack >= pack_count_) return damaged(name_, "a chunk names a pack that is not in the table");
+  return entry;
+}
+
+Result<std::vector<IndexEntry>> IndexRun::lookup(const ChunkId& id) const {
+  std::vector<IndexEntry> found;
+  const std::uint64_t prefix = id_prefix(id);
+  const auto chunk_fences = std::span(fences_).first(static_cast<std::size_t>(chunk_blocks()));
+  const auto not_below = std::ranges::lower_bound(chunk_fences, prefix, {}, &Fence::first);
+  auto number = static_cast<std::size_t>(not_below - chunk_fences.begin());
+  if (number > 0) --number;   // the block before may end with this id
+  for (; number < chunk_fences.size(); ++number) {
+    if (chunk_fences[number].first > prefix) break;
+    HF_ASSIGN(const Bytes* rows, block(number));
+    const std::size_t count = rows->size() / kIndexEntryBytes;
+    for (std::size_t row = first_row(*rows, id); row < count; ++row) {
+      HF_ASSIGN(IndexEntry e, entry(*rows, row));
+      if (e.chunk.id != id) return found;
+      found.push_back(e);
+    }
+  }
+  return found;
+}
+
+Result<IndexPack> IndexRun::pack(std::uint32_t row) const {
+  HF_CHECK(row < pack_count_);
+  HF_ASSIGN(const Bytes* rows, block(chunk_blocks() + row / kIndexBlockPacks));
+  return decode_index_pack(row_at(*rows, row % kIndexBlockPacks, kIndexPackBytes), name_);
+}
+
+Status IndexRun::for_each(const std::function<Status(const IndexEntry&)>& visit) const {
+  for (std::uint64_t number = 0; number < chunk_blocks(); ++number) {
+    HF_ASSIGN(const Bytes rows, load(number));   // not through the cache: a sweep would push everything else out
+    for (std::size_t row = 0; row < rows.size() / kIndexEntryBytes; ++row) {
+      HF_ASSIGN(const IndexEntry e, entry(rows, row));
+      HF_TRY(visit(e));
+    }
+  }
+  return ok();
+}
+
+}  // namespace hf::vault

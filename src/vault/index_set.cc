@@ -1,0 +1,58 @@
+#include <algorithm>
+#include <ranges>
+
+#include "vault/index.h"
+
+namespace hf::vault {
+
+BlockCache::BlockCache(std::size_t limit_bytes) : limit_(limit_bytes) {}
+
+std::size_t BlockCache::KeyHash::operator()(const Key& key) const {
+  return static_cast<std::size_t>((key.run * 0x9e3779b97f4a7c15ULL) ^ (key.block * 0xc2b2ae3d27d4eb4fULL));
+}
+
+const Bytes* BlockCache::find(const Key& key) {
+  const auto found = blocks_.find(key);
+  if (found == blocks_.end()) return nullptr;
+  lru_.splice(lru_.begin(), lru_, found->second);
+  return &found->second->second;
+}
+
+const Bytes* BlockCache::put(const Key& key, Bytes block) {
+  bytes_ += block.size();
+  lru_.emplace_front(key, std::move(block));
+  blocks_[key] = lru_.begin();
+  while (bytes_ > limit_ && lru_.size() > 1) {   // the block just put stays, however small the limit is
+    bytes_ -= lru_.back().second.size();
+    blocks_.erase(lru_.back().first);
+    lru_.pop_back();
+  }
+  return &lru_.front().second;
+}
+
+Result<std::optional<ChunkLocation>> IndexSet::find(const ChunkId& id, const Usable& usable) const {
+  for (const IndexRun& run : runs_ | std::views::reverse) {
+    HF_ASSIGN(const std::vector<IndexEntry> entries, run.lookup(id));
+    for (const IndexEntry& entry : entries) {
+      HF_ASSIGN(IndexPack pack, run.pack(entry.pack));
+      if (usable == nullptr || usable(pack.name, run.writer())) {
+        return std::optional(ChunkLocation{entry.chunk, std::move(pack)});
+      }
+    }
+  }
+  return std::optional<ChunkLocation>();
+}
+
+Result<std::vector<ChunkLocation>> IndexSet::find_all(const ChunkId& id) const {
+  std::vector<ChunkLocation> out;
+  for (const IndexRun& run : runs_ | std::views::reverse) {
+    HF_ASSIGN(const std::vector<IndexEntry> entries, run.lookup(id));
+    for (const IndexEntry& entry : entries) {
+      HF_ASSIGN(IndexPack pack, run.pack(entry.pack));
+      out.push_back({entry.chunk, std::move(pack)});
+    }
+  }
+  return out;
+}
+
+}  // namespace hf::vault
