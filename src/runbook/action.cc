@@ -20,7 +20,9 @@ Observation Observation::not_done(std::string detail, Json facts) {
   return {ObservedState::kNotDone, std::move(detail), std::move(facts)};
 }
 
-Observation Observation::unknown(std::string detail) { return {ObservedState::kUnknown, std::move(detail), Json::object()}; }
+Observation Observation::unknown(std::string detail) {
+  return {ObservedState::kUnknown, std::move(detail), Json::object()};
+}
 
 Progress Progress::done(std::string detail, Json facts, bool changed) {
   Progress p;

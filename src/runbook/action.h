@@ -3,7 +3,8 @@
 // The contract, which one conformance suite checks for every action:
 //   - observe() changes nothing. done: the world is as the step wants it; not_done: it is proven not to be;
 //     unknown: no answer that could be trusted. Unknown is never taken for either.
-//   - start() begins the effect and returns at once with what it knows: done, or running with a handle. It may be called
+//   - start() begins the effect and returns at once with what it knows: done, or running with a handle. It may be
+//   called
 //     again with the same key after a crash or a lost answer; that must not do the effect twice.
 //   - poll() asks how the effect named by the handle is going; it may take the next step of the same effect.
 //   - cancel() stops what start() began, as far as it can be stopped; it never undoes what is done.
@@ -26,7 +27,8 @@ namespace hf::runbook {
 enum class ObservedState : std::uint8_t { kDone, kNotDone, kUnknown };
 std::string_view to_string(ObservedState v);
 
-// `facts` is an object of canonical JSON that later steps and the journal get (LSNs, proofs); `detail` is for a person.
+// `facts` is an object of canonical JSON that later steps and the journal get (LSNs, proofs); `detail` is for a
+// person.
 struct Observation {
   ObservedState state = ObservedState::kUnknown;
   std::string detail;
@@ -65,8 +67,9 @@ class Action {
   virtual ~Action() = default;
   virtual Result<Observation> observe(const StepContext& context) = 0;
   virtual Result<Progress> start(const StepContext& context) = 0;
-  virtual Result<Progress> poll(const StepContext& context, const Json& handle);  // default: a bug, for those that never run on
-  virtual Status cancel(const StepContext& context, const Json& handle);          // default: nothing is to be stopped
+  virtual Result<Progress> poll(const StepContext& context,
+                                const Json& handle);  // default: a bug, for those that never run on
+  virtual Status cancel(const StepContext& context, const Json& handle);  // default: nothing is to be stopped
 };
 
 // From StepSpec::action to what does it. Filled by hand; everything in it outlives the runner.

@@ -8,7 +8,7 @@
 namespace hf::runbook {
 namespace {
 
-constexpr int kMostLooks = 6;   // looks in a row without an answer that could be trusted: then unknown is a failure
+constexpr int kMostLooks = 6;  // looks in a row without an answer that could be trusted: then unknown is a failure
 
 std::string key_of(const RunSpec& spec, const std::string& step, int attempt) {
   return spec.id + "/" + step + "/" + std::to_string(attempt);
@@ -41,7 +41,8 @@ class Decider {
   // Every waiver that the run relies on stands in the journal before anything else happens.
   void record_waivers() {
     for (const RunWaiver& w : spec_.waivers) {
-      const bool known = std::ranges::any_of(run_.waivers, [&](const Fact* f) { return f->rule == w.rule && f->object == w.at; });
+      const bool known =
+          std::ranges::any_of(run_.waivers, [&](const Fact* f) { return f->rule == w.rule && f->object == w.at; });
       if (known) continue;
       Fact f = fact(FactKind::kWaiverRecorded, "", 0);
       f.rule = w.rule;
@@ -86,10 +87,11 @@ class Decider {
   // A check that does not hold is looked at again until its attempts are used up.
   void not_holding(const StepSpec& s, StepView& v) {
     if (run_.cancel_requested) return;
-    if (v.failures < s.retry.attempts && !late(s, v)) return again_after(s, v, v.failures, "does not hold yet", [&] {
-      out_.commands.push_back(ObserveStep{s.name, v.attempt, Phase::kBefore});
-    });
-    Failure f{ErrorKind::kBlocked, Effect::kNone, v.detail, "Mend what does not hold, then start a new run; nothing of this step was changed."};
+    if (v.failures < s.retry.attempts && !late(s, v))
+      return again_after(s, v, v.failures, "does not hold yet",
+                         [&] { out_.commands.push_back(ObserveStep{s.name, v.attempt, Phase::kBefore}); });
+    Failure f{ErrorKind::kBlocked, Effect::kNone, v.detail,
+              "Mend what does not hold, then start a new run; nothing of this step was changed."};
     record(failed(s, v, f, Changed::kNo));
   }
 
@@ -105,7 +107,8 @@ class Decider {
 
   bool stop_wanted(const StepSpec& s, const StepView& v) {
     if (!run_.cancel_requested && !late(s, v)) return false;
-    const std::string why = run_.cancel_requested ? "the run is cancelled" : "its time of " + format_duration(s.timeout) + " is over";
+    const std::string why =
+        run_.cancel_requested ? "the run is cancelled" : "its time of " + format_duration(s.timeout) + " is over";
     out_.commands.push_back(CancelStep{s.name, v.attempt, v.key, v.handle, why});
     return true;
   }
@@ -144,9 +147,10 @@ class Decider {
 
   void failing(const StepSpec& s, StepView& v) {
     if (is_final(s, v, run_) || late(s, v)) return;
-    again_after(s, v, v.failures, v.detail, [&] {
-      out_.commands.push_back(ObserveStep{s.name, v.attempt + 1, Phase::kBefore});
-    });
+    // A new key only where nothing with the old one can still arrive.
+    const int next = v.in_the_air ? v.attempt : v.attempt + 1;
+    again_after(s, v, v.failures, v.detail,
+                [&] { out_.commands.push_back(ObserveStep{s.name, next, Phase::kBefore}); });
   }
 
   // ---- parts
@@ -196,7 +200,8 @@ class Decider {
       const StepSpec& need = *spec_.find_step(n);
       const StepView& v = run_.steps.at(n);
       if (counts_as_done(need)) return false;
-      return v.phase == StepPhase::kCancelled || gave_up(need, v) || (v.phase == StepPhase::kWaiting && skipped(need));
+      return v.phase == StepPhase::kCancelled || gave_up(need, v) ||
+             (v.phase == StepPhase::kWaiting && skipped(need));
     });
   }
 
@@ -206,7 +211,8 @@ class Decider {
     if (!run_.approval_requested && !asked_) {
       asked_ = true;
       Fact f = fact(FactKind::kApprovalRequested, "", spec_.approvals);
-      f.reason = "run " + spec_.id + " (" + spec_.runbook + (spec_.target.empty() ? "" : " to " + spec_.target) + ") may change the world?";
+      f.reason = "run " + spec_.id + " (" + spec_.runbook + (spec_.target.empty() ? "" : " to " + spec_.target) +
+                 ") may change the world?";
       f.object = spec_.confirmed_hash;
       record(std::move(f));
     }
@@ -218,19 +224,24 @@ class Decider {
     if (!s.fence_gate || !rules_.fence_before_promotion) return std::nullopt;
     const FenceGate& g = *s.fence_gate;
     for (const Fact* p : run_.proofs)
-      if (p->object == g.component && p->level >= g.level && p->level > plan::FenceLevel::kAttested) return std::nullopt;
+      if (p->object == g.component && p->level >= g.level && p->level > plan::FenceLevel::kAttested)
+        return std::nullopt;
     for (const Fact* w : run_.waivers)
       if (w->rule == kFenceRule && w->object == g.component && !w->by.empty()) return std::nullopt;
     return Failure{ErrorKind::kBlocked, Effect::kNone,
-                   "the old primary of '" + g.component + "' is not proven to be fenced at level " + std::string(to_string(g.level)),
-                   "Bring the fence step to its proof, or have a named person waive it: two primaries would lose what one of them acknowledged."};
+                   "the old primary of '" + g.component + "' is not proven to be fenced at level " +
+                       std::string(to_string(g.level)),
+                   "Bring the fence step to its proof, or have a named person waive it: two primaries would lose "
+                   "what one of them acknowledged."};
   }
 
   WallTime deadline(const StepSpec& s, const StepView& v) const { return v.began.value_or(now_) + s.timeout; }
   bool late(const StepSpec& s, const StepView& v) const { return v.began && now_ >= deadline(s, v); }
 
   Failure timeout_failure(const StepSpec& s) const {
-    return {ErrorKind::kTimeout, Effect::kNone, "step '" + s.name + "' was not done within " + format_duration(s.timeout), "Look at what it waits for, or give the step a longer `timeout`."};
+    return {ErrorKind::kTimeout, Effect::kNone,
+            "step '" + s.name + "' was not done within " + format_duration(s.timeout),
+            "Look at what it waits for, or give the step a longer `timeout`."};
   }
 
   // ---- facts
@@ -268,8 +279,10 @@ class Decider {
   // Looked often enough without an answer. An effect of ours that was begun may be in the world.
   Fact blind(const StepSpec& s, const StepView& v) const {
     const bool maybe = v.intent;
-    Failure f{ErrorKind::kUnavailable, maybe ? Effect::kMaybe : Effect::kNone, "step '" + s.name + "' could not be observed: " + v.detail,
-              maybe ? "Its effect may be in the world: look there by hand before anything is repeated." : "Nothing of this step was changed; mend what does not answer."};
+    Failure f{ErrorKind::kUnavailable, maybe ? Effect::kMaybe : Effect::kNone,
+              "step '" + s.name + "' could not be observed: " + v.detail,
+              maybe ? "Its effect may be in the world: look there by hand before anything is repeated."
+                    : "Nothing of this step was changed; mend what does not answer."};
     return failed(s, v, f, maybe ? Changed::kMaybe : Changed::kNo);
   }
 
@@ -284,24 +297,31 @@ class Decider {
     return std::ranges::all_of(spec_.steps, [&](const StepSpec& s) {
       const StepView& v = run_.steps.at(s.name);
       if (is_final(s, v, run_) || gave_up(s, v)) return true;
-      return v.phase == StepPhase::kWaiting || v.phase == StepPhase::kReady ? run_.cancel_requested || skipped(s) : false;
+      return v.phase == StepPhase::kWaiting || v.phase == StepPhase::kReady ? run_.cancel_requested || skipped(s)
+                                                                            : false;
     });
   }
 
   void finish() {
     const bool all_done = std::ranges::all_of(spec_.steps, [&](const StepSpec& s) { return counts_as_done(s); });
     Fact f = fact(FactKind::kRunFinished, "", 0);
-    f.verdict = all_done ? Verdict::kSucceeded : run_.cancel_requested ? Verdict::kCancelled : blocked() ? Verdict::kBlocked : Verdict::kFailed;
+    f.verdict = all_done                ? Verdict::kSucceeded
+                : run_.cancel_requested ? Verdict::kCancelled
+                : blocked()             ? Verdict::kBlocked
+                                        : Verdict::kFailed;
     Json changed = Json::array(), uncertain = Json::array();
     std::string failures;
     for (const StepSpec& s : spec_.steps) {
       const StepView& v = run_.steps.at(s.name);
       if (v.changed == Changed::kYes || v.changed == Changed::kObserved) changed.push(s.name);
-      if (v.changed == Changed::kMaybe) uncertain.push(s.name);
-      if (v.phase == StepPhase::kFailing) failures += (failures.empty() ? "" : "; ") + ("step '" + s.name + "': " + v.detail);
+      if (is_uncertain(v)) uncertain.push(s.name);
+      if (v.phase == StepPhase::kFailing)
+        failures += (failures.empty() ? "" : "; ") + ("step '" + s.name + "': " + v.detail);
     }
     f.facts.set("changed", changed).set("uncertain", uncertain);
-    f.reason = all_done ? "every step is done and verified" : run_.cancel_requested ? "cancelled: " + run_.cancel_reason : failures;
+    f.reason = all_done                ? "every step is done and verified"
+               : run_.cancel_requested ? "cancelled: " + run_.cancel_reason
+                                       : failures;
     record(std::move(f));
   }
 

@@ -1,12 +1,15 @@
 // The engine's brain: a pure function from what was journaled to what is to be done now.
 //
-// Commands name what should be going on; the runner drops those that already are. Deciding twice from the same facts gives
-// the same commands. The rules, each of which the simulator can switch off to prove that it is needed (Rules):
+// Commands name what should be going on; the runner drops those that already are. Deciding twice from the same facts
+// gives the same commands. The rules, each of which the simulator can switch off to prove that it is needed (Rules):
 //   - a step starts when all it needs are done; a failed step stops what depends on it, and nothing else
 //   - an intent before the last run.resumed without an outcome is an orphan: look at the world, then decide
-//   - looked at: done -> outcome (observed); not_done -> start again with the same key; unknown -> look again, then fail
-//   - a failure that may have happened is looked at before anything else; one that did not is tried again after a timer
-//   - an irreversible step needs its fence proven or waived by a person; no step changes anything before its approvals
+//   - looked at: done -> outcome (observed); not_done -> start again with the same key; unknown -> look again, then
+//   fail
+//   - a failure that may have happened is looked at before anything else; one that did not is tried again after a
+//   timer
+//   - an irreversible step needs its fence proven or waived by a person; no step changes anything before its
+//   approvals
 //   - the run succeeds only if every step is done and every verify step was seen to hold
 #pragma once
 
@@ -27,12 +30,12 @@ struct ObserveStep {
   int attempt = 0;
   Phase phase = Phase::kBefore;
 };
-struct StartStep {           // the runner journals the intent, then calls start()
+struct StartStep {  // the runner journals the intent, then calls start()
   std::string step;
   int attempt = 0;
   std::string key;
 };
-struct PollStep {            // no more often than `every`
+struct PollStep {  // no more often than `every`
   std::string step;
   int attempt = 0;
   std::string key;
@@ -46,7 +49,7 @@ struct CancelStep {
   Json handle;
   std::string reason;
 };
-struct Record {              // a fact that follows from the others: a timer, an outcome, a request, the end
+struct Record {  // a fact that follows from the others: a timer, an outcome, a request, the end
   Fact fact;
 };
 using Command = std::variant<ObserveStep, StartStep, PollStep, CancelStep, Record>;
@@ -55,7 +58,7 @@ enum class RunState : std::uint8_t { kRunning, kWaitsForApproval, kFinished };
 
 struct Decision {
   std::vector<Command> commands;
-  std::optional<WallTime> wake_at;   // the next instant at which time alone changes the decision
+  std::optional<WallTime> wake_at;  // the next instant at which time alone changes the decision
   RunState state = RunState::kRunning;
 };
 
@@ -73,7 +76,7 @@ Decision decide(const RunSpec& spec, const std::vector<Fact>& facts, WallTime no
 // What became of a run or step: for `run show`, exit codes and the JSON of `failover apply`.
 struct StepReport {
   std::string name;
-  std::string state;         // "waiting", "running", "retrying", "done", "failed", "skipped", "cancelled"
+  std::string state;  // "waiting", "running", "retrying", "done", "failed", "skipped", "cancelled"
   std::optional<WallTime> started_at;
   std::optional<WallTime> finished_at;
   Changed changed = Changed::kNo;
@@ -83,14 +86,14 @@ struct StepReport {
 };
 struct RunReport {
   RunState state = RunState::kRunning;
-  Verdict verdict = Verdict::kFailed;   // finished only
+  Verdict verdict = Verdict::kFailed;  // finished only
   std::string reason;
   std::vector<StepReport> steps;
-  std::vector<std::string> changed;     // steps whose effect is in the world
-  std::vector<std::string> uncertain;   // steps whose effect may be in the world
+  std::vector<std::string> changed;    // steps whose effect is in the world
+  std::vector<std::string> uncertain;  // steps whose effect may be in the world
   std::optional<WallTime> started_at;
   std::optional<WallTime> finished_at;
-  int exit_code = 1;                    // 0, 1, 4 blocked, 5 objective missed, 6 waits for approval, 130 cancelled
+  int exit_code = 1;  // 0, 1, 4 blocked, 5 objective missed, 6 waits for approval, 130 cancelled
 };
 RunReport report_of(const RunSpec& spec, const std::vector<Fact>& facts);
 

@@ -9,7 +9,7 @@ PoolExecutor::PoolExecutor(std::size_t threads) {
 
 PoolExecutor::~PoolExecutor() {
   for (std::jthread& t : threads_) t.request_stop();
-  threads_.clear();   // joins
+  threads_.clear();  // joins
 }
 
 void PoolExecutor::submit(Work work) {

@@ -33,7 +33,7 @@ class PoolExecutor final : public Executor {
   void submit(Work work) override;
   std::optional<Completion> next(MonoTime deadline, std::stop_token stop) override;
 
-  static constexpr std::size_t kDefaultThreads = 8;   // steps that can run at once in a runbook that a person wrote
+  static constexpr std::size_t kDefaultThreads = 8;  // steps that can run at once in a runbook that a person wrote
 
  private:
   void work(std::stop_token stop);

@@ -9,9 +9,10 @@
 namespace hf::runbook {
 namespace {
 
-constexpr Words<FactKind, 15> kTypes{{"run.started", "run.resumed", "approval.requested", "approval.given", "waiver.used",
-                                      "step.observed", "step.intent", "step.running", "step.doubt", "timer.set",
-                                      "step.cancelled", "fence.proof", "step.outcome", "run.cancel_requested", "run.finished"}};
+constexpr Words<FactKind, 15> kTypes{{"run.started", "run.resumed", "approval.requested", "approval.given",
+                                      "waiver.used", "step.observed", "step.intent", "step.running", "step.doubt",
+                                      "timer.set", "step.cancelled", "fence.proof", "step.outcome",
+                                      "run.cancel_requested", "run.finished"}};
 constexpr Words<Phase, 3> kPhases{{"before", "recover", "after"}};
 constexpr Words<StepResult, 3> kResults{{"done", "failed", "cancelled"}};
 constexpr Words<Changed, 4> kChanged{{"no", "yes", "observed", "maybe"}};
@@ -20,7 +21,8 @@ constexpr Words<Effect, 2> kEffects{{"none", "maybe"}};
 constexpr int kErrorKinds = static_cast<int>(ErrorKind::kCancelled) + 1;
 
 Error malformed(const record::Event& e, std::string_view member) {
-  return make_error(ErrorKind::kCorrupt, "event '" + e.type + "' of run " + e.run + " has no valid '" + std::string(member) + "'");
+  return make_error(ErrorKind::kCorrupt,
+                    "event '" + e.type + "' of run " + e.run + " has no valid '" + std::string(member) + "'");
 }
 
 record::StepError step_error_of(const Failure& f) {
@@ -71,8 +73,8 @@ Json outcome_body(const Fact& f) {
 }
 
 Json finished_body(const Fact& f) {
-  static constexpr std::array kStatesOf{record::RunState::kSucceeded, record::RunState::kFailed, record::RunState::kBlocked,
-                                        record::RunState::kCancelled};
+  static constexpr std::array kStatesOf{record::RunState::kSucceeded, record::RunState::kFailed,
+                                        record::RunState::kBlocked, record::RunState::kCancelled};
   record::RunFinished b;
   b.state = kStatesOf[static_cast<std::size_t>(f.verdict)];
   b.verdict = f.reason;
@@ -81,7 +83,10 @@ Json finished_body(const Fact& f) {
 
 Json running_body(const Fact& f) {
   Json j = Json::object();
-  return j.set("key", f.key).set("poll_after_us", f.poll_after.count()).set("handle", f.handle).set("detail", f.reason);
+  return j.set("key", f.key)
+      .set("poll_after_us", f.poll_after.count())
+      .set("handle", f.handle)
+      .set("detail", f.reason);
 }
 
 Json doubt_body(const Fact& f) {
@@ -96,7 +101,8 @@ Json reason_body(const Fact& f) {
 }
 
 Json observed_body(const Fact& f) {
-  return record::to_body(record::StepObserved{std::string(to_string(f.state)), f.reason, f.facts}).set("phase", to_string(f.phase));
+  return record::to_body(record::StepObserved{std::string(to_string(f.state)), f.reason, f.facts})
+      .set("phase", to_string(f.phase));
 }
 
 Json timer_body(const Fact& f) {
@@ -107,17 +113,19 @@ Json body_of_fact(const Fact& f) {
   switch (f.kind) {
     case FactKind::kRunStarted: return started_body(*f.spec);
     case FactKind::kRunResumed: return record::to_body(record::RunResumed{f.reason, ""});
-    case FactKind::kApprovalRequested: return record::to_body(record::ApprovalRequested{f.attempt, f.reason, f.object});
+    case FactKind::kApprovalRequested:
+      return record::to_body(record::ApprovalRequested{f.attempt, f.reason, f.object});
     case FactKind::kApprovalGiven: return record::to_body(record::ApprovalGiven{f.by, f.object});
     case FactKind::kWaiverRecorded:
-      return record::to_body(record::WaiverUsed{f.rule, f.object, f.by, std::nullopt, f.reason}).set("level", to_string(f.level));
+      return record::to_body(record::WaiverUsed{f.rule, f.object, f.by, std::nullopt, f.reason})
+          .set("level", to_string(f.level));
     case FactKind::kStepObserved: return observed_body(f);
     case FactKind::kStepIntent: return record::to_body(record::StepIntent{f.key, f.object, f.irreversible, f.reason});
     case FactKind::kStepRunning: return running_body(f);
     case FactKind::kStepDoubt: return doubt_body(f);
     case FactKind::kTimerSet: return timer_body(f);
     case FactKind::kStepCancelled: return reason_body(f);
-    case FactKind::kFenceProven: return f.facts;   // a record::FenceProof, made by the fence action
+    case FactKind::kFenceProven: return f.facts;  // a record::FenceProof, made by the fence action
     case FactKind::kStepOutcome: return outcome_body(f);
     case FactKind::kCancelRequested: return reason_body(f).set("by", f.by);
     case FactKind::kRunFinished: return finished_body(f);
@@ -209,14 +217,26 @@ Status read_body(const record::Event& e, Fact& f) {
     case FactKind::kFenceProven: return read_proof(e, f);
     case FactKind::kStepOutcome: return read_outcome(e, f);
     case FactKind::kRunFinished: return read_finished(e, f);
-    case FactKind::kApprovalGiven: f.by = e.body["by"].as_string(); f.object = e.body["plan_hash"].as_string(); return ok();
-    case FactKind::kApprovalRequested: f.attempt = static_cast<int>(e.body["needed"].as_int()); return ok();
+    case FactKind::kApprovalGiven:
+      f.by = e.body["by"].as_string();
+      f.object = e.body["plan_hash"].as_string();
+      return ok();
+    case FactKind::kApprovalRequested:
+      f.attempt = static_cast<int>(e.body["needed"].as_int());
+      f.reason = e.body["question"].as_string();
+      f.object = e.body["plan_hash"].as_string();
+      return ok();
     case FactKind::kRunResumed: f.reason = e.body["reason"].as_string(); return ok();
     case FactKind::kStepCancelled: f.reason = e.body["reason"].as_string(); return ok();
-    case FactKind::kCancelRequested: f.by = e.body["by"].as_string(); f.reason = e.body["reason"].as_string(); return ok();
+    case FactKind::kCancelRequested:
+      f.by = e.body["by"].as_string();
+      f.reason = e.body["reason"].as_string();
+      return ok();
     case FactKind::kStepIntent:
       f.key = e.body["key"].as_string();
       f.object = e.body["action"].as_string();
+      f.irreversible = e.body["irreversible"].as_bool();
+      f.reason = e.body["summary"].as_string();
       return f.key.empty() ? Status(malformed(e, "key")) : ok();
     case FactKind::kStepRunning:
       f.key = e.body["key"].as_string();

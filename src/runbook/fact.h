@@ -1,5 +1,5 @@
-// A fact: one event of a run, as the engine reads and writes it. The journal keeps facts as events of record/; this is
-// the typed form that decide() works on, so that it never pokes into JSON.
+// A fact: one event of a run, as the engine reads and writes it. The journal keeps facts as events of record/; this
+// is the typed form that decide() works on, so that it never pokes into JSON.
 #pragma once
 
 #include <optional>
@@ -32,9 +32,10 @@ enum class FactKind : std::uint8_t {
   kCancelRequested,    // by, reason
   kRunFinished,        // verdict, reason, facts {changed[], unchanged[], uncertain[]}
 };
-std::string_view to_string(FactKind v);   // the event's type: "step.intent"
+std::string_view to_string(FactKind v);  // the event's type: "step.intent"
 
-enum class Phase : std::uint8_t { kBefore, kRecover, kAfter };   // before a start; after a crash, doubt or timeout; a last look
+// Before a start; after a crash or doubt; a last look after a stop.
+enum class Phase : std::uint8_t { kBefore, kRecover, kAfter };
 enum class StepResult : std::uint8_t { kDone, kFailed, kCancelled };
 // kObserved: it is as wanted, and whether our call or another did it cannot be told. kMaybe: not even that is known.
 enum class Changed : std::uint8_t { kNo, kYes, kObserved, kMaybe };
@@ -55,7 +56,7 @@ struct Failure {
 
 struct Fact {
   FactKind kind = FactKind::kRunStarted;
-  std::uint64_t seq = 0;      // in the journal; 0 until appended
+  std::uint64_t seq = 0;  // in the journal; 0 until appended
   WallTime time{};
   std::string run;
   std::string step;
@@ -72,7 +73,7 @@ struct Fact {
   std::string by;
   std::string rule;
   std::string object;
-  std::string reason;         // also detail
+  std::string reason;  // also detail
   WallTime until{};
   Micros poll_after{0};
   Json facts = Json::object();

@@ -26,7 +26,8 @@ Result<std::vector<Fact>> History::read(const std::string& run) {
     facts.push_back(std::move(*fact));
   }
   if (facts.empty() || facts.front().kind != FactKind::kRunStarted)
-    return make_error(ErrorKind::kNotFound, "run '" + run + "' is not in the journal").with_hint("'holdfast run list' shows the runs that are.");
+    return make_error(ErrorKind::kNotFound, "run '" + run + "' is not in the journal")
+        .with_hint("'holdfast run list' shows the runs that are.");
   return facts;
 }
 

@@ -48,7 +48,7 @@ RunReport report_of(const RunSpec& spec, const std::vector<Fact>& facts) {
     const StepView& v = run.steps.at(s.name);
     out.steps.push_back({s.name, state_of(s, v, run), v.began, v.finished, v.changed, v.detail, v.failure, v.facts});
     if (v.changed == Changed::kYes || v.changed == Changed::kObserved) out.changed.push_back(s.name);
-    if (v.changed == Changed::kMaybe) out.uncertain.push_back(s.name);
+    if (is_uncertain(v)) out.uncertain.push_back(s.name);
   }
   out.exit_code = exit_code(spec, run, out.state);
   return out;

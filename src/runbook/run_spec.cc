@@ -52,7 +52,8 @@ Result<StepSpec> step_from(const Json& j) {
   const auto kind = kKinds.value(j["kind"].as_string());
   const auto plane = kPlanes.value(j["plane"].as_string());
   if (!kind || !plane)
-    return make_error(ErrorKind::kInvalid, "a run's specification: step '" + j["name"].as_string() + "' has an unknown kind or plane");
+    return make_error(ErrorKind::kInvalid,
+                      "a run's specification: step '" + j["name"].as_string() + "' has an unknown kind or plane");
   s.name = j["name"].as_string();
   s.action = j["action"].as_string();
   s.kind = *kind;
@@ -91,7 +92,8 @@ bool has_cycle(const RunSpec& spec) {
     moved = false;
     for (const StepSpec& s : spec.steps) {
       if (done.contains(s.name)) continue;
-      if (std::ranges::all_of(s.needs, [&](const std::string& n) { return done.contains(n); })) moved = done.insert(s.name).second;
+      if (std::ranges::all_of(s.needs, [&](const std::string& n) { return done.contains(n); }))
+        moved = done.insert(s.name).second;
     }
   }
   return done.size() < spec.steps.size();
@@ -109,7 +111,8 @@ const StepSpec* RunSpec::find_step(std::string_view name) const {
 
 Status validate(const RunSpec& spec) {
   std::vector<std::string> mistakes;
-  if (spec.id.empty() || spec.id.find('/') != std::string::npos) mistakes.push_back("the run needs an id without '/'");
+  if (spec.id.empty() || spec.id.find('/') != std::string::npos)
+    mistakes.push_back("the run needs an id without '/'");
   if (spec.steps.empty() || spec.steps.size() > kMaxSteps) mistakes.push_back("the run needs 1 to 200 steps");
   std::set<std::string> names;
   for (const StepSpec& s : spec.steps) {
@@ -118,18 +121,23 @@ Status validate(const RunSpec& spec) {
   }
   if (mistakes.empty() && has_cycle(spec)) mistakes.push_back("the needs of the steps go in a circle");
   const bool changes = std::ranges::any_of(spec.steps, [](const StepSpec& s) { return s.kind == StepKind::kChange; });
-  const bool verifies = std::ranges::any_of(spec.steps, [](const StepSpec& s) { return s.kind == StepKind::kVerify; });
+  const bool verifies =
+      std::ranges::any_of(spec.steps, [](const StepSpec& s) { return s.kind == StepKind::kVerify; });
   if (changes && !verifies) mistakes.push_back("the run changes the world and no step verifies it");
   if (mistakes.empty()) return ok();
   std::string text = "runbook '" + spec.runbook + "': ";
   for (std::size_t i = 0; i < mistakes.size(); ++i) text += (i ? "; " : "") + mistakes[i];
-  return make_error(ErrorKind::kInvalid, text).with_hint("Mend the steps of this runbook in the plan; 'holdfast lint' shows where.");
+  return make_error(ErrorKind::kInvalid, text)
+      .with_hint("Mend the steps of this runbook in the plan; 'holdfast lint' shows where.");
 }
 
 Json to_json(const RunSpec& spec) {
   Json j = Json::object();
   j.set("id", spec.id).set("kind", record::to_string(spec.kind)).set("runbook", spec.runbook);
-  j.set("source", spec.source).set("target", spec.target).set("class", spec.disaster_class).set("locks", strings(spec.locks));
+  j.set("source", spec.source)
+      .set("target", spec.target)
+      .set("class", spec.disaster_class)
+      .set("locks", strings(spec.locks));
   j.set("plan_hash", spec.plan_hash).set("confirmed_hash", spec.confirmed_hash).set("approvals", spec.approvals);
   if (spec.impact_at) j.set("impact_at", format_time(*spec.impact_at));
   if (spec.rto) j.set("rto_us", spec.rto->count());
@@ -151,7 +159,8 @@ Result<RunSpec> run_spec_from_json(const Json& j) {
   spec.id = j["id"].as_string();
   spec.runbook = j["runbook"].as_string();
   const auto kind = record::enum_of<record::RunKind>(j["kind"].as_string());
-  if (!kind) return make_error(ErrorKind::kInvalid, "a run's specification: unknown kind '" + j["kind"].as_string() + "'");
+  if (!kind)
+    return make_error(ErrorKind::kInvalid, "a run's specification: unknown kind '" + j["kind"].as_string() + "'");
   spec.kind = *kind;
   spec.source = j["source"].as_string();
   spec.target = j["target"].as_string();
@@ -165,10 +174,12 @@ Result<RunSpec> run_spec_from_json(const Json& j) {
   }
   if (const Json* t = j.find("rto_us")) spec.rto = Micros(t->as_int());
   if (const Json* t = j.find("rpo_us")) spec.rpo = Micros(t->as_int());
-  if (const Json* t = j.find("planned_loss_bytes")) spec.planned_loss_bytes = std::strtoull(t->as_string().c_str(), nullptr, 10);
+  if (const Json* t = j.find("planned_loss_bytes"))
+    spec.planned_loss_bytes = std::strtoull(t->as_string().c_str(), nullptr, 10);
   spec.planned_loss = j["planned_loss"].as_string();
   for (const Json& w : j["waivers"].items())
-    spec.waivers.push_back({w["rule"].as_string(), w["at"].as_string(), w["by"].as_string(), w["reason"].as_string()});
+    spec.waivers.push_back(
+        {w["rule"].as_string(), w["at"].as_string(), w["by"].as_string(), w["reason"].as_string()});
   for (const Json& s : j["steps"].items()) {
     HF_ASSIGN(StepSpec step, step_from(s));
     spec.steps.push_back(std::move(step));

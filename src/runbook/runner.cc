@@ -9,10 +9,11 @@
 namespace hf::runbook {
 namespace {
 
-constexpr Micros kLongestWait = 1s;   // wall timers are looked at again this often: the wall clock may be set
+constexpr Micros kLongestWait = 1s;  // wall timers are looked at again this often: the wall clock may be set
 
 Error unknown_action(const StepSpec& step) {
-  return make_error(ErrorKind::kUnsupported, "step '" + step.name + "' needs action '" + step.action + "', which this build does not have")
+  return make_error(ErrorKind::kUnsupported,
+                    "step '" + step.name + "' needs action '" + step.action + "', which this build does not have")
       .with_hint("'holdfast lint' lists the actions that are executed today.");
 }
 
@@ -24,7 +25,9 @@ struct Call {
   std::map<std::string, Json> facts;
   WallTime now;
 
-  StepContext context(std::stop_token stop) const { return {run, *run.find_step(step), key, facts, now, std::move(stop)}; }
+  StepContext context(std::stop_token stop) const {
+    return {run, *run.find_step(step), key, facts, now, std::move(stop)};
+  }
 };
 
 }  // namespace
@@ -58,7 +61,7 @@ class Runner::Session {
   template <class Work, class Then>
   void call(const std::string& step, const std::string& key, Work work, Then then);
   void settle(const std::string& step, int attempt, const std::string& key, Result<Progress> result);
-  void note(Fact fact) {   // for completions: the first error ends the loop
+  void note(Fact fact) {  // for completions: the first error ends the loop
     if (broken_) broken_ = append(std::move(fact));
   }
   void record_outcome(Fact outcome);
@@ -87,8 +90,10 @@ Status Runner::Session::lock() {
   for (const RunSpec& other : open) {
     const auto shared = std::ranges::find_first_of(spec_.locks, other.locks);
     if (other.id == spec_.id || shared == spec_.locks.end()) continue;
-    return make_error(ErrorKind::kBusy, "run " + other.id + " (" + other.runbook + ") works on '" + *shared + "' and is not finished")
-        .with_hint("Go on with it by 'holdfast run resume " + other.id + "', or end it by 'holdfast run cancel " + other.id + "'.");
+    return make_error(ErrorKind::kBusy,
+                      "run " + other.id + " (" + other.runbook + ") works on '" + *shared + "' and is not finished")
+        .with_hint("Go on with it by 'holdfast run resume " + other.id + "', or end it by 'holdfast run cancel " +
+                   other.id + "'.");
   }
   return ok();
 }
@@ -121,10 +126,11 @@ Result<RunReport> Runner::Session::loop(std::stop_token stop) {
       if (broken_) execute(c);
     }
     HF_TRY(std::move(broken_));
-    if (facts_.size() != before) continue;   // what was just recorded may ask for more
+    if (facts_.size() != before) continue;  // what was just recorded may ask for more
     if (stop.stop_requested())
       return make_error(ErrorKind::kCancelled, "interrupted: run " + spec_.id + " is not finished")
-          .with_hint("Go on by 'holdfast run resume " + spec_.id + "', or end it by 'holdfast run cancel " + spec_.id + "'.");
+          .with_hint("Go on by 'holdfast run resume " + spec_.id + "', or end it by 'holdfast run cancel " +
+                     spec_.id + "'.");
     wait(decision, stop);
     HF_TRY(std::move(broken_));
   }
@@ -162,16 +168,17 @@ void Runner::Session::call(const std::string& step, const std::string& key, Work
 
 void Runner::Session::run(const ObserveStep& c) {
   if (in_flight_.contains(c.step)) return;
-  call(c.step, spec_.id + "/" + c.step + "/" + std::to_string(c.attempt),
-       [](Action& a, const StepContext& context) { return a.observe(context); },
-       [this, c](Result<Observation> seen) {
-         Fact f = fact(FactKind::kStepObserved, c.step, c.attempt);
-         f.phase = c.phase;
-         f.state = seen ? seen->state : ObservedState::kUnknown;
-         f.reason = seen ? seen->detail : seen.error().text;
-         if (seen) f.facts = seen->facts;
-         note(std::move(f));
-       });
+  call(
+      c.step, spec_.id + "/" + c.step + "/" + std::to_string(c.attempt),
+      [](Action& a, const StepContext& context) { return a.observe(context); },
+      [this, c](Result<Observation> seen) {
+        Fact f = fact(FactKind::kStepObserved, c.step, c.attempt);
+        f.phase = c.phase;
+        f.state = seen ? seen->state : ObservedState::kUnknown;
+        f.reason = seen ? seen->detail : seen.error().text;
+        if (seen) f.facts = seen->facts;
+        note(std::move(f));
+      });
 }
 
 void Runner::Session::run(const StartStep& c) {
@@ -184,8 +191,9 @@ void Runner::Session::run(const StartStep& c) {
   f.reason = s.summary;
   if (broken_ = append(std::move(f)); !broken_) return;
   handles_.erase(c.step);
-  call(c.step, c.key, [](Action& a, const StepContext& context) { return a.start(context); },
-       [this, c](Result<Progress> p) { settle(c.step, c.attempt, c.key, std::move(p)); });
+  call(
+      c.step, c.key, [](Action& a, const StepContext& context) { return a.start(context); },
+      [this, c](Result<Progress> p) { settle(c.step, c.attempt, c.key, std::move(p)); });
 }
 
 void Runner::Session::run(const PollStep& c) {
@@ -194,22 +202,24 @@ void Runner::Session::run(const PollStep& c) {
   if (due != next_poll_.end() && r_.clock_.mono() < due->second) return;
   handles_[c.step] = c.handle;
   next_poll_.erase(c.step);
-  call(c.step, c.key, [h = c.handle](Action& a, const StepContext& context) { return a.poll(context, h); },
-       [this, c](Result<Progress> p) { settle(c.step, c.attempt, c.key, std::move(p)); });
+  call(
+      c.step, c.key, [h = c.handle](Action& a, const StepContext& context) { return a.poll(context, h); },
+      [this, c](Result<Progress> p) { settle(c.step, c.attempt, c.key, std::move(p)); });
 }
 
 void Runner::Session::run(const CancelStep& c) {
   if (const auto it = in_flight_.find(c.step); it != in_flight_.end()) {
-    it->second.stop.request_stop();   // its call returns soon; the action is asked to cancel after that
+    it->second.stop.request_stop();  // its call returns soon; the action is asked to cancel after that
     return;
   }
   next_poll_.erase(c.step);
-  call(c.step, c.key, [h = c.handle](Action& a, const StepContext& context) { return a.cancel(context, h); },
-       [this, c](Status done) {
-         Fact f = fact(FactKind::kStepCancelled, c.step, c.attempt);
-         f.reason = done ? c.reason : c.reason + "; stopping it failed: " + done.error().text;
-         note(std::move(f));
-       });
+  call(
+      c.step, c.key, [h = c.handle](Action& a, const StepContext& context) { return a.cancel(context, h); },
+      [this, c](Status done) {
+        Fact f = fact(FactKind::kStepCancelled, c.step, c.attempt);
+        f.reason = done ? c.reason : c.reason + "; stopping it failed: " + done.error().text;
+        note(std::move(f));
+      });
 }
 
 void Runner::Session::run(const Record& c) {
@@ -222,7 +232,7 @@ void Runner::Session::settle(const std::string& step, int attempt, const std::st
   if (p && !p->finished) {
     next_poll_[step] = r_.clock_.mono() + p->poll_after;
     const auto known = handles_.find(step);
-    if (known != handles_.end() && known->second == p->handle) return;   // nothing new to remember
+    if (known != handles_.end() && known->second == p->handle) return;  // nothing new to remember
     handles_[step] = p->handle;
     Fact f = fact(FactKind::kStepRunning, step, attempt);
     f.key = key;
@@ -238,7 +248,10 @@ void Runner::Session::settle(const std::string& step, int attempt, const std::st
   }
   Fact f = fact(FactKind::kStepOutcome, step, attempt);
   f.result = p ? StepResult::kDone : StepResult::kFailed;
-  f.changed = p && p->changed ? Changed::kYes : Changed::kNo;
+  // "It is so already", said to a second intent, may be the first one's effect.
+  const auto intents =
+      std::ranges::count_if(facts_, [&](const Fact& x) { return x.kind == FactKind::kStepIntent && x.step == step; });
+  f.changed = !p ? Changed::kNo : p->changed ? Changed::kYes : intents > 1 ? Changed::kObserved : Changed::kNo;
   f.reason = p ? p->detail : p.error().text;
   if (p) f.facts = std::move(p->facts);
   else f.failure = Failure::of(p.error());
@@ -253,7 +266,8 @@ void Runner::Session::record_outcome(Fact outcome) {
     f.object = (*proof)["component"].as_string();
     f.facts = *proof;
     for (int i = 0; i <= static_cast<int>(plan::FenceLevel::kPower); ++i)
-      if (to_string(static_cast<plan::FenceLevel>(i)) == (*proof)["level"].as_string()) f.level = static_cast<plan::FenceLevel>(i);
+      if (to_string(static_cast<plan::FenceLevel>(i)) == (*proof)["level"].as_string())
+        f.level = static_cast<plan::FenceLevel>(i);
     note(std::move(f));
   }
   note(std::move(outcome));
@@ -267,8 +281,14 @@ void Runner::Session::drain() {
     if (auto done = r_.executor_.next(r_.clock_.mono() + kLongestWait, {})) (*done)();
 }
 
-Runner::Runner(Clock& clock, Log& log, History& history, const ActionTable& actions, Executor& executor, RunnerOptions options)
-    : clock_(clock), log_(log), history_(history), actions_(actions), executor_(executor), options_(std::move(options)) {}
+Runner::Runner(Clock& clock, Log& log, History& history, const ActionTable& actions, Executor& executor,
+               RunnerOptions options)
+    : clock_(clock),
+      log_(log),
+      history_(history),
+      actions_(actions),
+      executor_(executor),
+      options_(std::move(options)) {}
 
 Result<RunReport> Runner::start(const RunSpec& spec, std::stop_token stop) {
   HF_TRY(validate(spec));

@@ -7,8 +7,10 @@ namespace {
 Status add(History& history, Clock& clock, Fact fact) {
   HF_ASSIGN(const std::vector<Fact> facts, history.read(fact.run));
   if (facts.back().kind == FactKind::kRunFinished)
-    return make_error(ErrorKind::kBlocked, "run " + fact.run + " is finished already").with_hint("'holdfast run show " + fact.run + "' tells how it ended.");
-  if (fact.by.empty()) return make_error(ErrorKind::kUsage, "a person's name is needed for this").with_hint("Say who with --by NAME.");
+    return make_error(ErrorKind::kBlocked, "run " + fact.run + " is finished already")
+        .with_hint("'holdfast run show " + fact.run + "' tells how it ended.");
+  if (fact.by.empty())
+    return make_error(ErrorKind::kUsage, "a person's name is needed for this").with_hint("Say who with --by NAME.");
   fact.time = clock.wall();
   HF_TRY(history.append(fact));
   return ok();
@@ -29,12 +31,13 @@ Status approve_run(History& history, Clock& clock, const std::string& run, const
   return add(history, clock, make(FactKind::kApprovalGiven, run, by));
 }
 
-Status cancel_run(History& history, Clock& clock, const std::string& run, const std::string& by, const std::string& reason) {
+Status cancel_run(History& history, Clock& clock, const std::string& run, const std::string& by,
+                  const std::string& reason) {
   return add(history, clock, make(FactKind::kCancelRequested, run, by, reason));
 }
 
-Status waive_fence(History& history, Clock& clock, const std::string& run, const std::string& component, const std::string& by,
-                   const std::string& reason) {
+Status waive_fence(History& history, Clock& clock, const std::string& run, const std::string& component,
+                   const std::string& by, const std::string& reason) {
   Fact f = make(FactKind::kWaiverRecorded, run, by, reason);
   f.rule = kFenceRule;
   f.object = component;

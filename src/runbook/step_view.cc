@@ -47,6 +47,8 @@ void ended(StepView& v, const Fact& f) {
     v.last_word = f.final;
     ++v.failures;
   }
+  // Seen as not done is true for that moment only, if a request of ours may still be under way.
+  if (f.result != StepResult::kDone && f.changed == Changed::kNo && v.in_the_air) v.changed = Changed::kMaybe;
 }
 
 void step_fact(const StepSpec& spec, StepView& v, const Fact& f) {
@@ -69,6 +71,7 @@ void step_fact(const StepSpec& spec, StepView& v, const Fact& f) {
       return;
     case FactKind::kStepDoubt:
       v.phase = StepPhase::kDoubt;
+      v.in_the_air = true;
       v.failure = f.failure;
       v.unknown_looks = 0;
       return;
@@ -86,8 +89,11 @@ void step_fact(const StepSpec& spec, StepView& v, const Fact& f) {
 
 void resumed(RunView& run) {
   for (auto& [name, v] : run.steps) {
-    if (v.phase == StepPhase::kInFlight) v.phase = StepPhase::kOrphan;
-    if (v.phase == StepPhase::kReady) v.phase = StepPhase::kWaiting;     // what was seen then may be old by now
+    if (v.phase == StepPhase::kInFlight) {
+      v.phase = StepPhase::kOrphan;
+      v.in_the_air = true;
+    }
+    if (v.phase == StepPhase::kReady) v.phase = StepPhase::kWaiting;  // what was seen then may be old by now
     if (v.phase == StepPhase::kRestart) v.phase = v.doubted ? StepPhase::kDoubt : StepPhase::kOrphan;
     v.unknown_looks = 0;
   }
@@ -100,7 +106,8 @@ void run_fact(const RunSpec& spec, RunView& run, const Fact& f) {
     case FactKind::kApprovalRequested: run.approval_requested = true; return;
     case FactKind::kApprovalGiven: {
       const bool same = f.object.empty() || f.object == spec.confirmed_hash;
-      if (same && !f.by.empty() && std::ranges::find(run.approvers, f.by) == run.approvers.end()) run.approvers.push_back(f.by);
+      if (same && !f.by.empty() && std::ranges::find(run.approvers, f.by) == run.approvers.end())
+        run.approvers.push_back(f.by);
       return;
     }
     case FactKind::kFenceProven: run.proofs.push_back(&f); return;
