@@ -3,7 +3,6 @@
 
 #include <cerrno>
 #include <cstdint>
-#include <optional>
 #include <stop_token>
 #include <utility>
 
@@ -70,20 +69,18 @@ class WakeUp {
 // Readable once `stop` is asked to stop. No descriptor where no stop is possible.
 class StopWake {
  public:
-  explicit StopWake(std::stop_token stop) {
-    if (!stop.stop_possible()) return;
-    wake_.emplace();
-    callback_.emplace(std::move(stop), Raise{&*wake_});
-  }
-  int fd() const { return wake_ ? wake_->fd() : -1; }  // poll(2) passes over -1
+  explicit StopWake(std::stop_token stop)
+      : possible_(stop.stop_possible()), callback_(std::move(stop), Raise{&wake_}) {}
+  int fd() const { return possible_ ? wake_.fd() : -1; }  // poll(2) passes over -1
 
  private:
   struct Raise {
-    WakeUp* wake;
+    const WakeUp* wake;
     void operator()() const { wake->raise(); }
   };
-  std::optional<WakeUp> wake_;
-  std::optional<std::stop_callback<Raise>> callback_;
+  WakeUp wake_;
+  bool possible_;
+  std::stop_callback<Raise> callback_;
 };
 
 // What poll(2) wants: whole milliseconds, rounded up, 0 once `deadline` passed, at most a minute at a time.
