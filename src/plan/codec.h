@@ -109,7 +109,9 @@ void read_any(Reader& reader, const Node& node, const std::string& path, const F
     if (!reader.is_list(node, path, field)) return;
     for (std::size_t i = 0; i < node.items.size(); ++i) {
       typename T::value_type value{};
-      read_any(reader, node.items[i], item_path(path, node.items[i], i), field, value);
+      std::string at = item_path(path, node.items[i], i);
+      reader.places[at] = item_place(node.items[i]);
+      read_any(reader, node.items[i], at, field, value);
       out.push_back(std::move(value));
     }
   } else if constexpr (std::is_class_v<T> &&

@@ -154,5 +154,7 @@ class Reader {
 
 // The path of a list's item: its name where it has one, else its position.
 std::string item_path(const std::string& path, const Node& item, std::size_t position);
+// Where to point at a list's item: its name where it has one.
+Place item_place(const Node& item);
 
 }  // namespace hf::plan

@@ -64,6 +64,11 @@ std::string item_path(const std::string& path, const Node& item, std::size_t pos
   return path + "." + (usable ? name->value.text : std::to_string(position));
 }
 
+Place item_place(const Node& item) {
+  const Member* name = item.find("name");
+  return name != nullptr && name->value.kind == Node::Kind::kScalar ? name->value.place : item.place;
+}
+
 const Variant* Reader::choose(const ObjectType& type, const Node& node, const std::string& path) {
   std::vector<std::string> tags, present;
   for (const Variant& v : type.variants) tags.push_back(v.tag);
@@ -128,9 +133,7 @@ void Reader::check_groups(const std::vector<Bound>& fields, const Node& node, co
 }
 
 void Reader::object(const ObjectType& type, const Node& node, const std::string& path, void* out) {
-  const Member* name = node.find("name");
-  type.identify(out, path,
-                name != nullptr && name->value.kind == Node::Kind::kScalar ? name->value.place : node.place);
+  type.identify(out, path, item_place(node));
   if (!is_map(node, path, path.empty() ? "the plan" : path.substr(path.rfind('.') + 1))) return;
   std::vector<Bound> fields;
   for (const Field& f : type.fields) fields.push_back({&f, out});

@@ -98,26 +98,78 @@ Span detection_time(const Plan& plan, const Runbook& runbook) {
   return out;
 }
 
+bool copy_takes(const Vault& copy, const Component& component, const Backup& backup) {
+  if (!copy.only) return true;
+  const VaultFilter& only = *copy.only;
+  bool kind = only.kinds.empty() || std::ranges::find(only.kinds, backup.kind) != only.kinds.end();
+  bool cls = only.classes.empty() || std::ranges::find(only.classes, component.disaster_class) != only.classes.end();
+  return kind && cls;
+}
+
+namespace {
+
+// How long after it was taken a backup is outside of `lost`; nullopt: never.
+std::optional<Micros> escape_time(const Plan& plan, const Component& component, const Backup& backup,
+                                  const std::string& vault, const std::string& lost, int depth) {
+  const Vault* at = plan.find_vault(vault);
+  if (at == nullptr || depth > 8) return std::nullopt;  // deeper than any chain of copies; ends circles
+  if (at->region != lost) return Micros(0);
+  std::optional<Micros> best;
+  for (const Vault& copy : plan.vaults) {
+    if (copy.copy_of != vault || !copy_takes(copy, component, backup)) continue;
+    auto rest = escape_time(plan, component, backup, copy.name, lost, depth + 1);
+    if (rest && (!best || *rest + copy.within.value_or(Micros(0)) < *best))
+      best = *rest + copy.within.value_or(Micros(0));
+  }
+  return best;
+}
+
+// WAL and incrementals count only where something is left that they build on: a full backup, or a standby
+// (`has_base`).
+template <class Delay>
+SchedulePoint newest_point(const Component& component, bool has_base, Delay delay) {
+  SchedulePoint best;
+  bool has_full = has_base || component.kind != ComponentKind::kPostgres ||
+                  std::ranges::any_of(component.backups,
+                                      [&](const Backup& b) { return b.kind == BackupKind::kFull && delay(b); });
+  for (const Backup& b : component.backups) {
+    bool needs_full = b.kind == BackupKind::kWal || b.kind == BackupKind::kIncremental;
+    std::optional<Micros> later = delay(b);
+    if ((needs_full && !has_full) || !later) continue;
+    Micros age = interval_of(b) + *later;
+    if (best.worst_age && *best.worst_age <= age) continue;
+    best.worst_age = age;
+    std::string when = b.continuous ? "continuous" : b.on ? "on change" : "every " + format_duration(interval_of(b));
+    best.reason = std::string(to_string(b.kind)) + " backup " + when + " to vault '" + b.vault + "'";
+    if (*later > Micros(0)) best.reason += ", copied within " + format_duration(*later);
+  }
+  return best;
+}
+
+}  // namespace
+
+SchedulePoint schedule_rpo(const Component& component) {
+  return newest_point(component, false, [](const Backup&) { return std::optional(Micros(0)); });
+}
+
+SchedulePoint surviving_rpo(const Plan& plan, const Component& component) {
+  const Region* lost = plan.primary_region();
+  if (lost == nullptr) return schedule_rpo(component);
+  bool streamed =
+      std::ranges::any_of(receivers_of(component), [&](const Receiver& r) { return r.region != lost->name; });
+  const Postgres* pg = component.postgres();
+  bool standby =
+      pg != nullptr && std::ranges::any_of(pg->replicas, [&](const Instance& r) { return r.region != lost->name; });
+  return newest_point(component, standby, [&](const Backup& b) -> std::optional<Micros> {
+    if (b.kind == BackupKind::kWal && streamed) return Micros(0);
+    return escape_time(plan, component, b, b.vault, lost->name, 0);
+  });
+}
+
 Micros interval_of(const Backup& backup) {
   if (backup.every) return *backup.every;
   if (backup.at) return backup.at->weekday ? 7 * kDay : kDay;
   return Micros(0);
-}
-
-SchedulePoint schedule_rpo(const Component& component) {
-  SchedulePoint best;
-  bool has_full = component.kind != ComponentKind::kPostgres ||
-                  std::ranges::any_of(component.backups, [](const Backup& b) { return b.kind == BackupKind::kFull; });
-  for (const Backup& b : component.backups) {
-    bool needs_full = b.kind == BackupKind::kWal || b.kind == BackupKind::kIncremental;
-    if (needs_full && !has_full) continue;
-    Micros age = interval_of(b);
-    if (best.worst_age && *best.worst_age <= age) continue;
-    best.worst_age = age;
-    std::string when = b.continuous ? "continuous" : b.on ? "on change" : "every " + format_duration(age);
-    best.reason = std::string(to_string(b.kind)) + " backup " + when + " to vault '" + b.vault + "'";
-  }
-  return best;
 }
 
 std::vector<Receiver> receivers_of(const Component& component) {
