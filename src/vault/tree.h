@@ -61,7 +61,7 @@ inline constexpr std::size_t kMaxNameBytes = 255;                    // user and
 inline constexpr std::size_t kMaxXattrBytes = 1024 * 1024;           // all of one entry
 inline constexpr std::size_t kMaxRecordBytes = 4 * 1024 * 1024;
 inline constexpr std::size_t kRecordExtents = 4096;                  // a file with more has continuation records
-inline constexpr std::size_t kMaxFileExtents = 16 * 1024 * 1024;
+inline constexpr std::size_t kMaxFileExtents = 4 * 1024 * 1024;       // about 4 TiB; 300 MiB of memory
 inline constexpr std::size_t kInlineDigests = 1024;
 inline constexpr std::size_t kDigestChunkBytes = 64 * 1024;
 inline constexpr std::size_t kMaxTreeIndexBytes = 256 * 1024 * 1024;
@@ -97,7 +97,6 @@ class TreeWriter {
   Status add_record(ByteView record, std::string_view path, bool continues);
   Status close_chunk();
   GearChunker chunker_;
-  ChunkerParameters parameters_;
   StoreChunk store_;
   Bytes chunk_;
   std::string chunk_path_;
@@ -112,7 +111,8 @@ class TreeReader {
   static Result<TreeReader> open(const TreeRoot& root, FetchChunk fetch);
   // The next entry, or nothing at the end.
   Result<std::optional<Entry>> next();
-  // The next call of next() gives the first entry that is not before `path`. Reads one chunk of the stream.
+  // The next call of next() gives the first entry that is not before `path`. Reads one chunk of the stream, or two where
+  // `path` lies at a chunk's end.
   Status seek(std::string_view path);
   Result<std::optional<Entry>> find(std::string_view path);   // exactly this path; moves the reader
 
@@ -123,9 +123,13 @@ class TreeReader {
     bool continues = false;
   };
   TreeReader() = default;
+  Status read_index(ByteView index, std::uint64_t stream_bytes);
   Status load(std::size_t row);
   Result<bool> more();               // a record is at hand
-  Result<std::optional<Entry>> next_in_order();
+  Result<ByteView> record();
+  Result<std::optional<Entry>> read_entry();
+  Status read_more_extents(Entry& entry, std::uint64_t total);
+  Status skip_continued();
   FetchChunk fetch_;
   std::vector<IndexRow> rows_;
   std::size_t row_ = 0;              // of the chunk in chunk_
@@ -134,6 +138,9 @@ class TreeReader {
   bool loaded_ = false;
   std::optional<Entry> ahead_;       // read by seek
   std::optional<std::string> last_;
+  std::uint64_t expected_ = 0;       // entries of the tree: an iteration from the start counts them
+  std::uint64_t seen_ = 0;
+  bool from_start_ = true;
 };
 
 // Page digests to and from an entry.

@@ -1,0 +1,187 @@
+#include <algorithm>
+
+#include "vault/tree.h"
+#include "vault/tree_record.h"
+
+namespace hf::vault {
+
+namespace {
+
+constexpr std::string_view kWhat = "tree";
+
+Error damaged(std::string why) { return make_error(ErrorKind::kCorrupt, "tree: " + why); }
+
+Result<Bytes> fetch_exact(const FetchChunk& fetch, const ChunkRef& ref) {
+  HF_ASSIGN(Bytes chunk, fetch(ref));
+  if (chunk.size() != ref.length) return damaged("chunk " + to_string(ref.id) + " has the wrong length");
+  return chunk;
+}
+
+}  // namespace
+
+Result<TreeReader> TreeReader::open(const TreeRoot& root, FetchChunk fetch) {
+  TreeReader out;
+  out.fetch_ = std::move(fetch);
+  out.expected_ = root.entries;
+  std::uint64_t total = 0;
+  for (const ChunkRef& ref : root.index) total += ref.length;
+  if (total > kMaxTreeIndexBytes) return damaged("its index is too large");
+  Bytes index;
+  for (const ChunkRef& ref : root.index) {
+    HF_ASSIGN(const Bytes part, fetch_exact(out.fetch_, ref));
+    index.insert(index.end(), part.begin(), part.end());
+  }
+  HF_TRY(out.read_index(index, root.stream_bytes));
+  return out;
+}
+
+Status TreeReader::read_index(ByteView index, std::uint64_t stream_bytes) {
+  ByteReader in(index, "index of a tree");
+  std::uint64_t total = 0;
+  while (!in.at_end()) {
+    IndexRow row;
+    HF_ASSIGN(ByteView id, in.raw(sizeof(row.chunk.id.bytes)));
+    row.chunk.id.bytes = to_array<sizeof(row.chunk.id.bytes)>(id);
+    HF_ASSIGN(std::uint64_t length, in.varint());
+    if (length == 0 || length > kMaxChunkBytes) return in.corrupt("chunk has an odd length");
+    row.chunk.length = static_cast<std::uint32_t>(length);
+    HF_ASSIGN(std::uint8_t continues, in.u8());
+    if (continues > 1) return in.corrupt("flag is neither 0 nor 1");
+    row.continues = continues == 1;
+    HF_ASSIGN(row.path, in.sized_text(kMaxPathBytes));
+    const int order = rows_.empty() ? -1 : compare_paths(rows_.back().path, row.path);
+    if (row.continues ? rows_.empty() || order > 0 : order >= 0) return in.corrupt("rows are out of order");
+    total += length;
+    rows_.push_back(std::move(row));
+  }
+  if (total != stream_bytes) return in.corrupt("its chunks are not as long as the stream");
+  return ok();
+}
+
+Status TreeReader::load(std::size_t row) {
+  HF_ASSIGN(chunk_, fetch_exact(fetch_, rows_[row].chunk));
+  row_ = row;
+  position_ = 0;
+  loaded_ = true;
+  return ok();
+}
+
+Result<bool> TreeReader::more() {
+  if (loaded_ && position_ < chunk_.size()) return true;
+  const std::size_t next = loaded_ ? row_ + 1 : 0;
+  if (next >= rows_.size()) return false;
+  HF_TRY(load(next));
+  return true;
+}
+
+// The body of the record at the position; the position moves behind it.
+Result<ByteView> TreeReader::record() {
+  ByteReader in(ByteView(chunk_).subspan(position_), kWhat);
+  HF_ASSIGN(const ByteView body, in.sized(kMaxRecordBytes));
+  if (body.empty()) return in.corrupt("empty record");
+  position_ += in.offset();
+  return body;
+}
+
+Result<std::optional<Entry>> TreeReader::read_entry() {
+  HF_ASSIGN(const bool any, more());
+  if (!any) return std::optional<Entry>();
+  const bool first_in_chunk = position_ == 0;
+  HF_ASSIGN(const ByteView body, record());
+  ByteReader in(body, kWhat);
+  HF_ASSIGN(const std::uint8_t type, in.u8());
+  if (type != static_cast<std::uint8_t>(RecordType::kEntry)) return damaged("an entry does not begin where it should");
+  HF_ASSIGN(EntryRecord begun, decode_entry_record(in));
+  if (first_in_chunk && (rows_[row_].continues || rows_[row_].path != begun.entry.path)) {
+    return damaged("its index does not fit at '" + begun.entry.path + "'");
+  }
+  HF_TRY(read_more_extents(begun.entry, begun.extents_total));
+  HF_TRY(check_decoded(begun.entry));
+  return std::optional(std::move(begun.entry));
+}
+
+Status TreeReader::read_more_extents(Entry& entry, std::uint64_t total) {
+  while (entry.extents.size() < total) {
+    HF_ASSIGN(const bool any, more());
+    if (!any) return damaged("ends in the middle of '" + entry.path + "'");
+    if (position_ == 0 && (!rows_[row_].continues || rows_[row_].path != entry.path)) {
+      return damaged("its index does not fit within '" + entry.path + "'");
+    }
+    HF_ASSIGN(const ByteView body, record());
+    ByteReader in(body, kWhat);
+    HF_ASSIGN(const std::uint8_t type, in.u8());
+    if (type != static_cast<std::uint8_t>(RecordType::kMoreExtents)) return damaged("extents of '" + entry.path + "' are missing");
+    const std::size_t before = entry.extents.size();
+    HF_TRY(decode_extents(in, entry.extents));
+    HF_TRY(in.expect_end());
+    if (entry.extents.size() == before) return damaged("a record without extents");
+  }
+  if (entry.extents.size() != total) return damaged("'" + entry.path + "' has more extents than it should");
+  return ok();
+}
+
+Result<std::optional<Entry>> TreeReader::next() {
+  if (ahead_.has_value()) return std::exchange(ahead_, std::nullopt);
+  HF_ASSIGN(std::optional<Entry> entry, read_entry());
+  if (!entry.has_value()) {
+    if (from_start_ && seen_ != expected_) {
+      return damaged("holds " + std::to_string(seen_) + " entries, not " + std::to_string(expected_));
+    }
+    return entry;
+  }
+  if (last_.has_value() && compare_paths(*last_, entry->path) >= 0) {
+    return damaged("'" + entry->path + "' does not come after '" + *last_ + "'");
+  }
+  last_ = entry->path;
+  ++seen_;
+  return entry;
+}
+
+Status TreeReader::seek(std::string_view path) {
+  // The last chunk that begins with an entry not after `path`, or in the middle of one before it.
+  std::size_t row = 0;
+  const auto starts_after = [&](std::string_view wanted, const IndexRow& r) {
+    const int order = compare_paths(wanted, r.path);
+    return order < 0 || (order == 0 && r.continues);
+  };
+  const auto after = std::upper_bound(rows_.begin(), rows_.end(), path, starts_after);
+  if (after != rows_.begin()) row = static_cast<std::size_t>(after - rows_.begin()) - 1;
+  ahead_.reset();
+  last_.reset();
+  from_start_ = false;
+  if (rows_.empty()) return ok();
+  HF_TRY(load(row));
+  HF_TRY(skip_continued());
+  while (true) {
+    HF_ASSIGN(std::optional<Entry> entry, next());
+    if (!entry.has_value()) return ok();
+    if (compare_paths(entry->path, path) < 0) continue;
+    ahead_ = std::move(entry);
+    return ok();
+  }
+}
+
+// Extents of an entry that began in an earlier chunk are passed over.
+Status TreeReader::skip_continued() {
+  if (!rows_[row_].continues) return ok();
+  while (true) {
+    HF_ASSIGN(const bool any, more());
+    if (!any) return ok();
+    if (position_ == 0 && !rows_[row_].continues) return ok();
+    const std::size_t before = position_;
+    HF_ASSIGN(const ByteView body, record());
+    if (body[0] != static_cast<std::uint8_t>(RecordType::kMoreExtents)) {
+      position_ = before;
+      return ok();
+    }
+  }
+}
+
+Result<std::optional<Entry>> TreeReader::find(std::string_view path) {
+  HF_TRY(seek(path));
+  HF_ASSIGN(std::optional<Entry> entry, next());
+  if (entry.has_value() && entry->path != path) return std::optional<Entry>();
+  return entry;
+}
+
+}  // namespace hf::vault

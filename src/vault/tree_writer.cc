@@ -1,0 +1,77 @@
+#include <algorithm>
+
+#include "vault/tree.h"
+#include "vault/tree_record.h"
+
+namespace hf::vault {
+
+namespace {
+
+constexpr std::size_t kIndexChunkBytes = 256 * 1024;
+
+}  // namespace
+
+TreeWriter::TreeWriter(const GearTable& tree_table, const ChunkerParameters& parameters, StoreChunk store)
+    : chunker_(tree_table, parameters), store_(std::move(store)) {}
+
+Status TreeWriter::add(const Entry& entry) {
+  const auto named = [&](Error error) { return std::move(error).with_context("entry '" + entry.path + "'"); };
+  if (Status checked = check_entry(entry); !checked.has_value()) return named(std::move(checked).error());
+  if (last_.has_value() && compare_paths(*last_, entry.path) >= 0) {
+    return named(make_error(ErrorKind::kInvalid, "does not come after '" + *last_ + "'"));
+  }
+  HF_TRY(add_record(encode_entry_record(entry), entry.path, false));
+  for (std::size_t at = kRecordExtents; at < entry.extents.size(); at += kRecordExtents) {
+    const auto part = std::span(entry.extents).subspan(at, std::min(kRecordExtents, entry.extents.size() - at));
+    HF_TRY(add_record(encode_extents_record(part), entry.path, true));
+  }
+  last_ = entry.path;
+  ++root_.entries;
+  root_.file_bytes += entry.size;
+  return ok();
+}
+
+// A chunk ends after the record in which the chunker cut, so that every chunk begins with a record.
+Status TreeWriter::add_record(ByteView body, std::string_view path, bool continues) {
+  if (body.size() > kMaxRecordBytes) return make_error(ErrorKind::kInvalid, "entry '" + std::string(path) + "' is too large");
+  if (chunk_.empty()) {
+    chunk_path_ = path;
+    chunk_continues_ = continues;
+  }
+  ByteWriter record;
+  record.sized(body);
+  ByteView rest = record.bytes();
+  chunk_.insert(chunk_.end(), rest.begin(), rest.end());
+  root_.stream_bytes += rest.size();
+  bool cut = false;
+  while (!rest.empty()) {
+    const GearChunker::Step step = chunker_.feed(rest);
+    cut = cut || step.cut;
+    rest = rest.subspan(step.consumed);
+  }
+  return cut ? close_chunk() : ok();
+}
+
+Status TreeWriter::close_chunk() {
+  chunker_.restart();
+  if (chunk_.empty()) return ok();
+  HF_ASSIGN(const ChunkId id, store_(chunk_));
+  ByteWriter row;
+  row.raw(id.bytes).varint(chunk_.size()).u8(chunk_continues_ ? 1 : 0).sized(chunk_path_);
+  index_.insert(index_.end(), row.bytes().begin(), row.bytes().end());
+  chunk_.clear();
+  if (index_.size() > kMaxTreeIndexBytes) return make_error(ErrorKind::kExhausted, "tree is too large for its index");
+  return ok();
+}
+
+Result<TreeRoot> TreeWriter::finish() {
+  HF_TRY(close_chunk());
+  for (std::size_t at = 0; at < index_.size(); at += kIndexChunkBytes) {
+    const ByteView part = ByteView(index_).subspan(at, std::min(kIndexChunkBytes, index_.size() - at));
+    HF_ASSIGN(const ChunkId id, store_(part));
+    root_.index.push_back({id, static_cast<std::uint32_t>(part.size())});
+  }
+  return std::move(root_);
+}
+
+}  // namespace hf::vault
