@@ -1,6 +1,7 @@
 // What the tests of a local journal need around it: a clock that stands, entropy that repeats, and events.
 #pragma once
 
+#include "base/rng.h"
 #include "journal/local.h"
 #include "record/journal_events.h"
 
