@@ -1,4 +1,5 @@
-// See archive.h. Header fields: POSIX.1-1988 ustar, https://pubs.opengroup.org/onlinepubs/9699919799/utilities/pax.html
+// See archive.h. Header fields: POSIX.1-1988 ustar,
+// https://pubs.opengroup.org/onlinepubs/9699919799/utilities/pax.html
 #include "evidence/archive.h"
 
 #include <algorithm>
@@ -45,7 +46,8 @@ std::array<std::uint8_t, kBlock> header_of(const ArchiveFile& file) {
 std::size_t padded(std::size_t n) { return (n + kBlock - 1) / kBlock * kBlock; }
 
 Error bad_archive(std::size_t at, std::string_view why) {
-  return make_error(ErrorKind::kCorrupt, "evidence archive at byte " + std::to_string(at) + ": " + std::string(why));
+  return make_error(ErrorKind::kCorrupt,
+                    "evidence archive at byte " + std::to_string(at) + ": " + std::string(why));
 }
 
 }  // namespace

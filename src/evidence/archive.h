@@ -1,5 +1,6 @@
-// The container of a bundle: a POSIX ustar archive of regular files, readable with any `tar`, but with one form only:
-// fixed owner, mode and time, no padding beyond the standard's. So reading can insist on every single byte.
+// The container of a bundle: a POSIX ustar archive of regular files, readable with any `tar`, but with one
+// form only: fixed owner, mode and time, no padding beyond the standard's. So reading can insist on every
+// single byte.
 //
 // Invariant: unpack(bytes) succeeds only if pack(of what it returns) == bytes.
 #pragma once
@@ -12,7 +13,8 @@
 
 namespace hf::evidence {
 
-inline constexpr std::size_t kMaxArchiveBytes = 256 << 20;   // a run has some hundred events of some hundred bytes
+// A run has some hundred events of some hundred bytes.
+inline constexpr std::size_t kMaxArchiveBytes = 256 << 20;
 
 struct ArchiveFile {
   std::string name;      // at most 99 bytes

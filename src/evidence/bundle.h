@@ -1,7 +1,9 @@
-// An evidence bundle: one run's events as they stand in the journal, with everything that a stranger needs to check them
-// without us: inclusion proofs against a signed checkpoint, the public key, the plan. Bytes: docs/format/evidence.md.
+// An evidence bundle: one run's events as they stand in the journal, with everything that a stranger needs to
+// check them without us: inclusion proofs against a signed checkpoint, the public key, the plan. Bytes:
+// docs/format/evidence.md.
 //
-// Invariant: every byte of a bundle is checked. What can be derived from the events is derived again and compared.
+// Invariant: every byte of a bundle is checked. What can be derived from the events is derived again and
+// compared.
 #pragma once
 
 #include <optional>
@@ -23,15 +25,17 @@ inline constexpr std::string_view kControlsJson = "controls.json";
 inline constexpr std::string_view kPlanFile = "plan";
 inline constexpr std::string_view kSums = "SHA256SUMS";
 
-// The files of the bundle of `run`, signed for by a checkpoint made now. `plan` is the text that the run's plan hash was
-// taken of; empty leaves it out. kInvalid if it does not match that hash; kNotFound if the journal has no such run.
-Result<std::vector<ArchiveFile>> make_bundle(journal::Journal& journal, const std::string& run, const std::string& plan);
+// The files of the bundle of `run`, signed for by a checkpoint made now. `plan` is the text that the run's
+// plan hash was taken of; empty leaves it out. kInvalid if it does not match that hash; kNotFound if the
+// journal has no such run.
+Result<std::vector<ArchiveFile>> make_bundle(journal::Journal& journal, const std::string& run,
+                                             const std::string& plan);
 // The same, written to `path` in one step (kExists if it is there).
 Status export_bundle(journal::Journal& journal, Files& files, const std::string& run, const std::string& plan,
                      const std::string& path);
 
 struct FirstBad {
-  std::string file;                      // of the bundle; the bundle's own path where the container is damaged
+  std::string file;  // of the bundle; the bundle's own path where the container is damaged
   std::optional<std::uint64_t> seq;      // of the event, where it is about one
   std::string why;
 };
@@ -49,10 +53,12 @@ struct Verdict {
   std::string verdict;
 };
 
-// Offline: needs no journal, no network, no key but the one in the bundle. With `expected`, that one must be the
-// journal's first or current key, else anybody could have made the bundle with a key of his own.
-// An error only if the file cannot be read; what is wrong with it stands in first_bad.
-Result<Verdict> verify_bundle(Files& files, const std::string& path, std::optional<crypto::PublicKey> expected = std::nullopt);
-Verdict check_bundle(ByteView archive, const std::string& path, std::optional<crypto::PublicKey> expected = std::nullopt);
+// Offline: needs no journal, no network, no key but the one in the bundle. With `expected`, that one must be
+// the journal's first or current key, else anybody could have made the bundle with a key of his own. An error
+// only if the file cannot be read; what is wrong with it stands in first_bad.
+Result<Verdict> verify_bundle(Files& files, const std::string& path,
+                              std::optional<crypto::PublicKey> expected = std::nullopt);
+Verdict check_bundle(ByteView archive, const std::string& path,
+                     std::optional<crypto::PublicKey> expected = std::nullopt);
 
 }  // namespace hf::evidence

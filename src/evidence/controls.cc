@@ -31,16 +31,19 @@ constexpr Control kControls[] = {
     {"HIPAA", "164.308(a)(7)(ii)(B)", "disaster recovery plan: lost data is restored", kRestores},
     {"HIPAA", "164.308(a)(7)(ii)(C)", "emergency mode operation", kPlanInUse},
     {"HIPAA", "164.308(a)(7)(ii)(D)", "testing and revision of contingency plans", kTests},
-    {"PCI DSS 4.0.1", "12.10.1", "incident response plan with recovery, continuity and backup procedures", kPlanInUse},
+    {"PCI DSS 4.0.1", "12.10.1", "incident response plan with recovery, continuity and backup procedures",
+     kPlanInUse},
     {"PCI DSS 4.0.1", "12.10.2", "the plan is reviewed and tested at least every 12 months", kTests},
     {"PCI DSS 4.0.1", "10.3.2", "audit logs cannot be modified", kAll},
     {"GDPR", "32(1)(b)", "ongoing availability and resilience of systems", kResilience},
     {"GDPR", "32(1)(c)", "availability and access are restored in a timely manner", kRestores},
     {"GDPR", "32(1)(d)", "effectiveness is regularly tested and evaluated", kTestsAndFigures},
-    {"ISO 27001:2022", "A.5.30", "readiness for business continuity: measurable objectives, exercised", kTestsAndFigures},
+    {"ISO 27001:2022", "A.5.30", "readiness for business continuity: measurable objectives, exercised",
+     kTestsAndFigures},
     {"ISO 27001:2022", "A.8.13", "backups are kept and regularly tested", kBackupTests},
     {"ISO 22301", "8.5", "exercise programme", kExercise},
-    {"NIS2", "21(2)(c)", "business continuity: backup management, disaster recovery, crisis management", kRecovery},
+    {"NIS2", "21(2)(c)", "business continuity: backup management, disaster recovery, crisis management",
+     kRecovery},
     {"NIS2", "2024/2690 4.2", "backups: integrity and recovery are tested", kBackupTests},
     {"DORA", "11(6)", "continuity and recovery plans are tested at least yearly", kExercise},
     {"DORA", "11(8)", "records of activities before and during disruption are readily accessible", kAll},
@@ -54,8 +57,9 @@ bool run_of_kind(const record::Event& event, std::initializer_list<record::RunKi
 }
 
 bool decision(const record::Event& e) {
-  return record::is<record::Detection>(e) || record::is<record::ApprovalRequested>(e) || record::is<record::ApprovalGiven>(e) ||
-         record::is<record::ConfirmGiven>(e) || record::is<record::WaiverUsed>(e);
+  return record::is<record::Detection>(e) || record::is<record::ApprovalRequested>(e) ||
+         record::is<record::ApprovalGiven>(e) || record::is<record::ConfirmGiven>(e) ||
+         record::is<record::WaiverUsed>(e);
 }
 
 bool shows(const record::Event& e, Artefact artefact) {
@@ -63,11 +67,14 @@ bool shows(const record::Event& e, Artefact artefact) {
   switch (artefact) {
     case kBackups: return record::is<record::BackupFinished>(e);
     case kIntegrity: return record::is<record::VaultChecked>(e);
-    case kRestoreTests: return record::is<record::VerifyFinished>(e) || run_of_kind(e, {RunKind::kVerify, RunKind::kRestore});
+    case kRestoreTests:
+      return record::is<record::VerifyFinished>(e) || run_of_kind(e, {RunKind::kVerify, RunKind::kRestore});
     case kExercises:
-      return record::is<record::DrillFinished>(e) || run_of_kind(e, {RunKind::kDrill, RunKind::kSwitchover, RunKind::kFailback});
+      return record::is<record::DrillFinished>(e) ||
+             run_of_kind(e, {RunKind::kDrill, RunKind::kSwitchover, RunKind::kFailback});
     case kRecoveries:
-      return record::is<record::RunFinished>(e) || run_of_kind(e, {RunKind::kFailover, RunKind::kRestore, RunKind::kFailback});
+      return record::is<record::RunFinished>(e) ||
+             run_of_kind(e, {RunKind::kFailover, RunKind::kRestore, RunKind::kFailback});
     case kObjectives: return record::is<record::Measurement>(e);
     case kDecisions: return decision(e);
     case kSafeguards: return record::is<record::FenceProof>(e);
@@ -85,7 +92,8 @@ std::vector<ControlEvidence> map_controls(std::span<const journal::Entry> entrie
   for (const Control& control : kControls) {
     ControlEvidence hit{&control, {}};
     for (const journal::Entry& entry : entries) {
-      bool any = std::any_of(control.artefacts.begin(), control.artefacts.end(), [&](Artefact a) { return shows(entry.event, a); });
+      bool any = std::any_of(control.artefacts.begin(), control.artefacts.end(),
+                             [&](Artefact a) { return shows(entry.event, a); });
       if (any) hit.events.push_back(entry.seq);
     }
     if (!hit.events.empty()) out.push_back(std::move(hit));

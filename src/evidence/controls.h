@@ -1,5 +1,5 @@
-// Which events of the journal answer which control of which framework: a table, and its application to events.
-// An index for auditors, not a claim of compliance.
+// Which events of the journal answer which control of which framework: a table, and its application to
+// events. An index for auditors, not a claim of compliance.
 #pragma once
 
 #include <span>
@@ -12,7 +12,8 @@
 
 namespace hf::evidence {
 
-inline constexpr int kControlTableVersion = 1;   // changes with the table: an index made by another version is not recomputed
+// Changes with the table: an index made by another version is not recomputed.
+inline constexpr int kControlTableVersion = 1;
 
 enum class Artefact : std::uint8_t {
   kBackups,        // backup.finished

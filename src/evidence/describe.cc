@@ -13,11 +13,14 @@ namespace {
 void add_run_event(Json& out, Json& measurements, const journal::Entry& entry) {
   const record::Event& e = entry.event;
   if (record::is<record::RunStarted>(e)) {
-    for (std::string_view name : {"kind", "runbook", "component", "source_region", "target_region", "class", "plan_hash"})
+    for (std::string_view name :
+         {"kind", "runbook", "component", "source_region", "target_region", "class", "plan_hash"})
       if (const Json* value = e.body.find(name)) out.set(name, *value);
     out.set("started_at", format_time(e.time));
   } else if (record::is<record::RunFinished>(e)) {
-    out.set("state", e.body["state"]).set("verdict", e.body["verdict"]).set("finished_at", format_time(e.time));
+    out.set("state", e.body["state"])
+        .set("verdict", e.body["verdict"])
+        .set("finished_at", format_time(e.time));
   } else if (record::is<record::Measurement>(e)) {
     measurements.push(Json(e.body).set("event", entry.seq));
   }
@@ -41,7 +44,8 @@ Facts facts_of(std::span<const journal::Entry> entries, const std::string& run) 
   return out;
 }
 
-Result<std::string> bundle_json(std::span<const journal::Entry> entries, const std::string& run, const journal::Checkpoint& checkpoint) {
+Result<std::string> bundle_json(std::span<const journal::Entry> entries, const std::string& run,
+                                const journal::Checkpoint& checkpoint) {
   Json out = Json::object();
   Json measurements = Json::array();
   Json first, last;
@@ -68,7 +72,8 @@ Result<std::string> controls_json(std::span<const journal::Entry> entries) {
 std::string sums_of(std::span<const ArchiveFile> files) {
   std::string out;
   for (const ArchiveFile& file : files)
-    if (file.name != "SHA256SUMS") out += to_hex(crypto::sha256(as_bytes(file.content))) + "  " + file.name + "\n";
+    if (file.name != "SHA256SUMS")
+      out += to_hex(crypto::sha256(as_bytes(file.content))) + "  " + file.name + "\n";
   return out;
 }
 

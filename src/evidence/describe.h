@@ -1,4 +1,5 @@
-// What the files of a bundle that derive from the events must say. Used to write a bundle and, by comparison, to check it.
+// What the files of a bundle that derive from the events must say. Used to write a bundle and, by comparison,
+// to check it.
 #pragma once
 
 #include <span>
@@ -18,10 +19,13 @@ struct Facts {
   std::string verdict;
 };
 
-// REQUIRES: entries in order. The entries of a bundle are the anchors (event 0, key successions), then the run's range.
+// REQUIRES: entries in order. The entries of a bundle are the anchors (event 0, key successions), then the
+// run's range.
 Facts facts_of(std::span<const journal::Entry> entries, const std::string& run);
-Result<std::string> bundle_json(std::span<const journal::Entry> entries, const std::string& run, const journal::Checkpoint& checkpoint);
+Result<std::string> bundle_json(std::span<const journal::Entry> entries, const std::string& run,
+                                const journal::Checkpoint& checkpoint);
 Result<std::string> controls_json(std::span<const journal::Entry> entries);
-std::string sums_of(std::span<const ArchiveFile> files);   // "<sha256>  <name>\n" each, as sha256sum -c reads it
+// "<sha256>  <name>\n" for each, as sha256sum -c reads it.
+std::string sums_of(std::span<const ArchiveFile> files);
 
 }  // namespace hf::evidence

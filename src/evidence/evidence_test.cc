@@ -21,14 +21,19 @@ const std::string kPlan = "name: shop\n";
 class EvidenceTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    auto opened = LocalJournal::open(files_, clock_, log_, entropy_, {.folder = "/j", .here = {"h", "r"}, .lock = false});
+    auto opened = LocalJournal::open(files_, clock_, log_, entropy_,
+                                     {.folder = "/j", .here = {"h", "r"}, .lock = false});
     ASSERT_TRUE(opened);
     journal_ = std::move(*opened);
     first_key_ = journal_->identity().public_key;
     add(journal::note_event("before"));
-    add(record::event_of(record::RunStarted{
-        .kind = record::RunKind::kDrill, .runbook = "failover", .plan_hash = to_hex(crypto::sha256(as_bytes(kPlan)))}), "r1");
-    add(record::event_of(record::Measurement{.name = "rto", .actual_time = Micros(2500000), .target_time = 1h, .met = true}), "r1");
+    add(record::event_of(record::RunStarted{.kind = record::RunKind::kDrill,
+                                            .runbook = "failover",
+                                            .plan_hash = to_hex(crypto::sha256(as_bytes(kPlan)))}),
+        "r1");
+    add(record::event_of(record::Measurement{
+            .name = "rto", .actual_time = Micros(2500000), .target_time = 1h, .met = true}),
+        "r1");
     add(journal::note_event("of another run"), "r2");
     add(record::event_of(record::BackupFinished{.component = "db", .snapshot = "4f"}), "r1");
     add(record::event_of(record::RunFinished{record::RunState::kSucceeded, "all steps done"}), "r1");
@@ -53,7 +58,8 @@ class EvidenceTest : public ::testing::Test {
     return none;
   }
   // As a forger would: the sums are made right again.
-  static Verdict check(std::vector<ArchiveFile> files, std::optional<crypto::PublicKey> expected = std::nullopt) {
+  static Verdict check(std::vector<ArchiveFile> files,
+                       std::optional<crypto::PublicKey> expected = std::nullopt) {
     file(files, kSums) = sums_of(files);
     return check_bundle(pack(files), "x.tar", expected);
   }
@@ -95,7 +101,8 @@ TEST_F(EvidenceTest, EveryBitMatters) {
 
 TEST_F(EvidenceTest, EveryTruncationAndAnythingAppendedIsRefused) {
   Bytes archive = pack(bundle());
-  for (std::size_t n = 0; n < archive.size(); n += 7) ASSERT_TRUE(check_bundle(ByteView(archive).first(n), "x.tar").first_bad) << n;
+  for (std::size_t n = 0; n < archive.size(); n += 7)
+    ASSERT_TRUE(check_bundle(ByteView(archive).first(n), "x.tar").first_bad) << n;
   archive.push_back(0);
   EXPECT_TRUE(check_bundle(archive, "x.tar").first_bad);
 }
@@ -108,7 +115,8 @@ TEST_F(EvidenceTest, EveryByteOfEveryFileMattersEvenWithTheSumsMendedToFit) {
       std::vector<ArchiveFile> other = good;
       other[f].content[i] = static_cast<char>(other[f].content[i] ^ 1);
       // An index that claims to come from another table cannot be made again: only its sum covers it.
-      if (good[f].name == kControlsJson && other[f].content.find("\"table_version\":1") == std::string::npos) continue;
+      if (good[f].name == kControlsJson && other[f].content.find("\"table_version\":1") == std::string::npos)
+        continue;
       ASSERT_TRUE(check(other).first_bad) << good[f].name << " " << i;
     }
   }
@@ -180,8 +188,11 @@ TEST_F(EvidenceTest, ControlsAreMappedToEvents) {
   EXPECT_EQ(by_id["8.5"], (std::vector<std::uint64_t>{2, 3}));
   EXPECT_EQ(by_id["11(8)"].size(), entries.size());
   for (const Control& c : controls()) EXPECT_FALSE(c.artefacts.empty()) << c.id;
-  for (const char* id : {"164.308(a)(7)(ii)(A)", "12.10.1", "12.10.2", "32(1)(b)", "32(1)(c)", "32(1)(d)", "21(2)(c)", "12(6)"})
-    EXPECT_TRUE(std::any_of(controls().begin(), controls().end(), [&](const Control& c) { return c.id == id; })) << id;
+  for (const char* id : {"164.308(a)(7)(ii)(A)", "12.10.1", "12.10.2", "32(1)(b)", "32(1)(c)", "32(1)(d)",
+                         "21(2)(c)", "12(6)"})
+    EXPECT_TRUE(std::any_of(controls().begin(), controls().end(), [&](const Control& c) {
+      return c.id == id;
+    })) << id;
 }
 
 }  // namespace

@@ -31,13 +31,15 @@ Result<Slice> slice_of(journal::Journal& journal, const std::string& run, std::u
   return out;
 }
 
-Result<std::string> proofs_of(journal::Journal& journal, const std::vector<journal::Entry>& entries, std::uint64_t size) {
+Result<std::string> proofs_of(journal::Journal& journal, const std::vector<journal::Entry>& entries,
+                              std::uint64_t size) {
   std::string out;
   for (const journal::Entry& entry : entries) {
     HF_ASSIGN(std::vector<journal::Digest> proof, journal.inclusion_proof(entry.seq, size));
     Json path = Json::array();
     for (const journal::Digest& d : proof) path.push(to_hex(d));
-    HF_ASSIGN(std::string line, canonical_json(Json::object().set("seq", entry.seq).set("path", std::move(path))));
+    HF_ASSIGN(std::string line,
+              canonical_json(Json::object().set("seq", entry.seq).set("path", std::move(path))));
     out += line + "\n";
   }
   return out;
@@ -45,13 +47,15 @@ Result<std::string> proofs_of(journal::Journal& journal, const std::vector<journ
 
 }  // namespace
 
-Result<std::vector<ArchiveFile>> make_bundle(journal::Journal& journal, const std::string& run, const std::string& plan) {
+Result<std::vector<ArchiveFile>> make_bundle(journal::Journal& journal, const std::string& run,
+                                             const std::string& plan) {
   HF_ASSIGN(std::string note, journal.checkpoint());
   HF_ASSIGN(journal::Checkpoint checkpoint, journal::peek_checkpoint(note));
   HF_ASSIGN(Slice slice, slice_of(journal, run, checkpoint.size));
   Facts facts = facts_of(slice.entries, run);
   if (!plan.empty() && to_hex(crypto::sha256(as_bytes(plan))) != facts.plan_hash) {
-    return make_error(ErrorKind::kInvalid, "the plan given is not the one that run '" + run + "' was made from")
+    return make_error(ErrorKind::kInvalid,
+                      "the plan given is not the one that run '" + run + "' was made from")
         .with_hint("Give the file whose SHA-256 is " + facts.plan_hash + ", or none.");
   }
   std::string events;
@@ -74,7 +78,8 @@ Status export_bundle(journal::Journal& journal, Files& files, const std::string&
                      const std::string& path) {
   HF_ASSIGN(std::vector<ArchiveFile> bundle, make_bundle(journal, run, plan));
   Bytes archive = pack(bundle);
-  if (archive.size() > kMaxArchiveBytes) return make_error(ErrorKind::kExhausted, "evidence of run '" + run + "' is over 256 MiB");
+  if (archive.size() > kMaxArchiveBytes)
+    return make_error(ErrorKind::kExhausted, "evidence of run '" + run + "' is over 256 MiB");
   return create_file_atomic(files, path, archive, 0644);
 }
 

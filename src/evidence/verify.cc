@@ -45,7 +45,8 @@ std::vector<std::string_view> lines_of(std::string_view text) {
 
 // The files are those of a bundle, in their order, and each has its sum.
 bool check_files(Check& c) {
-  std::vector<std::string_view> names = {kBundleJson, kEvents, kProofs, kCheckpointFile, kKeyFile, kControlsJson, kPlanFile, kSums};
+  std::vector<std::string_view> names = {kBundleJson, kEvents,       kProofs,   kCheckpointFile,
+                                         kKeyFile,    kControlsJson, kPlanFile, kSums};
   if (c.files->size() == names.size() - 1) std::erase(names, kPlanFile);
   for (std::size_t i = 0; i < names.size(); ++i)
     if (c.files->size() != names.size() || (*c.files)[i].name != names[i])
@@ -54,14 +55,17 @@ bool check_files(Check& c) {
   const std::string right = sums_of(*c.files);
   const std::vector<std::string_view> have = lines_of(right);
   for (std::size_t i = 0; i < have.size(); ++i)
-    if (i >= want.size() || want[i] != have[i]) return c.bad(names[i], "its SHA-256 is not the one in SHA256SUMS");
+    if (i >= want.size() || want[i] != have[i])
+      return c.bad(names[i], "its SHA-256 is not the one in SHA256SUMS");
   if (c.file(kSums) != right) return c.bad(kSums, "it says more than it should");
   return true;
 }
 
 bool read_proof(std::string_view line, std::uint64_t& seq, journal::Proof& proof) {
   auto json = parse_json(line);
-  if (!json || canonical_json(*json).value_or("") != line || json->members().size() != 2 || !(*json)["seq"].is_int()) return false;
+  if (!json || canonical_json(*json).value_or("") != line || json->members().size() != 2 ||
+      !(*json)["seq"].is_int())
+    return false;
   if ((*json)["seq"].as_int() < 0 || !(*json)["path"].is_array()) return false;
   seq = static_cast<std::uint64_t>((*json)["seq"].as_int());
   for (const Json& hex : (*json)["path"].items()) {
@@ -82,8 +86,10 @@ bool check_events(Check& c) {
   for (std::size_t i = 0; i < leaves.size(); ++i) {
     journal::Entry entry;
     journal::Proof proof;
-    if (!read_proof(proofs[i], entry.seq, proof)) return c.bad(kProofs, "line " + std::to_string(i + 1) + " is not a proof");
-    if (i > 0 && entry.seq <= c.entries.back().seq) return c.bad(kProofs, "events are out of order", entry.seq);
+    if (!read_proof(proofs[i], entry.seq, proof))
+      return c.bad(kProofs, "line " + std::to_string(i + 1) + " is not a proof");
+    if (i > 0 && entry.seq <= c.entries.back().seq)
+      return c.bad(kProofs, "events are out of order", entry.seq);
     const journal::Digest hash = journal::leaf_hash(as_bytes(leaves[i]));
     if (!journal::verify_inclusion(hash, entry.seq, c.checkpoint.size, proof, c.checkpoint.root))
       return c.bad(kEvents, "the event is not the one that the signed checkpoint covers", entry.seq);
@@ -93,11 +99,13 @@ bool check_events(Check& c) {
     entry.event = std::move(*event);
     c.entries.push_back(std::move(entry));
   }
-  if (c.entries.empty() || c.entries[0].seq != 0) return c.bad(kEvents, "event 0, which opens the journal, is not there", 0);
+  if (c.entries.empty() || c.entries[0].seq != 0)
+    return c.bad(kEvents, "event 0, which opens the journal, is not there", 0);
   return true;
 }
 
-// The checkpoint is signed by the key that follows from event 0 and the successions, and that key is the one shown.
+// The checkpoint is signed by the key that follows from event 0 and the successions, and that key is the one
+// shown.
 bool check_signature(Check& c) {
   for (const journal::Entry& entry : c.entries)
     if (Status s = c.keys.add(entry.seq, entry.event); !s) return c.bad(kEvents, s.error().text, entry.seq);
@@ -108,7 +116,8 @@ bool check_signature(Check& c) {
   c.verdict.checkpoints = 1;
   c.verdict.origin = c.keys.origin();
   c.verdict.verifier_key = journal::format_verifier_key(c.keys.origin(), *key);
-  if (c.file(kKeyFile) != c.verdict.verifier_key + "\n") return c.bad(kKeyFile, "it is not the key that signed the checkpoint");
+  if (c.file(kKeyFile) != c.verdict.verifier_key + "\n")
+    return c.bad(kKeyFile, "it is not the key that signed the checkpoint");
   if (!c.expected) return true;
   if (*c.expected != *key && c.expected != c.keys.key_at(1))
     return c.bad(kKeyFile, "the journal's key is not the one expected: somebody else made this bundle");
@@ -149,12 +158,15 @@ bool check_range(Check& c) {
 // What the bundle says about itself is what its events say.
 bool check_descriptions(Check& c) {
   auto about = bundle_json(c.entries, c.verdict.run, c.checkpoint);
-  if (!about || *about != c.file(kBundleJson)) return c.bad(kBundleJson, "it does not say what the events say");
+  if (!about || *about != c.file(kBundleJson))
+    return c.bad(kBundleJson, "it does not say what the events say");
   auto json = parse_json(c.file(kControlsJson));
   if (!json) return c.bad(kControlsJson, json.error().text);
-  if ((*json)["table_version"].as_int() != kControlTableVersion) return true;   // another version's index, covered by its sum
+  if ((*json)["table_version"].as_int() != kControlTableVersion)
+    return true;   // another version's index, covered by its sum
   auto controls = controls_json(c.entries);
-  if (!controls || *controls != c.file(kControlsJson)) return c.bad(kControlsJson, "it does not follow from the events");
+  if (!controls || *controls != c.file(kControlsJson))
+    return c.bad(kControlsJson, "it does not follow from the events");
   return true;
 }
 
@@ -169,12 +181,14 @@ Verdict check_bundle(ByteView archive, const std::string& path, std::optional<cr
     return c.verdict;
   }
   c.files = &*files;
-  const bool good = check_files(c) && check_events(c) && check_signature(c) && check_range(c) && check_descriptions(c);
+  const bool good =
+      check_files(c) && check_events(c) && check_signature(c) && check_range(c) && check_descriptions(c);
   if (good) c.verdict.events = c.entries.size();
   return c.verdict;
 }
 
-Result<Verdict> verify_bundle(Files& files, const std::string& path, std::optional<crypto::PublicKey> expected) {
+Result<Verdict> verify_bundle(Files& files, const std::string& path,
+                              std::optional<crypto::PublicKey> expected) {
   HF_ASSIGN(Bytes archive, read_file(files, path, kMaxArchiveBytes));
   return check_bundle(archive, path, expected);
 }

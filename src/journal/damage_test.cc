@@ -1,5 +1,6 @@
-// What disks, crashes and people do to a log: every call failing once, every byte cut, every bit flipped, rolled back,
-// rewritten. After each, either exactly the acknowledged events are there, or the exact place is named and nothing changes.
+// What disks, crashes and people do to a log: every call failing once, every byte cut, every bit flipped,
+// rolled back, rewritten. After each, either exactly the acknowledged events are there, or the exact place is
+// named and nothing changes.
 #include <gtest/gtest.h>
 
 #include "io/testing_files.h"
@@ -16,8 +17,9 @@ constexpr std::uint64_t kSegment = 2048;  // several segments
 class DamageTest : public ::testing::Test {
  protected:
   Result<std::unique_ptr<LocalJournal>> open(Files& files, std::uint64_t segment_bytes = kSegment) {
-    return LocalJournal::open(files, clock_, log_, entropy_,
-                              {.folder = "/j", .here = {"h", "r"}, .segment_bytes = segment_bytes, .lock = false});
+    return LocalJournal::open(
+        files, clock_, log_, entropy_,
+        {.folder = "/j", .here = {"h", "r"}, .segment_bytes = segment_bytes, .lock = false});
   }
 
   // The texts of all notes; what the journal says of itself is left out.
@@ -148,7 +150,8 @@ TEST_F(DamageTest, TruncatedAtEveryByte) {
     std::size_t whole = 0;
     while (whole + 1 < small.ends.size() && small.ends[whole + 1] <= n) ++whole;
     EXPECT_EQ(notes(**journal).size(), whole) << n;
-    EXPECT_EQ((*journal)->size(), 1 + whole + (n == small.ends[whole] ? 0 : 1)) << n << ": healing is an event";
+    EXPECT_EQ((*journal)->size(), 1 + whole + (n == small.ends[whole] ? 0 : 1))
+        << n << ": healing is an event";
   }
 }
 
@@ -168,7 +171,9 @@ TEST_F(DamageTest, EveryBitFlippedIsRefusedWithItsPlace) {
     while (small.ends[frame] <= bit / 8) ++frame;
     EXPECT_EQ(verified->first_bad->seq, frame);
     EXPECT_EQ(verified->first_bad->file, path);
-    EXPECT_EQ(verified->first_bad->offset, bit / 8 < kHeaderBytes ? 0 : frame == 0 ? kHeaderBytes : small.ends[frame - 1]);
+    EXPECT_EQ(verified->first_bad->offset, bit / 8 < kHeaderBytes ? 0
+                                           : frame == 0           ? kHeaderBytes
+                                                                  : small.ends[frame - 1]);
     if (bit % 8 != 0) continue;
     auto journal = open(small.files, kSegmentBytes);
     ASSERT_FALSE(journal) << bit / 8;
@@ -191,9 +196,11 @@ TEST_F(DamageTest, ZerosAfterACrashAreHealed) {
   journal->reset();
   Bytes part = small.log;
   std::fill(part.end() - 20, part.end(), 0);
-  ASSERT_TRUE(write_file_atomic(small.files, "/j/checkpoint", *read_file(small.files, "/j/checkpoint", 4096)));
+  ASSERT_TRUE(
+      write_file_atomic(small.files, "/j/checkpoint", *read_file(small.files, "/j/checkpoint", 4096)));
   ASSERT_TRUE(write_file_atomic(small.files, path, part));
-  EXPECT_TRUE(verify_journal(small.files, "/j")->first_bad) << "the checkpoint signed by the open before covers it";
+  EXPECT_TRUE(verify_journal(small.files, "/j")->first_bad)
+      << "the checkpoint signed by the open before covers it";
 }
 
 TEST_F(DamageTest, ARollBackIsNoticed) {
@@ -206,7 +213,8 @@ TEST_F(DamageTest, ARollBackIsNoticed) {
   auto journal = open(files);
   ASSERT_FALSE(journal);
   EXPECT_EQ(journal.error().kind, ErrorKind::kCorrupt);
-  EXPECT_NE(journal.error().text.find("acknowledged events are gone"), std::string::npos) << journal.error().text;
+  EXPECT_NE(journal.error().text.find("acknowledged events are gone"), std::string::npos)
+      << journal.error().text;
   ASSERT_TRUE(files.remove(path));
   EXPECT_EQ(open(files).error().kind, ErrorKind::kCorrupt);
 }
@@ -216,7 +224,8 @@ TEST_F(DamageTest, ARewrittenLogIsNoticed) {
   { ASSERT_TRUE((*open(files))->append(note_event("paid 100"))); }
   auto inspection = inspect(files, "/j");
   std::string opened, forged = *record::encode_event(note_event("paid 999"));
-  ASSERT_TRUE(inspection->segments.read(0, 1, [&](std::uint64_t, std::string_view leaf) { return opened = leaf, true; }));
+  ASSERT_TRUE(inspection->segments.read(
+      0, 1, [&](std::uint64_t, std::string_view leaf) { return opened = leaf, true; }));
   const JournalId id = *inspection->segments.id();
   ASSERT_TRUE(files.remove(tail(files)));
   {

@@ -52,10 +52,12 @@ Result<SegmentHeader> decode_header(ByteView bytes) {
   crypto::Digest check = crypto::sha256(bytes.first(kHeaderCheckAt));
   if (!same(ByteView(check).first(kHeaderCheckBytes), bytes.subspan(kHeaderCheckAt, kHeaderCheckBytes)))
     return reader.corrupt("its digest does not match");
-  if (as_text(bytes.first(kMagic.size())) != kMagic || bytes[8] != kKindSegment) return reader.corrupt("not a log segment");
+  if (as_text(bytes.first(kMagic.size())) != kMagic || bytes[8] != kKindSegment)
+    return reader.corrupt("not a log segment");
   if (bytes[9] != kMajor || bytes[11] != kSuite) {
-    return make_error(ErrorKind::kUnsupported, "segment header: format " + std::to_string(bytes[9]) + "." + std::to_string(bytes[10]) +
-                                                   ", suite " + std::to_string(bytes[11]) + " is not known here")
+    return make_error(ErrorKind::kUnsupported, "segment header: format " + std::to_string(bytes[9]) + "." +
+                                                   std::to_string(bytes[10]) + ", suite " +
+                                                   std::to_string(bytes[11]) + " is not known here")
         .with_hint("Use the newer holdfast that wrote this journal.");
   }
   SegmentHeader out;
@@ -66,7 +68,8 @@ Result<SegmentHeader> decode_header(ByteView bytes) {
   return out;
 }
 
-Bytes encode_frame(const JournalId& id, std::uint64_t seq, std::string_view leaf, const crypto::Digest& hash) {
+Bytes encode_frame(const JournalId& id, std::uint64_t seq, std::string_view leaf,
+                   const crypto::Digest& hash) {
   ByteWriter out;
   out.u32(static_cast<std::uint32_t>(leaf.size())).raw(ByteView(hash).first(kPayloadCheckBytes));
   crypto::Digest check = head_digest(id, seq, out.bytes());
@@ -79,11 +82,14 @@ Frame decode_frame(const JournalId& id, std::uint64_t seq, ByteView rest) {
   if (std::all_of(rest.begin(), rest.end(), [](std::uint8_t b) { return b == 0; }))
     return bad(FrameState::kUnfinished, "only zeros to the end");
   if (rest.size() < kFrameHeadBytes) return bad(FrameState::kUnfinished, "the frame's head is cut short");
-  if (!same(ByteView(head_digest(id, seq, rest)).first(kHeadCheckBytes), rest.subspan(kHeadCheckAt, kHeadCheckBytes)))
+  if (!same(ByteView(head_digest(id, seq, rest)).first(kHeadCheckBytes),
+            rest.subspan(kHeadCheckAt, kHeadCheckBytes)))
     return bad(FrameState::kDamaged, "the frame's head does not match its check");
   const std::size_t length = *ByteReader(rest, "frame").u32();
-  if (length == 0 || length > record::kMaxEventBytes) return bad(FrameState::kDamaged, "the frame's length is out of range");
-  if (rest.size() - kFrameHeadBytes < length) return bad(FrameState::kUnfinished, "the frame's payload is cut short");
+  if (length == 0 || length > record::kMaxEventBytes)
+    return bad(FrameState::kDamaged, "the frame's length is out of range");
+  if (rest.size() - kFrameHeadBytes < length)
+    return bad(FrameState::kUnfinished, "the frame's payload is cut short");
   Frame out;
   ByteView payload = rest.subspan(kFrameHeadBytes, length);
   out.hash = leaf_hash(payload);
@@ -94,7 +100,8 @@ Frame decode_frame(const JournalId& id, std::uint64_t seq, ByteView rest) {
     return out;
   }
   // No event ends in a zero byte: the last block of the last write was never written.
-  if (out.size == rest.size() && payload.back() == 0) return bad(FrameState::kUnfinished, "the frame's end was never written");
+  if (out.size == rest.size() && payload.back() == 0)
+    return bad(FrameState::kUnfinished, "the frame's end was never written");
   return bad(FrameState::kDamaged, "the event does not match its check");
 }
 
@@ -108,7 +115,8 @@ std::optional<std::uint64_t> parse_segment_name(std::string_view name) {
   if (!name.ends_with(kSuffix)) return std::nullopt;
   std::string_view digits = name.substr(0, name.size() - kSuffix.size());
   auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), out);
-  if (error != std::errc{} || end != digits.data() + digits.size() || segment_name(out) != name) return std::nullopt;
+  if (error != std::errc{} || end != digits.data() + digits.size() || segment_name(out) != name)
+    return std::nullopt;
   return out;
 }
 

@@ -1,7 +1,8 @@
 // The bytes of a log segment, shared by writer, reader and tests. docs/format/journal.md explains them.
 //
-// A segment is a header and frames. Every byte of both is covered by a check: a header by its digest, a frame's length by
-// the frame's own head check (so that a damaged length can never pass for an unfinished write), its payload by its leaf hash.
+// A segment is a header and frames. Every byte of both is covered by a check: a header by its digest, a
+// frame's length by the frame's own head check (so that a damaged length can never pass for an unfinished
+// write), its payload by its leaf hash.
 #pragma once
 
 #include <array>
@@ -38,7 +39,8 @@ Bytes encode_header(const SegmentHeader& header);
 // kCorrupt, or kUnsupported for a newer major version or another suite whose digest is intact.
 Result<SegmentHeader> decode_header(ByteView bytes);
 
-// length u32 | first 8 bytes of the leaf hash | first 4 bytes of SHA-256(id || seq u64 || the 12 bytes before) | payload
+// length u32 | first 8 bytes of the leaf hash | first 4 bytes of SHA-256(id || seq u64 || the 12 bytes
+// before) | payload
 Bytes encode_frame(const JournalId& id, std::uint64_t seq, std::string_view leaf, const crypto::Digest& hash);
 
 enum class FrameState : std::uint8_t {

@@ -6,7 +6,8 @@
 namespace hf::journal {
 namespace {
 
-// The checkpoint is read before the log: a writer beside us signs only what it synced before, so it cannot be ahead.
+// The checkpoint is read before the log: a writer beside us signs only what it synced before, so it cannot be
+// ahead.
 Result<std::optional<std::string>> read_note(Files& files, const std::string& folder) {
   auto bytes = read_file(files, checkpoint_path(folder), kMaxNoteBytes);
   if (!bytes && bytes.error().kind == ErrorKind::kNotFound) return std::optional<std::string>();
@@ -42,7 +43,8 @@ std::string check_note(const std::string& note, Inspection& in) {
   if (!key) return "it covers no event";
   auto opened = open_checkpoint(note, in.keys.origin(), *key);
   if (!opened) return opened.error().text;
-  if (opened->root != in.segments.tree().root(opened->size)) return "its root is not that of the log: the log was rewritten";
+  if (opened->root != in.segments.tree().root(opened->size))
+    return "its root is not that of the log: the log was rewritten";
   in.checkpoint = *opened;
   in.note = note;
   return "";
@@ -66,7 +68,8 @@ Result<Inspection> inspect(Files& files, const std::string& folder, std::optiona
   if (note) why = check_note(*note, out);
   // Before the second event was written, the first had been signed for.
   else if (out.segments.size() > 1) why = "it is missing";
-  if (!why.empty()) out.damage = Damage{checkpoint_path(folder), 0, out.segments.size(), "checkpoint: " + why};
+  if (!why.empty())
+    out.damage = Damage{checkpoint_path(folder), 0, out.segments.size(), "checkpoint: " + why};
   return out;
 }
 

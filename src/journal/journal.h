@@ -1,8 +1,8 @@
-// The journal: the append-only Merkle log that is the truth about everything that Holdfast did. Runs, audit, metrics and
-// documents are projections of it.
+// The journal: the append-only Merkle log that is the truth about everything that Holdfast did. Runs, audit,
+// metrics and documents are projections of it.
 //
-// Invariant: when append() returns a sequence number, the event is durable, and no later state of the journal lacks it
-// or has another event in its place: every checkpoint ever signed is a prefix of the log.
+// Invariant: when append() returns a sequence number, the event is durable, and no later state of the journal
+// lacks it or has another event in its place: every checkpoint ever signed is a prefix of the log.
 #pragma once
 
 #include <functional>
@@ -37,8 +37,9 @@ using EntryVisitor = std::function<bool(const Entry&)>;
 class Journal {
  public:
   virtual ~Journal() = default;
-  // Durable before it returns. After an error with effect kMaybe the event may be there after a new start; this object
-  // then refuses every later append, so that nothing can follow an event whose place is not known.
+  // Durable before it returns. After an error with effect kMaybe the event may be there after a new start;
+  // this object then refuses every later append, so that nothing can follow an event whose place is not
+  // known.
   virtual Result<std::uint64_t> append(const record::Event& event) = 0;
   // In order, from `from` to the end as it was when the call began.
   virtual Status read(std::uint64_t from, const EntryVisitor& visit) = 0;

@@ -17,7 +17,8 @@ record::Event note(std::string run, std::string text) {
 
 TEST(Journal, EventsOfARun) {
   MemoryJournal journal;
-  for (auto [run, text] : {std::pair{"a1", "x"}, {"b", "y"}, {"a1", "z"}, {"a2", "w"}}) ASSERT_TRUE(journal.append(note(run, text)));
+  for (auto [run, text] : {std::pair{"a1", "x"}, {"b", "y"}, {"a1", "z"}, {"a2", "w"}})
+    ASSERT_TRUE(journal.append(note(run, text)));
   auto events = events_of_run(journal, "a1");
   ASSERT_TRUE(events);
   ASSERT_EQ(events->size(), 2u);

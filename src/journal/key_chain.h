@@ -1,5 +1,5 @@
-// Which key signs the checkpoints of which size: the key of journal.opened, until a key.succession, signed by the key
-// before it or by the recovery key that journal.opened names, puts another in its place.
+// Which key signs the checkpoints of which size: the key of journal.opened, until a key.succession, signed by
+// the key before it or by the recovery key that journal.opened names, puts another in its place.
 #pragma once
 
 #include <optional>
@@ -15,8 +15,8 @@ namespace hf::journal {
 
 class KeyChain {
  public:
-  // In order, from event 0, which must be journal.opened; events that say nothing about keys are passed over, so an
-  // excerpt with all succession events works as well. kCorrupt if a succession is not rightly signed.
+  // In order, from event 0, which must be journal.opened; events that say nothing about keys are passed over,
+  // so an excerpt with all succession events works as well. kCorrupt if a succession is not rightly signed.
   Status add(std::uint64_t seq, const record::Event& event);
   const std::string& origin() const { return origin_; }
   // The key that signs a checkpoint over `size` leaves; none before journal.opened.

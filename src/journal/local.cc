@@ -27,7 +27,9 @@ std::string format_key(const JournalId& id, const crypto::SigningKey& key) {
 Result<StoredKey> parse_key(const std::string& path, std::string_view text) {
   Error bad = make_error(ErrorKind::kCorrupt, "journal key " + path + ": not a key file")
                   .with_object(path)
-                  .with_hint("Bring the file back from the recovery kit; without it the journal can be read, not continued.");
+                  .with_hint(
+                      "Bring the file back from the recovery kit; without it the journal can be read, not "
+                      "continued.");
   StoredKey out;
   const std::string_view head = "holdfast/";
   std::size_t at = kKeyTitle.size() + 1 + head.size();
@@ -83,8 +85,8 @@ struct LocalJournal::Writer {
 LocalJournal::LocalJournal(Files& files, std::string folder, Inspection inspection)
     : files_(files), folder_(std::move(folder)), state_(std::move(inspection)) {}
 
-Result<std::unique_ptr<LocalJournal>> LocalJournal::open(Files& files, Clock& clock, Log& log, crypto::Entropy& entropy,
-                                                         LocalOptions options) {
+Result<std::unique_ptr<LocalJournal>> LocalJournal::open(Files& files, Clock& clock, Log& log,
+                                                         crypto::Entropy& entropy, LocalOptions options) {
   HF_TRY(files.make_dirs(options.folder, 0700));
   std::optional<FileLock> lock;
   if (options.lock) {
@@ -97,7 +99,8 @@ Result<std::unique_ptr<LocalJournal>> LocalJournal::open(Files& files, Clock& cl
   if (state.damage) return damage_error(*state.damage);
   if (!key && state.segments.size() > 0) {
     return make_error(ErrorKind::kDenied, "journal key " + key_path(options.folder) + " is missing")
-        .with_hint("Bring the file back from the recovery kit; without it the journal can be read, not continued.");
+        .with_hint(
+            "Bring the file back from the recovery kit; without it the journal can be read, not continued.");
   }
   if (!key) {
     HF_ASSIGN(key, make_key(files, entropy, options.folder));
@@ -125,7 +128,8 @@ Result<std::unique_ptr<LocalJournal>> LocalJournal::open_reader(Files& files, st
 LocalJournal::~LocalJournal() {
   std::lock_guard lock(mutex_);
   if (writer_ == nullptr || state_.segments.spent()) return;
-  if (Status s = sign(); !s) writer_->log.warning("journal", "checkpoint_not_written", {{"why", s.error().text}});
+  if (Status s = sign(); !s)
+    writer_->log.warning("journal", "checkpoint_not_written", {{"why", s.error().text}});
 }
 
 // What opening adds to the log: its first event, and what was healed; then everything is signed for.
@@ -139,8 +143,11 @@ Status LocalJournal::start(const LocalOptions& options) {
     HF_TRY(sign());
   }
   if (unfinished) {
-    writer_->log.warning("journal", "healed", {{"segment", unfinished->file}, {"removed_bytes", std::to_string(unfinished->bytes)}});
-    HF_TRY(append_own(record::event_of(record::JournalHealed{unfinished->file, unfinished->offset, unfinished->bytes})));
+    writer_->log.warning(
+        "journal", "healed",
+        {{"segment", unfinished->file}, {"removed_bytes", std::to_string(unfinished->bytes)}});
+    HF_TRY(append_own(
+        record::event_of(record::JournalHealed{unfinished->file, unfinished->offset, unfinished->bytes})));
   }
   HF_TRY(sign());
   return write_public_key();
@@ -160,13 +167,15 @@ Result<std::uint64_t> LocalJournal::append_own(record::Event event) {
 
 Result<std::uint64_t> LocalJournal::append(const record::Event& event) {
   std::lock_guard lock(mutex_);
-  if (writer_ == nullptr) return make_error(ErrorKind::kBlocked, "journal " + folder_ + " is open for reading only");
+  if (writer_ == nullptr)
+    return make_error(ErrorKind::kBlocked, "journal " + folder_ + " is open for reading only");
   if (event.type.starts_with("journal.") || record::is<record::KeySuccession>(event))
     return make_error(ErrorKind::kInvalid, "event '" + event.type + "' is written by the journal itself");
   HF_ASSIGN(std::uint64_t seq, append_locked(event));
   if (!checkpoint_due(event)) return seq;
   // The event is durable whatever becomes of the checkpoint; the next event tries again.
-  if (Status s = sign(); !s) writer_->log.warning("journal", "checkpoint_not_written", {{"why", s.error().text}});
+  if (Status s = sign(); !s)
+    writer_->log.warning("journal", "checkpoint_not_written", {{"why", s.error().text}});
   return seq;
 }
 
@@ -221,21 +230,24 @@ std::uint64_t LocalJournal::size() {
 Result<std::string> LocalJournal::checkpoint() {
   std::lock_guard lock(mutex_);
   if (writer_ != nullptr) HF_TRY(sign());
-  if (!state_.checkpoint) return make_error(ErrorKind::kNotFound, "journal " + folder_ + " has no checkpoint yet");
+  if (!state_.checkpoint)
+    return make_error(ErrorKind::kNotFound, "journal " + folder_ + " has no checkpoint yet");
   return state_.note;
 }
 
 Result<std::vector<Digest>> LocalJournal::inclusion_proof(std::uint64_t seq, std::uint64_t size) {
   std::lock_guard lock(mutex_);
   if (seq >= size || size > state_.segments.size())
-    return make_error(ErrorKind::kInvalid, "no inclusion proof of event " + std::to_string(seq) + " in " + std::to_string(size));
+    return make_error(ErrorKind::kInvalid,
+                      "no inclusion proof of event " + std::to_string(seq) + " in " + std::to_string(size));
   return state_.segments.tree().inclusion(seq, size);
 }
 
 Result<std::vector<Digest>> LocalJournal::consistency_proof(std::uint64_t old_size, std::uint64_t size) {
   std::lock_guard lock(mutex_);
   if (old_size > size || size > state_.segments.size())
-    return make_error(ErrorKind::kInvalid, "no consistency proof from " + std::to_string(old_size) + " to " + std::to_string(size));
+    return make_error(ErrorKind::kInvalid, "no consistency proof from " + std::to_string(old_size) + " to " +
+                                               std::to_string(size));
   return state_.segments.tree().consistency(old_size, size);
 }
 
@@ -247,7 +259,8 @@ Identity LocalJournal::identity() {
 // The new key is on disk before the log names it, and in the old one's place after.
 Status LocalJournal::succeed_key(crypto::Entropy& entropy) {
   std::lock_guard lock(mutex_);
-  if (writer_ == nullptr) return make_error(ErrorKind::kBlocked, "journal " + folder_ + " is open for reading only");
+  if (writer_ == nullptr)
+    return make_error(ErrorKind::kBlocked, "journal " + folder_ + " is open for reading only");
   StoredKey next{writer_->key.id, crypto::new_signing_key(entropy)};
   HF_TRY(sign());
   HF_TRY(write_file_atomic(files_, next_key_path(folder_), as_bytes(format_key(next.id, next.key)), 0600));

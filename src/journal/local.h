@@ -1,7 +1,9 @@
 // The local home of a journal: a folder of this machine, one writer at a time, any number of readers.
 //
-// Opening reads and checks the whole log, heals what a crash left unfinished (and says so in the log itself), and refuses
-// damage with the exact place. A checkpoint is signed every kCheckpointEvery events, when a run finishes, and at the end.
+// Opening reads and checks the whole log, heals what a crash left unfinished (and says so in the log itself),
+// and refuses damage with the exact place. A checkpoint is signed every kCheckpointEvery events, when a run
+// finishes, and at the end.
+//
 // Invariant: a checkpoint is signed only over events that are synced.
 #pragma once
 
@@ -15,21 +17,22 @@
 
 namespace hf::journal {
 
-inline constexpr std::uint64_t kCheckpointEvery = 16;   // events that a roll-back could hide before it is noticed
+// In events: at most as many could be rolled back after a crash without being noticed.
+inline constexpr std::uint64_t kCheckpointEvery = 16;
 
 struct LocalOptions {
   std::string folder;                                       // "<state>/journal"
   record::Origin here;                                      // where we run, for the journal's own events
   std::optional<crypto::PublicKey> recovery_key;            // named when the journal is made; later ignored
   std::uint64_t segment_bytes = kSegmentBytes;              // smaller ones only make a test shorter
-  bool lock = true;                                         // false only over Files that no other process can see
+  bool lock = true;  // false only over Files that no other process can see
 };
 
 class LocalJournal final : public Journal {
  public:
   // For writing; made if absent. kBusy names the process that has it. Everything given outlives the journal.
-  static Result<std::unique_ptr<LocalJournal>> open(Files& files, Clock& clock, Log& log, crypto::Entropy& entropy,
-                                                    LocalOptions options);
+  static Result<std::unique_ptr<LocalJournal>> open(Files& files, Clock& clock, Log& log,
+                                                    crypto::Entropy& entropy, LocalOptions options);
   // For reading, also beside a writer: what it acknowledged before this call. kNotFound where there is none.
   static Result<std::unique_ptr<LocalJournal>> open_reader(Files& files, std::string folder);
   ~LocalJournal() override;   // signs what is not signed yet

@@ -14,7 +14,8 @@ namespace {
 class LocalJournalTest : public ::testing::Test {
  protected:
   Result<std::unique_ptr<LocalJournal>> open(Files& files) {
-    return LocalJournal::open(files, clock_, log_, entropy_, {.folder = "/j", .here = {"h", "r"}, .lock = false});
+    return LocalJournal::open(files, clock_, log_, entropy_,
+                              {.folder = "/j", .here = {"h", "r"}, .lock = false});
   }
   std::vector<std::string> texts(Journal& journal) {
     std::vector<std::string> out;
@@ -82,7 +83,9 @@ TEST_F(LocalJournalTest, CheckpointsVerifyAndProve) {
 
 TEST_F(LocalJournalTest, SignsWhenARunFinishesAndEverySixteenEvents) {
   auto journal = open(memory_);
-  auto signed_size = [&] { return peek_checkpoint(to_text(*read_file(memory_, "/j/checkpoint", 4096)))->size; };
+  auto signed_size = [&] {
+    return peek_checkpoint(to_text(*read_file(memory_, "/j/checkpoint", 4096)))->size;
+  };
   ASSERT_TRUE((*journal)->append(note_event("a")));
   EXPECT_EQ(signed_size(), 1u);
   ASSERT_TRUE((*journal)->append(record::event_of(record::RunFinished{})));
@@ -96,7 +99,8 @@ TEST_F(LocalJournalTest, SignsWhenARunFinishesAndEverySixteenEvents) {
 
 TEST_F(LocalJournalTest, SegmentsFollowOneAnother) {
   {
-    auto journal = LocalJournal::open(memory_, clock_, log_, entropy_, {.folder = "/j", .segment_bytes = 1024, .lock = false});
+    auto journal = LocalJournal::open(memory_, clock_, log_, entropy_,
+                                      {.folder = "/j", .segment_bytes = 1024, .lock = false});
     for (int i = 0; i < 30; ++i) ASSERT_TRUE((*journal)->append(note_event(std::to_string(i) + "xx")));
     EXPECT_EQ(texts(**journal).size(), 31u);
   }

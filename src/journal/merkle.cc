@@ -79,7 +79,8 @@ Proof Tree::consistency(std::uint64_t old_size, std::uint64_t size) const {
 }
 
 // SUBPROOF(m, D[n], b) of RFC 6962 section 2.1.2; old_size counts from leaf 0.
-void Tree::subproof(std::uint64_t old_size, std::uint64_t begin, std::uint64_t end, bool known, Proof& out) const {
+void Tree::subproof(std::uint64_t old_size, std::uint64_t begin, std::uint64_t end, bool known,
+                    Proof& out) const {
   if (old_size == end) {
     if (!known) out.push_back(subtree(begin, end));
     return;
@@ -94,8 +95,8 @@ void Tree::subproof(std::uint64_t old_size, std::uint64_t begin, std::uint64_t e
   }
 }
 
-bool verify_inclusion(const Digest& leaf, std::uint64_t seq, std::uint64_t size, std::span<const Digest> proof,
-                      const Digest& root) {
+bool verify_inclusion(const Digest& leaf, std::uint64_t seq, std::uint64_t size,
+                      std::span<const Digest> proof, const Digest& root) {
   if (seq >= size) return false;
   std::uint64_t fn = seq, sn = size - 1;
   Digest r = leaf;
@@ -113,8 +114,8 @@ bool verify_inclusion(const Digest& leaf, std::uint64_t seq, std::uint64_t size,
   return sn == 0 && r == root;
 }
 
-bool verify_consistency(std::uint64_t old_size, const Digest& old_root, std::uint64_t size, const Digest& root,
-                        std::span<const Digest> proof) {
+bool verify_consistency(std::uint64_t old_size, const Digest& old_root, std::uint64_t size,
+                        const Digest& root, std::span<const Digest> proof) {
   if (old_size > size) return false;
   if (old_size == size) return proof.empty() && old_root == root;
   if (old_size == 0) return proof.empty() && old_root == crypto::sha256({});

@@ -8,7 +8,8 @@
 namespace hf::journal {
 namespace {
 
-// merkletree/merkle_tree_test.cc of google/certificate-transparency: inputs, roots of sizes 1 to 8, two proofs.
+// merkletree/merkle_tree_test.cc of google/certificate-transparency: inputs, roots of sizes 1 to 8, two
+// proofs.
 const std::vector<std::string> kInputs = {
     "", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f"};
 const std::vector<std::string> kRoots = {
@@ -47,19 +48,23 @@ TEST(Merkle, ReferenceRoots) {
 TEST(Merkle, ReferenceProofs) {
   Tree tree = reference();
   using List = std::vector<std::string>;
-  EXPECT_EQ(hex_of(tree.inclusion(0, 8)), (List{"96a296d224f285c67bee93c30f8a309157f0daa35dc5b87e410b78630a09cfc7",
-                                                "5f083f0a1a33ca076a95279832580db3e0ef4584bdff1f54c8a360f50de3031e",
-                                                "6b47aaf29ee3c2af9af889bc1fb9254dabd31177f16232dd6aab035ca39bf6e4"}));
-  EXPECT_EQ(hex_of(tree.inclusion(5, 8)), (List{"bc1a0643b12e4d2d7c77918f44e0f4f79a838b6cf9ec5b5c283e1f4d88599e6b",
-                                                "ca854ea128ed050b41b35ffc1b87b8eb2bde461e9e3b5596ece6b9d5975a0ae0",
-                                                "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7"}));
+  EXPECT_EQ(hex_of(tree.inclusion(0, 8)),
+            (List{"96a296d224f285c67bee93c30f8a309157f0daa35dc5b87e410b78630a09cfc7",
+                  "5f083f0a1a33ca076a95279832580db3e0ef4584bdff1f54c8a360f50de3031e",
+                  "6b47aaf29ee3c2af9af889bc1fb9254dabd31177f16232dd6aab035ca39bf6e4"}));
+  EXPECT_EQ(hex_of(tree.inclusion(5, 8)),
+            (List{"bc1a0643b12e4d2d7c77918f44e0f4f79a838b6cf9ec5b5c283e1f4d88599e6b",
+                  "ca854ea128ed050b41b35ffc1b87b8eb2bde461e9e3b5596ece6b9d5975a0ae0",
+                  "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7"}));
   EXPECT_EQ(hex_of(tree.inclusion(2, 3)), (List{kRoots[2]}));
   EXPECT_EQ(hex_of(tree.consistency(1, 8)), hex_of(tree.inclusion(0, 8)));
-  EXPECT_EQ(hex_of(tree.consistency(6, 8)), (List{"0ebc5d3437fbe2db158b9f126a1d118e308181031d0a949f8dededebc558ef6a",
-                                                  "ca854ea128ed050b41b35ffc1b87b8eb2bde461e9e3b5596ece6b9d5975a0ae0",
-                                                  "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7"}));
-  EXPECT_EQ(hex_of(tree.consistency(2, 5)), (List{"5f083f0a1a33ca076a95279832580db3e0ef4584bdff1f54c8a360f50de3031e",
-                                                  "bc1a0643b12e4d2d7c77918f44e0f4f79a838b6cf9ec5b5c283e1f4d88599e6b"}));
+  EXPECT_EQ(hex_of(tree.consistency(6, 8)),
+            (List{"0ebc5d3437fbe2db158b9f126a1d118e308181031d0a949f8dededebc558ef6a",
+                  "ca854ea128ed050b41b35ffc1b87b8eb2bde461e9e3b5596ece6b9d5975a0ae0",
+                  "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7"}));
+  EXPECT_EQ(hex_of(tree.consistency(2, 5)),
+            (List{"5f083f0a1a33ca076a95279832580db3e0ef4584bdff1f54c8a360f50de3031e",
+                  "bc1a0643b12e4d2d7c77918f44e0f4f79a838b6cf9ec5b5c283e1f4d88599e6b"}));
 }
 
 constexpr std::uint64_t kMost = 33;  // past two powers of two, both sides

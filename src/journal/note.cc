@@ -1,4 +1,5 @@
-// See note.h. A note is: text ending in a newline, an empty line, then lines "— name base64(key id || signature)".
+// See note.h. A note is: text ending in a newline, an empty line, then lines "— name base64(key id ||
+// signature)".
 #include "journal/note.h"
 
 #include <algorithm>
@@ -23,7 +24,8 @@ struct Parts {
 Result<Parts> split_note(std::string_view note) {
   if (note.size() > kMaxNoteBytes) return bad_note("longer than 64 KiB");
   std::size_t at = note.rfind("\n\n");
-  if (at == std::string_view::npos || note.back() != '\n') return bad_note("no empty line before the signatures");
+  if (at == std::string_view::npos || note.back() != '\n')
+    return bad_note("no empty line before the signatures");
   Parts parts{note.substr(0, at + 1), note.substr(at + 2)};
   if (parts.signatures.empty()) return bad_note("no signature");
   return parts;
@@ -41,7 +43,8 @@ Result<SignatureLine> parse_line(std::string_view line) {
   std::size_t blank = line.find(' ');
   if (blank == std::string_view::npos || blank == 0) return bad_note("a signature line has no name");
   auto raw = from_base64(line.substr(blank + 1));
-  if (!raw || raw->size() < 5 || to_base64(*raw) != line.substr(blank + 1)) return bad_note("a signature is not base64");
+  if (!raw || raw->size() < 5 || to_base64(*raw) != line.substr(blank + 1))
+    return bad_note("a signature is not base64");
   SignatureLine out;
   out.name = line.substr(0, blank);
   for (int i = 0; i < 4; ++i) out.key_id = out.key_id << 8 | (*raw)[static_cast<std::size_t>(i)];
@@ -75,15 +78,18 @@ Result<Checkpoint> parse_checkpoint(std::string_view text) {
   std::from_chars(size.data(), size.data() + size.size(), out.size);
   std::string_view root = text.substr(second + 1);
   auto raw = from_base64(root.substr(0, root.empty() ? 0 : root.size() - 1));
-  if (!raw || raw->size() != out.root.size()) return bad_note("a checkpoint's root is not 32 bytes in base64");
+  if (!raw || raw->size() != out.root.size())
+    return bad_note("a checkpoint's root is not 32 bytes in base64");
   out.root = to_array<32>(*raw);
-  if (out.origin.empty() || format_checkpoint(out) != text) return bad_note("a checkpoint is not in canonical form");
+  if (out.origin.empty() || format_checkpoint(out) != text)
+    return bad_note("a checkpoint is not in canonical form");
   return out;
 }
 
 std::uint32_t note_key_id(std::string_view name, const crypto::PublicKey& key) {
   const std::uint8_t newline = 0x0A;
-  crypto::Digest d = crypto::Sha256().update(as_bytes(name)).update({&newline, 1}).update(key_material(key)).finish();
+  crypto::Digest d =
+      crypto::Sha256().update(as_bytes(name)).update({&newline, 1}).update(key_material(key)).finish();
   return std::uint32_t{d[0]} << 24 | std::uint32_t{d[1]} << 16 | std::uint32_t{d[2]} << 8 | d[3];
 }
 
@@ -123,18 +129,23 @@ Result<std::string> open_note(std::string_view note, std::string_view name, cons
     HF_ASSIGN(SignatureLine line, parse_line(rest.substr(0, end)));
     rest.remove_prefix(end + 1);
     if (line.name != name || line.key_id != id) continue;
-    if (line.signature.size() != 64 || !crypto::verify(key, as_bytes(parts.text), to_array<64>(line.signature)))
+    if (line.signature.size() != 64 ||
+        !crypto::verify(key, as_bytes(parts.text), to_array<64>(line.signature)))
       return bad_note("the signature of " + std::string(name) + " does not match the text");
     verified = true;
   }
-  if (!verified) return make_error(ErrorKind::kDenied, "signed note: no signature of the key expected for " + std::string(name));
+  if (!verified)
+    return make_error(ErrorKind::kDenied,
+                      "signed note: no signature of the key expected for " + std::string(name));
   return std::string(parts.text);
 }
 
-Result<Checkpoint> open_checkpoint(std::string_view note, std::string_view origin, const crypto::PublicKey& key) {
+Result<Checkpoint> open_checkpoint(std::string_view note, std::string_view origin,
+                                   const crypto::PublicKey& key) {
   HF_ASSIGN(std::string text, open_note(note, origin, key));
   HF_ASSIGN(Checkpoint out, parse_checkpoint(text));
-  if (out.origin != origin) return bad_note("the checkpoint is of '" + out.origin + "', not of '" + std::string(origin) + "'");
+  if (out.origin != origin)
+    return bad_note("the checkpoint is of '" + out.origin + "', not of '" + std::string(origin) + "'");
   return out;
 }
 

@@ -1,5 +1,6 @@
-// Signed notes (https://c2sp.org/signed-note) and checkpoints (https://c2sp.org/tlog-checkpoint), byte for byte: what we
-// sign verifies with the tools of Go's checksum database and of witnesses, and the other way round.
+// Signed notes (https://c2sp.org/signed-note) and checkpoints (https://c2sp.org/tlog-checkpoint), byte for
+// byte: what we sign verifies with the tools of Go's checksum database and of witnesses, and the other way
+// round.
 #pragma once
 
 #include <string>
@@ -19,7 +20,7 @@ struct Checkpoint {
   friend bool operator==(const Checkpoint&, const Checkpoint&) = default;
 };
 
-std::string format_checkpoint(const Checkpoint& checkpoint);      // three lines: origin, size, base64 of the root
+std::string format_checkpoint(const Checkpoint& checkpoint);  // three lines: origin, size, base64 of the root
 Result<Checkpoint> parse_checkpoint(std::string_view text);       // no extension lines: we write none
 
 // SHA-256(name || 0x0A || 0x01 || public key), the first 4 bytes, big-endian.
@@ -34,10 +35,11 @@ Result<VerifierKey> parse_verifier_key(std::string_view text);
 
 // REQUIRES: text ends with a newline, name has neither blank nor '+'.
 std::string sign_note(std::string_view text, std::string_view name, const crypto::SigningKey& key);
-// The text, if a signature of `key` under `name` stands below it and verifies. Lines of other keys are passed over; a
-// line of this key that does not verify is kCorrupt, no line of this key is kDenied.
+// The text, if a signature of `key` under `name` stands below it and verifies. Lines of other keys are passed
+// over; a line of this key that does not verify is kCorrupt, no line of this key is kDenied.
 Result<std::string> open_note(std::string_view note, std::string_view name, const crypto::PublicKey& key);
-Result<Checkpoint> open_checkpoint(std::string_view note, std::string_view origin, const crypto::PublicKey& key);
+Result<Checkpoint> open_checkpoint(std::string_view note, std::string_view origin,
+                                   const crypto::PublicKey& key);
 // What the note says, before it is known who signed it: to find the key that must have.
 Result<Checkpoint> peek_checkpoint(std::string_view note);
 

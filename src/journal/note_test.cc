@@ -14,7 +14,8 @@ const std::string kGoText =
     "If you think cryptography is the answer to your problem,\nthen you don't know what your problem is.\n";
 const std::string kGoNote =
     kGoText +
-    "\n\xe2\x80\x94 PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n";
+    "\n\xe2\x80\x94 PeterNeumann "
+    "x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n";
 
 crypto::SigningKey go_key() {
   Bytes raw = *from_base64(kGoSeed);
@@ -61,15 +62,21 @@ TEST(Note, CheckpointRoundTripAndEveryBitFlipped) {
     other[i / 8] = static_cast<char>(other[i / 8] ^ (1 << (i % 8)));
     EXPECT_FALSE(open_checkpoint(other, c.origin, key.public_key)) << i / 8;
   }
-  for (std::size_t n = 0; n < note.size(); ++n) EXPECT_FALSE(open_checkpoint(note.substr(0, n), c.origin, key.public_key)) << n;
+  for (std::size_t n = 0; n < note.size(); ++n)
+    EXPECT_FALSE(open_checkpoint(note.substr(0, n), c.origin, key.public_key)) << n;
 }
 
 TEST(Note, CheckpointRefusesWhatIsNotCanonical) {
   std::string root = to_base64(crypto::sha256({}));
   EXPECT_TRUE(parse_checkpoint("o\n0\n" + root + "\n"));
-  const std::vector<std::string> bad = {"o\n00\n" + root + "\n", "o\n-1\n" + root + "\n", "\n0\n" + root + "\n",
-                                        "o\n0\n" + root,           "o\n0\n" + root + "\nmore\n", "o\n0\nAAAA\n",
-                                        "o\n0\n",                  "o"};
+  const std::vector<std::string> bad = {"o\n00\n" + root + "\n",
+                                        "o\n-1\n" + root + "\n",
+                                        "\n0\n" + root + "\n",
+                                        "o\n0\n" + root,
+                                        "o\n0\n" + root + "\nmore\n",
+                                        "o\n0\nAAAA\n",
+                                        "o\n0\n",
+                                        "o"};
   for (const std::string& text : bad) EXPECT_FALSE(parse_checkpoint(text)) << text;
 }
 

@@ -90,8 +90,8 @@ auto guarded(const std::string& path, Call call) -> decltype(call()) {
     return call();
   } catch (const SQLite::Exception& e) {
     ErrorKind kind = e.getErrorCode() == SQLITE_BUSY || e.getErrorCode() == SQLITE_LOCKED ? ErrorKind::kBusy
-                     : e.getErrorCode() == SQLITE_FULL                                   ? ErrorKind::kExhausted
-                                                                                         : ErrorKind::kFailed;
+                     : e.getErrorCode() == SQLITE_FULL ? ErrorKind::kExhausted
+                                                       : ErrorKind::kFailed;
     return make_error(kind, "read model " + path + ": " + e.what())
         .with_object(path)
         .with_hint("Delete the file: it is made again from the journal.");
@@ -103,17 +103,19 @@ void project_run(SQLite::Database& db, const Entry& entry) {
   run_sql(db, "INSERT INTO runs(run, started, first_seq, last_seq) VALUES(?1, ?2, ?3, ?3) "
               "ON CONFLICT(run) DO UPDATE SET last_seq = excluded.last_seq", e.run, e.time, entry.seq);
   if (auto b = record::body_of<record::RunStarted>(e)) {
-    run_sql(db, "UPDATE runs SET kind = ?, runbook = ?, component = ?, source_region = ?, target_region = ?, class = ?, "
-                "plan_hash = ?, started = ? WHERE run = ?",
-            std::string(to_string(b->kind)), b->runbook, b->component, b->source_region, b->target_region, b->disaster_class,
-            b->plan_hash, e.time, e.run);
+    run_sql(db,
+            "UPDATE runs SET kind = ?, runbook = ?, component = ?, source_region = ?, target_region = ?, "
+            "class = ?, "
+            "plan_hash = ?, started = ? WHERE run = ?",
+            std::string(to_string(b->kind)), b->runbook, b->component, b->source_region, b->target_region,
+            b->disaster_class, b->plan_hash, e.time, e.run);
     std::int64_t place = 0;
     for (const record::PlannedStep& step : b->steps)
-      run_sql(db, "INSERT OR IGNORE INTO steps(run, place, step, kind, irreversible) VALUES(?, ?, ?, ?, ?)", e.run, ++place,
-              step.name, step.kind, step.irreversible);
+      run_sql(db, "INSERT OR IGNORE INTO steps(run, place, step, kind, irreversible) VALUES(?, ?, ?, ?, ?)",
+              e.run, ++place, step.name, step.kind, step.irreversible);
   } else if (auto done = record::body_of<record::RunFinished>(e)) {
-    run_sql(db, "UPDATE runs SET state = ?, verdict = ?, finished = ? WHERE run = ?", std::string(to_string(done->state)),
-            done->verdict, e.time, e.run);
+    run_sql(db, "UPDATE runs SET state = ?, verdict = ?, finished = ? WHERE run = ?",
+            std::string(to_string(done->state)), done->verdict, e.time, e.run);
   } else if (record::is<record::RunResumed>(e)) {
     run_sql(db, "UPDATE runs SET resumed = resumed + 1 WHERE run = ?", e.run);
   }
@@ -124,14 +126,19 @@ void project_step(SQLite::Database& db, const record::Event& e) {
   run_sql(db, "INSERT OR IGNORE INTO steps(run, place, step) "
               "SELECT ?1, coalesce(max(place), 0) + 1, ?2 FROM steps WHERE run = ?1", e.run, e.step);
   if (auto intent = record::body_of<record::StepIntent>(e)) {
-    run_sql(db, "UPDATE steps SET state = 'started', attempt = max(attempt, ?), kind = CASE kind WHEN '' THEN ? ELSE kind END, "
-                "irreversible = max(irreversible, ?), started = coalesce(started, ?) WHERE run = ? AND step = ?",
+    run_sql(db,
+            "UPDATE steps SET state = 'started', attempt = max(attempt, ?), kind = CASE kind WHEN '' THEN ? "
+            "ELSE kind END, "
+            "irreversible = max(irreversible, ?), started = coalesce(started, ?) WHERE run = ? AND step = ?",
             e.attempt, intent->action, intent->irreversible, e.time, e.run, e.step);
   } else if (auto out = record::body_of<record::StepOutcome>(e)) {
     record::StepError error = out->error.value_or(record::StepError{});
-    run_sql(db, "UPDATE steps SET state = ?, attempt = max(attempt, ?), changed = max(changed, ?), detail = ?, error = ?, hint = ?, "
-                "finished = ? WHERE run = ? AND step = ?",
-            std::string(to_string(out->state)), e.attempt, out->changed, out->detail, error.text, error.hint, e.time, e.run, e.step);
+    run_sql(db,
+            "UPDATE steps SET state = ?, attempt = max(attempt, ?), changed = max(changed, ?), detail = ?, "
+            "error = ?, hint = ?, "
+            "finished = ? WHERE run = ? AND step = ?",
+            std::string(to_string(out->state)), e.attempt, out->changed, out->detail, error.text, error.hint,
+            e.time, e.run, e.step);
   }
 }
 
@@ -144,16 +151,18 @@ bool all_hold(const std::vector<record::Assertion>& assertions) {
 void project_data(SQLite::Database& db, const Entry& entry) {
   const record::Event& e = entry.event;
   if (auto m = record::body_of<record::Measurement>(e)) {
-    run_sql(db, "INSERT INTO measurements VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", entry.seq, e.time, e.run, m->name,
-            m->component, m->unit, m->actual_time, m->target_time, m->actual, m->target, m->met, m->detail);
+    run_sql(db, "INSERT INTO measurements VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", entry.seq, e.time,
+            e.run, m->name, m->component, m->unit, m->actual_time, m->target_time, m->actual, m->target,
+            m->met, m->detail);
   } else if (auto b = record::body_of<record::BackupFinished>(e)) {
-    run_sql(db, "INSERT INTO backups VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", entry.seq, e.time, e.run, b->component, b->snapshot,
-            b->vault, b->files, b->source_bytes, b->new_bytes, b->stored_bytes, b->duration);
+    run_sql(db, "INSERT INTO backups VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", entry.seq, e.time, e.run,
+            b->component, b->snapshot, b->vault, b->files, b->source_bytes, b->new_bytes, b->stored_bytes,
+            b->duration);
   } else if (auto v = record::body_of<record::VerifyFinished>(e)) {
     std::optional<std::uint64_t> lost;
     if (v->canary) lost = v->canary->lost;
-    run_sql(db, "INSERT INTO verifications VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", entry.seq, e.time, e.run, v->component, v->snapshot,
-            v->rto, v->rpo, lost, all_hold(v->assertions), v->torn_down);
+    run_sql(db, "INSERT INTO verifications VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", entry.seq, e.time, e.run,
+            v->component, v->snapshot, v->rto, v->rpo, lost, all_hold(v->assertions), v->torn_down);
   }
 }
 
@@ -169,7 +178,8 @@ void project(SQLite::Database& db, const Entry& entry) {
 Result<std::string> last_leaf(Journal& journal, std::uint64_t size) {
   if (size == 0 || size > journal.size()) return std::string();
   std::string out;
-  HF_TRY(journal.read(size - 1, [&](const Entry& e) { return out = to_hex(leaf_hash(as_bytes(e.leaf))), false; }));
+  HF_TRY(journal.read(size - 1,
+                      [&](const Entry& e) { return out = to_hex(leaf_hash(as_bytes(e.leaf))), false; }));
   return out;
 }
 
@@ -208,8 +218,9 @@ Result<bool> ReadModel::State::belongs_to(Journal& journal) {
     leaf = s.getColumn(3).getString();
     return true;
   });
-  if (!ours && ours.error().kind == ErrorKind::kBusy) return ours;   // somebody's good model is not thrown away
-  if (!ours || !*ours) return false;                                 // a file that SQLite cannot read is as good as none
+  if (!ours && ours.error().kind == ErrorKind::kBusy)
+    return ours;   // somebody's good model is not thrown away
+  if (!ours || !*ours) return false;  // a file that SQLite cannot read is as good as none
   HF_ASSIGN(std::string now, last_leaf(journal, size));
   return now == leaf;
 }
@@ -263,7 +274,8 @@ Status ReadModel::State::take_in(Journal& journal) {
 }
 
 template <class Row, class... Args>
-Result<std::vector<Row>> ReadModel::State::query(const char* sql, Row (*row_of)(SQLite::Statement&), const Args&... args) {
+Result<std::vector<Row>> ReadModel::State::query(const char* sql, Row (*row_of)(SQLite::Statement&),
+                                                 const Args&... args) {
   return guarded(path, [&]() -> Result<std::vector<Row>> {
     SQLite::Statement s(*db, sql);
     bind_all(s, args...);
@@ -289,7 +301,8 @@ Result<ReadModel> ReadModel::open(Files& files, std::string path, Journal& journ
   if (!ours) HF_TRY(state->make(files, journal.identity().origin));
   state->rebuilt = there && !ours;
   Status taken = state->take_in(journal);
-  if (!taken && taken.error().kind == ErrorKind::kFailed && ours) {   // damaged further in: once more from nothing
+  if (!taken && taken.error().kind == ErrorKind::kFailed &&
+      ours) {  // damaged further in: once more from nothing
     HF_TRY(state->make(files, journal.identity().origin));
     state->rebuilt = true;
     taken = state->take_in(journal);
@@ -387,15 +400,17 @@ struct LeafRow {
 LeafRow leaf_row(SQLite::Statement& s) { return {count_at(s.getColumn(0)), s.getColumn(1).getString()}; }
 
 constexpr const char* kEventsForward =
-    "SELECT seq, leaf FROM events WHERE seq >= ?1 AND substr(type, 1, length(?2)) = ?2 AND (?3 = '' OR run = ?3) ORDER BY seq LIMIT ?4";
+    "SELECT seq, leaf FROM events WHERE seq >= ?1 AND substr(type, 1, length(?2)) = ?2 AND (?3 = '' OR run = "
+    "?3) ORDER BY seq LIMIT ?4";
 constexpr const char* kEventsBackward =
-    "SELECT seq, leaf FROM events WHERE seq >= ?1 AND substr(type, 1, length(?2)) = ?2 AND (?3 = '' OR run = ?3) ORDER BY seq DESC LIMIT ?4";
+    "SELECT seq, leaf FROM events WHERE seq >= ?1 AND substr(type, 1, length(?2)) = ?2 AND (?3 = '' OR run = "
+    "?3) ORDER BY seq DESC LIMIT ?4";
 
 }  // namespace
 
 Result<std::vector<Entry>> ReadModel::events(const EventQuery& q) {
-  HF_ASSIGN(std::vector<LeafRow> rows, state_->query(q.newest_first ? kEventsBackward : kEventsForward, leaf_row, q.from,
-                                                     q.type_prefix, q.run, q.limit));
+  HF_ASSIGN(std::vector<LeafRow> rows, state_->query(q.newest_first ? kEventsBackward : kEventsForward,
+                                                     leaf_row, q.from, q.type_prefix, q.run, q.limit));
   std::vector<Entry> out;
   for (LeafRow& row : rows) {
     HF_ASSIGN(record::Event event, record::parse_event(row.leaf));
@@ -415,28 +430,38 @@ Result<RunRow> ReadModel::run(const std::string& id) {
 }
 
 Result<std::vector<StepRow>> ReadModel::steps(const std::string& run) {
-  return state_->query("SELECT step, kind, irreversible, state, attempt, changed, detail, error, hint, started, finished "
-                       "FROM steps WHERE run = ? ORDER BY place", step_row, run);
+  return state_->query(
+      "SELECT step, kind, irreversible, state, attempt, changed, detail, error, hint, started, finished "
+      "FROM steps WHERE run = ? ORDER BY place",
+      step_row, run);
 }
 
 Result<std::vector<MeasurementRow>> ReadModel::latest_measurements() {
-  return state_->query("SELECT m.*, coalesce(r.kind, '') FROM measurements m LEFT JOIN runs r ON r.run = m.run WHERE m.seq IN "
-                       "(SELECT max(seq) FROM measurements GROUP BY name, component) ORDER BY m.component, m.name", measurement_row);
+  return state_->query(
+      "SELECT m.*, coalesce(r.kind, '') FROM measurements m LEFT JOIN runs r ON r.run = m.run WHERE m.seq IN "
+      "(SELECT max(seq) FROM measurements GROUP BY name, component) ORDER BY m.component, m.name",
+      measurement_row);
 }
 
 Result<std::vector<MeasurementRow>> ReadModel::measurements(const std::string& run) {
-  return state_->query("SELECT m.*, coalesce(r.kind, '') FROM measurements m LEFT JOIN runs r ON r.run = m.run "
-                       "WHERE m.run = ? ORDER BY m.seq", measurement_row, run);
+  return state_->query(
+      "SELECT m.*, coalesce(r.kind, '') FROM measurements m LEFT JOIN runs r ON r.run = m.run "
+      "WHERE m.run = ? ORDER BY m.seq",
+      measurement_row, run);
 }
 
 Result<std::vector<BackupRow>> ReadModel::latest_backups() {
-  return state_->query("SELECT * FROM backups WHERE seq IN (SELECT max(seq) FROM backups GROUP BY component) ORDER BY component",
-                       backup_row);
+  return state_->query(
+      "SELECT * FROM backups WHERE seq IN (SELECT max(seq) FROM backups GROUP BY component) ORDER BY "
+      "component",
+      backup_row);
 }
 
 Result<std::vector<VerifyRow>> ReadModel::latest_verifications() {
-  return state_->query("SELECT * FROM verifications WHERE seq IN (SELECT max(seq) FROM verifications GROUP BY component) "
-                       "ORDER BY component", verify_row);
+  return state_->query(
+      "SELECT * FROM verifications WHERE seq IN (SELECT max(seq) FROM verifications GROUP BY component) "
+      "ORDER BY component",
+      verify_row);
 }
 
 }  // namespace hf::journal

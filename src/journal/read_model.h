@@ -1,6 +1,7 @@
-// The read model: the journal's events as SQLite tables, for questions that would otherwise read the whole log (status,
-// runs, steps, latest measurements). A cache and nothing else: deleted, unreadable, stale or made from another journal,
-// it is brought up to date or made again from the log. Proofs and decisions read the log itself.
+// The read model: the journal's events as SQLite tables, for questions that would otherwise read the whole
+// log (status, runs, steps, latest measurements). A cache and nothing else: deleted, unreadable, stale or
+// made from another journal, it is brought up to date or made again from the log. Proofs and decisions read
+// the log itself.
 #pragma once
 
 #include <memory>
@@ -35,7 +36,7 @@ struct StepRow {
   std::string step;
   std::string kind;
   bool irreversible = false;
-  std::string state;           // "planned", "started", then the outcome's: "done", "failed", "maybe", "skipped", "cancelled"
+  std::string state;           // "planned", "started", then that of the outcome: "done", "failed", "maybe", ...
   std::int64_t attempt = 0;
   bool changed = false;
   std::string detail;
@@ -98,7 +99,8 @@ struct EventQuery {
 
 class ReadModel {
  public:
-  // Up to date with the journal when it returns. `path` ":memory:" keeps it in memory, for where nothing may be written.
+  // Up to date with the journal when it returns. `path` ":memory:" keeps it in memory, for where nothing may
+  // be written.
   static Result<ReadModel> open(Files& files, std::string path, Journal& journal);
   ~ReadModel();
   ReadModel(ReadModel&&) noexcept;

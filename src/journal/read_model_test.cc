@@ -27,16 +27,28 @@ class ReadModelTest : public ::testing::Test {
   }
   void add_drill() {
     add(note_event("before"));
-    add(record::event_of(record::RunStarted{.kind = record::RunKind::kDrill, .runbook = "failover", .target_region = "us-west-2",
-                                            .plan_hash = "ab", .steps = {{"fence", "fence", {}, false}, {"promote", "promote", {"fence"}, true}}}),
+    add(record::event_of(record::RunStarted{
+            .kind = record::RunKind::kDrill,
+            .runbook = "failover",
+            .target_region = "us-west-2",
+            .plan_hash = "ab",
+            .steps = {{"fence", "fence", {}, false}, {"promote", "promote", {"fence"}, true}}}),
         "r1");
     add(record::event_of(record::StepIntent{"k", "fence", false, ""}), "r1", "fence");
-    add(record::event_of(record::StepOutcome{.state = record::StepState::kDone, .changed = true, .detail = "sealed"}), "r1", "fence");
+    add(record::event_of(
+            record::StepOutcome{.state = record::StepState::kDone, .changed = true, .detail = "sealed"}),
+        "r1", "fence");
     add(record::event_of(record::StepIntent{"k2", "promote", true, ""}), "r1", "promote");
     add(record::event_of(record::RunResumed{"killed", ""}), "r1");
-    add(record::event_of(record::Measurement{.name = "rto", .component = "db", .actual_time = Micros(7), .target_time = 1h, .met = true}), "r1");
-    add(record::event_of(record::Measurement{.name = "rto", .component = "db", .actual_time = Micros(9), .met = false}), "r1");
-    add(record::event_of(record::Measurement{.name = "data_loss", .component = "db", .unit = "rows", .actual = 0}), "r1");
+    add(record::event_of(record::Measurement{
+            .name = "rto", .component = "db", .actual_time = Micros(7), .target_time = 1h, .met = true}),
+        "r1");
+    add(record::event_of(
+            record::Measurement{.name = "rto", .component = "db", .actual_time = Micros(9), .met = false}),
+        "r1");
+    add(record::event_of(
+            record::Measurement{.name = "data_loss", .component = "db", .unit = "rows", .actual = 0}),
+        "r1");
   }
   ReadModel open() {
     auto model = ReadModel::open(files_, path_, journal_);
@@ -88,8 +100,9 @@ TEST_F(ReadModelTest, RunsStepsAndMeasurements) {
 TEST_F(ReadModelTest, RefreshTakesInWhatIsNew) {
   add_drill();
   ReadModel model = open();
-  record::StepOutcome failed{.state = record::StepState::kFailed,
-                             .error = record::step_error(make_error(ErrorKind::kFailed, "no answer").with_hint("Wait."))};
+  record::StepOutcome failed{
+      .state = record::StepState::kFailed,
+      .error = record::step_error(make_error(ErrorKind::kFailed, "no answer").with_hint("Wait."))};
   add(record::event_of(failed), "r1", "promote");
   add(record::event_of(record::StepOutcome{.state = record::StepState::kSkipped}), "r1", "unplanned");
   add(record::event_of(record::RunFinished{record::RunState::kFailed, "promote failed"}), "r1");
@@ -105,8 +118,10 @@ TEST_F(ReadModelTest, RefreshTakesInWhatIsNew) {
 TEST_F(ReadModelTest, BackupsAndVerifications) {
   add(record::event_of(record::BackupFinished{"db", "s1", "v", 1, 2, 3, 4, 5us}));
   add(record::event_of(record::BackupFinished{"db", "s2", "v", 1, 2, 3, 4, 5us}));
-  add(record::event_of(record::VerifyFinished{"db", "s2", 1s, 2s, record::CanaryFound{9, 8, 1}, {{"boots", true, ""}}, true}));
-  add(record::event_of(record::VerifyFinished{"files", "s3", std::nullopt, std::nullopt, std::nullopt, {}, true}));
+  add(record::event_of(
+      record::VerifyFinished{"db", "s2", 1s, 2s, record::CanaryFound{9, 8, 1}, {{"boots", true, ""}}, true}));
+  add(record::event_of(
+      record::VerifyFinished{"files", "s3", std::nullopt, std::nullopt, std::nullopt, {}, true}));
   ReadModel model = open();
   auto backups = *model.latest_backups();
   ASSERT_EQ(backups.size(), 1u);
@@ -136,7 +151,9 @@ TEST_F(ReadModelTest, KeptWhereItIsRightAndMadeAgainWhereItIsNot) {
   EXPECT_FALSE(open().rebuilt());
   ASSERT_TRUE(files_.remove(path_));
   EXPECT_EQ(open().runs()->size(), 1u);
-  ASSERT_TRUE(write_file_atomic(files_, path_, as_bytes("not a database at all, but long enough to look at: " + std::string(4096, 'x'))));
+  ASSERT_TRUE(write_file_atomic(
+      files_, path_,
+      as_bytes("not a database at all, but long enough to look at: " + std::string(4096, 'x'))));
   ReadModel again = open();
   EXPECT_TRUE(again.rebuilt());
   EXPECT_EQ(again.runs()->size(), 1u);

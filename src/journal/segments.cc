@@ -8,11 +8,12 @@
 namespace hf::journal {
 
 Error damage_error(const Damage& d) {
-  return make_error(ErrorKind::kCorrupt, "journal " + d.file + " at byte " + std::to_string(d.offset) + " (event " +
-                                             std::to_string(d.seq) + "): " + d.why)
+  return make_error(ErrorKind::kCorrupt, "journal " + d.file + " at byte " + std::to_string(d.offset) +
+                                             " (event " + std::to_string(d.seq) + "): " + d.why)
       .with_object(d.file)
-      .with_hint("Nothing was changed. Bring the journal back from a copy, such as the attachment in a vault: "
-                 "a journal is never mended by leaving events out.");
+      .with_hint(
+          "Nothing was changed. Bring the journal back from a copy, such as the attachment in a vault: "
+          "a journal is never mended by leaving events out.");
 }
 
 Result<Segments> Segments::load(Files& files, std::string folder, std::optional<JournalId> expected) {
@@ -36,13 +37,17 @@ Status Segments::load_segment(const std::string& name, std::uint64_t first_seq, 
   Segment segment{join_path(folder_, name), first_seq, 0};
   HF_ASSIGN(Bytes bytes, read_file(*files_, segment.path, kMaxSegmentBytes));
   auto header = decode_header(bytes);
-  if (!header && header.error().kind != ErrorKind::kCorrupt) return std::move(header).error().with_context(segment.path);
+  if (!header && header.error().kind != ErrorKind::kCorrupt)
+    return std::move(header).error().with_context(segment.path);
   if (!header) return found_damage(segment, header.error().text), ok();
   if (!id_) id_ = header->id;
   if (header->id != *id_) return found_damage(segment, "belongs to another journal"), ok();
   if (first_seq != size() || header->first_seq != first_seq)
-    return found_damage(segment, "does not continue the segment before it, which ends at event " + std::to_string(size())), ok();
-  if (header->root != tree_.root()) return found_damage(segment, "continues another log: the root before it differs"), ok();
+    return found_damage(segment, "does not continue the segment before it, which ends at event " +
+                                     std::to_string(size())),
+           ok();
+  if (header->root != tree_.root())
+    return found_damage(segment, "continues another log: the root before it differs"), ok();
   segment.bytes = kHeaderBytes;
   for (;;) {
     Frame frame = decode_frame(*id_, size(), ByteView(bytes).subspan(segment.bytes));
@@ -87,13 +92,15 @@ Status Segments::start_segment() {
 Status Segments::append(std::string_view leaf) {
   HF_CHECK(tail_ != nullptr);
   if (spent_) {
-    return make_error(ErrorKind::kBlocked, "journal " + folder_ + ": a write failed before, nothing more is appended")
+    return make_error(ErrorKind::kBlocked,
+                      "journal " + folder_ + ": a write failed before, nothing more is appended")
         .with_hint("Start holdfast again: it will find out whether that event is there.");
   }
   spent_ = true;   // until everything went well
   Digest hash = leaf_hash(as_bytes(leaf));
   Bytes frame = encode_frame(*id_, size(), leaf, hash);
-  if (segments_.back().bytes + frame.size() > segment_bytes_ && segments_.back().first_seq < size()) HF_TRY(start_segment());
+  if (segments_.back().bytes + frame.size() > segment_bytes_ && segments_.back().first_seq < size())
+    HF_TRY(start_segment());
   Segment& segment = segments_.back();
   if (Status s = tail_->write_at(segment.bytes, frame); !s) return std::move(s).error().maybe_happened();
   if (Status s = tail_->sync(); !s) return std::move(s).error().maybe_happened();
@@ -114,7 +121,8 @@ Status Segments::read(std::uint64_t from, std::uint64_t to, const LeafVisitor& v
     for (std::uint64_t seq = segment.first_seq; seq < std::min(end, to); ++seq) {
       Frame frame = decode_frame(*id_, seq, ByteView(bytes).subspan(std::min(offset, bytes.size())));
       if (frame.state != FrameState::kWhole || frame.hash != tree_.leaf(seq))
-        return damage_error({segment.path, offset, seq, frame.why.empty() ? "the event changed since it was read before" : frame.why});
+        return damage_error({segment.path, offset, seq,
+                             frame.why.empty() ? "the event changed since it was read before" : frame.why});
       offset += frame.size;
       if (seq >= from && !visit(seq, frame.leaf)) return ok();
     }

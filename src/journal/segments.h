@@ -1,7 +1,8 @@
-// The log on a file system: a folder of segments, each named after its first event, the last one open for appending.
-// Knows bytes and hashes, nothing of keys, checkpoints or what events mean.
+// The log on a file system: a folder of segments, each named after its first event, the last one open for
+// appending. Knows bytes and hashes, nothing of keys, checkpoints or what events mean.
 //
-// Invariant: what append() acknowledged is synced. After a failed append the object is spent: it refuses the next one.
+// Invariant: what append() acknowledged is synced. After a failed append the object is spent: it refuses the
+// next one.
 #pragma once
 
 #include <functional>
@@ -37,8 +38,8 @@ using LeafVisitor = std::function<bool(std::uint64_t seq, std::string_view leaf)
 
 class Segments {
  public:
-  // Reads and checks everything in `folder`. Damage is not an error here: see damage(). Without an expected id, the one
-  // of the first segment holds for all.
+  // Reads and checks everything in `folder`. Damage is not an error here: see damage(). Without an expected
+  // id, the one of the first segment holds for all.
   static Result<Segments> load(Files& files, std::string folder, std::optional<JournalId> expected);
 
   const std::optional<JournalId>& id() const { return id_; }
@@ -53,7 +54,8 @@ class Segments {
   // Synced when it returns. An error says kMaybe where the event may be found after the next start.
   Status append(std::string_view leaf);
 
-  // The leaves from `from` on; each is compared with the tree, so that bytes that rotted since the start are kCorrupt.
+  // The leaves from `from` on; each is compared with the tree, so that bytes that rotted since the start are
+  // kCorrupt.
   Status read(std::uint64_t from, std::uint64_t to, const LeafVisitor& visit) const;
 
  private:

@@ -49,7 +49,9 @@ std::uint64_t MemoryJournal::size() {
 
 Result<std::string> MemoryJournal::checkpoint() { return no_tree(); }
 Result<std::vector<Digest>> MemoryJournal::inclusion_proof(std::uint64_t, std::uint64_t) { return no_tree(); }
-Result<std::vector<Digest>> MemoryJournal::consistency_proof(std::uint64_t, std::uint64_t) { return no_tree(); }
+Result<std::vector<Digest>> MemoryJournal::consistency_proof(std::uint64_t, std::uint64_t) {
+  return no_tree();
+}
 Identity MemoryJournal::identity() { return {"holdfast/00000000000000000000000000000000", {}}; }
 
 }  // namespace hf::journal

@@ -1,5 +1,6 @@
-// A journal without a disk, for the tests of its users. It can fail one append, before or after the event is stored, as
-// a process killed at that moment would see it: take a new MemoryJournal from leaves() to continue.
+// A journal without a disk, for the tests of its users. It can fail one append, before or after the event is
+// stored, as a process killed at that moment would see it: take a new MemoryJournal from leaves() to
+// continue.
 #pragma once
 
 #include <mutex>
@@ -14,8 +15,8 @@ class MemoryJournal final : public Journal {
   MemoryJournal() = default;
   explicit MemoryJournal(std::vector<std::string> leaves) : leaves_(std::move(leaves)) {}
 
-  // Append number `at` (counted from 0, over this object's life) and every later one fails; the event of that append is
-  // kept if `stored`, and its error then says kMaybe.
+  // Append number `at` (counted from 0, over this object's life) and every later one fails; the event of that
+  // append is kept if `stored`, and its error then says kMaybe.
   void fail_append(std::size_t at, bool stored);
   std::vector<std::string> leaves();
 

@@ -1,4 +1,5 @@
-// What happened to data: backups, restores that were verified, vault checks, canaries; and the end of a drill.
+// What happened to data: backups, restores that were verified, vault checks, canaries; and the end of a
+// drill.
 #pragma once
 
 #include "record/fields.h"

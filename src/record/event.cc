@@ -1,4 +1,5 @@
-// Writing and reading the envelope. Strictness comes from one comparison: what was parsed must encode to the same bytes.
+// Writing and reading the envelope. Strictness comes from one comparison: what was parsed must encode to the
+// same bytes.
 #include "record/event.h"
 
 namespace hf::record {
@@ -34,9 +35,10 @@ Json pair_of(std::string_view a, const std::string& av, std::string_view b, cons
   return out;
 }
 
-Status read_pair(const Json& in, std::string_view what, std::string_view a, std::string& av, std::string_view b,
-                 std::string& bv) {
-  if (!in.is_object()) return make_error(ErrorKind::kInvalid, "field '" + std::string(what) + "' is not an object");
+Status read_pair(const Json& in, std::string_view what, std::string_view a, std::string& av,
+                 std::string_view b, std::string& bv) {
+  if (!in.is_object())
+    return make_error(ErrorKind::kInvalid, "field '" + std::string(what) + "' is not an object");
   FieldReader reader(in);
   reader(a, av);
   reader.optional(b, bv);
@@ -68,19 +70,22 @@ Result<std::string> encode_event(const Event& event) {
   out.set("origin", pair_of("host", event.origin.host, "region", event.origin.region));
   out.set("body", event.body);
   for (const Json::Member& m : event.extra.members()) {
-    if (known(m.first)) return make_error(ErrorKind::kInvalid, context + ": extra member '" + m.first + "' has a meaning");
+    if (known(m.first))
+      return make_error(ErrorKind::kInvalid, context + ": extra member '" + m.first + "' has a meaning");
     out.set(m.first, m.second);
   }
   auto text = canonical_json(out);
   if (!text) return std::move(text).error().with_context(context);
   if (text->size() > kMaxEventBytes)
-    return make_error(ErrorKind::kInvalid, context + " is " + std::to_string(text->size()) + " bytes long, over the limit of " +
+    return make_error(ErrorKind::kInvalid, context + " is " + std::to_string(text->size()) +
+                                               " bytes long, over the limit of " +
                                                std::to_string(kMaxEventBytes));
   return text;
 }
 
 Result<Event> parse_event(std::string_view leaf) {
-  if (leaf.size() > kMaxEventBytes) return make_error(ErrorKind::kInvalid, "event is over the limit of 1 MiB");
+  if (leaf.size() > kMaxEventBytes)
+    return make_error(ErrorKind::kInvalid, "event is over the limit of 1 MiB");
   HF_ASSIGN(Json json, parse_json(leaf));
   if (!json.is_object()) return make_error(ErrorKind::kInvalid, "event is not an object");
   Event event;
@@ -93,7 +98,8 @@ Result<Event> parse_event(std::string_view leaf) {
   for (const Json::Member& m : json.members())
     if (!known(m.first)) event.extra.set(m.first, m.second);
   HF_ASSIGN(std::string again, encode_event(event));
-  if (again != leaf) return make_error(ErrorKind::kInvalid, "event '" + event.type + "' is not in canonical form");
+  if (again != leaf)
+    return make_error(ErrorKind::kInvalid, "event '" + event.type + "' is not in canonical form");
   return event;
 }
 

@@ -1,11 +1,13 @@
-// An event: one fact of the journal. Who did what, from where, to what, when, in which run and step, and a body whose
-// fields depend on the type ("step.intent", "run.finished", ...).
+// An event: one fact of the journal. Who did what, from where, to what, when, in which run and step, and a
+// body whose fields depend on the type ("step.intent", "run.finished", ...).
 //
-// Its canonical JSON (RFC 8785 without floats) is the exact leaf of the Merkle log: the same event always gives the same
-// bytes. Members that hold their neutral value are left out. Types and members that this version does not know survive
-// a round trip unchanged, so that an older program can read, copy and prove what a newer one wrote.
+// Its canonical JSON (RFC 8785 without floats) is the exact leaf of the Merkle log: the same event always
+// gives the same bytes. Members that hold their neutral value are left out. Types and members that this
+// version does not know survive a round trip unchanged, so that an older program can read, copy and prove
+// what a newer one wrote.
 //
-// Invariant: encode_event(parse_event(bytes)) == bytes, and parse_event(encode_event(e)) is e with sorted members.
+// Invariant: encode_event(parse_event(bytes)) == bytes, and parse_event(encode_event(e)) is e with sorted
+// members.
 #pragma once
 
 #include <string>
@@ -19,7 +21,8 @@
 
 namespace hf::record {
 
-// An event longer than this is a bug of its writer: the log's frames, and every reader's memory, are bounded by it.
+// An event longer than this is a bug of its writer: the log's frames, and every reader's memory, are bounded
+// by it.
 inline constexpr std::size_t kMaxEventBytes = 1 << 20;
 
 struct Actor {
@@ -51,8 +54,8 @@ struct Event {
   friend bool operator==(const Event&, const Event&) = default;
 };
 
-// Canonical JSON. kInvalid if a value has no canonical form (float, integer over 2^53, text that is not UTF-8), the type
-// is not a dotted name, or the text would pass kMaxEventBytes.
+// Canonical JSON. kInvalid if a value has no canonical form (float, integer over 2^53, text that is not
+// UTF-8), the type is not a dotted name, or the text would pass kMaxEventBytes.
 Result<std::string> encode_event(const Event& event);
 // Strict: kInvalid for anything that encode_event would not have written byte for byte.
 Result<Event> parse_event(std::string_view leaf);
@@ -76,7 +79,8 @@ bool is(const Event& event) { return event.type == Body::kType; }
 template <class Body>
 Result<Body> body_of(const Event& event) {
   if (!is<Body>(event))
-    return make_error(ErrorKind::kInvalid, "event is a '" + event.type + "', not a '" + std::string(Body::kType) + "'");
+    return make_error(ErrorKind::kInvalid,
+                      "event is a '" + event.type + "', not a '" + std::string(Body::kType) + "'");
   auto body = from_body<Body>(event.body);
   if (!body) return std::move(body).error().with_context("event '" + event.type + "'");
   return body;

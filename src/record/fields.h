@@ -1,9 +1,10 @@
 // One list of fields gives a typed body both directions: struct -> JSON, and JSON -> struct.
 //
-// A body declares  template <class Self, class V> static void visit(Self& s, V& v)  and calls v("name", s.field) for what
-// must be there, v.optional("name", s.field) for what is left out when it holds its neutral value.
-// Forms: signed integers as integers; std::uint64_t as a decimal string (it may pass 2^53); Micros as an integer under a
-// name ending in "_us"; WallTime as RFC 3339; Lsn as "16/B374D848"; enums by their names. Unknown members are ignored.
+// A body declares  template <class Self, class V> static void visit(Self& s, V& v)  and calls v("name",
+// s.field) for what must be there, v.optional("name", s.field) for what is left out when it holds its neutral
+// value. Forms: signed integers as integers; std::uint64_t as a decimal string (it may pass 2^53); Micros as
+// an integer under a name ending in "_us"; WallTime as RFC 3339; Lsn as "16/B374D848"; enums by their names.
+// Unknown members are ignored.
 #pragma once
 
 #include <charconv>
@@ -22,7 +23,8 @@
 
 namespace hf::record {
 
-// An enum whose names are found by argument-dependent lookup: constexpr auto enum_names(E) -> array of string_view.
+// An enum whose names are found by argument-dependent lookup: constexpr auto enum_names(E) -> array of
+// string_view.
 template <class E>
 concept NamedEnum = std::is_enum_v<E> && requires(E e) { enum_names(e); };
 
@@ -102,7 +104,8 @@ class FieldReader {
 
 template <class T>
 Json field_to_json(const T& value) {
-  if constexpr (std::is_same_v<T, Json> || std::is_same_v<T, std::string> || std::is_same_v<T, bool>) return Json(value);
+  if constexpr (std::is_same_v<T, Json> || std::is_same_v<T, std::string> || std::is_same_v<T, bool>)
+    return Json(value);
   else if constexpr (std::is_same_v<T, std::uint64_t>) return Json(std::to_string(value));
   else if constexpr (std::is_integral_v<T>) return Json(static_cast<std::int64_t>(value));
   else if constexpr (std::is_same_v<T, Micros>) return Json(static_cast<std::int64_t>(value.count()));
@@ -121,13 +124,16 @@ Json field_to_json(const T& value) {
   }
 }
 
-inline Status wrong_field(std::string_view wanted) { return make_error(ErrorKind::kInvalid, "is not " + std::string(wanted)); }
+inline Status wrong_field(std::string_view wanted) {
+  return make_error(ErrorKind::kInvalid, "is not " + std::string(wanted));
+}
 
 // A decimal string without sign, blanks or leading zeros: one number has one form.
 inline Status count_from_json(const Json& json, std::uint64_t& value) {
   const std::string& text = json.as_string();
   auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (!json.is_string() || error != std::errc{} || end != text.data() + text.size() || std::to_string(value) != text)
+  if (!json.is_string() || error != std::errc{} || end != text.data() + text.size() ||
+      std::to_string(value) != text)
     return wrong_field("a decimal number in a string");
   return ok();
 }

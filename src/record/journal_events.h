@@ -10,7 +10,8 @@ struct JournalOpened {
   static constexpr std::string_view kType = "journal.opened";
   std::string origin;        // "holdfast/<128-bit journal id, 32 hexadecimal digits>"
   std::string public_key;    // Ed25519, base64
-  std::string recovery_key;  // Ed25519, base64: may sign a succession when the first key is lost; empty: none may
+  std::string
+      recovery_key;  // Ed25519, base64: may sign a succession when the first key is lost; empty: none may
   template <class Self, class V>
   static void visit(Self& s, V& v) {
     v("origin", s.origin);
@@ -35,8 +36,8 @@ struct JournalHealed {
   friend bool operator==(const JournalHealed&, const JournalHealed&) = default;
 };
 
-// Checkpoints that cover this leaf are signed by new_key. Signed by the key before, or by a recovery-kit key, over
-// "holdfast key succession v1\n" origin "\n" new_key "\n" (texts as in this body).
+// Checkpoints that cover this leaf are signed by new_key. Signed by the key before, or by a recovery-kit key,
+// over "holdfast key succession v1\n" origin "\n" new_key "\n" (texts as in this body).
 struct KeySuccession {
   static constexpr std::string_view kType = "key.succession";
   std::string origin;
@@ -64,8 +65,9 @@ struct Note {
   friend bool operator==(const Note&, const Note&) = default;
 };
 
-// Stands in an event where personal data would: SHA-256(32 random bytes || data). Salt and (encrypted) data are kept
-// outside the log; erasing them erases the data and leaves the tree whole. Computed by journal::commit_to.
+// Stands in an event where personal data would: SHA-256(32 random bytes || data). Salt and (encrypted) data
+// are kept outside the log; erasing them erases the data and leaves the tree whole. Computed by
+// journal::commit_to.
 struct Commitment {
   std::string sha256;   // hex
   template <class Self, class V>

@@ -1,4 +1,5 @@
-// What proves something: how the loss was detected, why the old primary can commit nothing more, what was measured.
+// What proves something: how the loss was detected, why the old primary can commit nothing more, what was
+// measured.
 #pragma once
 
 #include "record/fields.h"
@@ -81,8 +82,9 @@ struct FenceProof {
   friend bool operator==(const FenceProof&, const FenceProof&) = default;
 };
 
-// One number, with its objective where there is one. Durations stand in actual_us and target_us; what is counted in
-// another unit ("rows", "bytes", "orders") stands in actual and target. `met` is absent where there is no objective.
+// One number, with its objective where there is one. Durations stand in actual_us and target_us; what is
+// counted in another unit ("rows", "bytes", "orders") stands in actual and target. `met` is absent where
+// there is no objective.
 struct Measurement {
   static constexpr std::string_view kType = "measurement";
   std::string name;        // rto rpo mttr data_loss t_detect t_fence t_promote t_verify t_traffic ...

@@ -40,28 +40,31 @@ void expect_round_trip(const Body& body) {
 }
 
 TEST(Event, CanonicalBytesArePinned) {
-  Event e = filled(event_of(StepIntent{.key = "run7/promote", .action = "promote", .irreversible = true, .summary = ""}));
-  EXPECT_EQ(*encode_event(e),
-            R"({"actor":{"id":"maria@example.com","method":"os-user"},"approvers":["li@example.com"],"attempt":2,)"
-            R"("body":{"action":"promote","irreversible":true,"key":"run7/promote"},"note":"after the call with the team",)"
-            R"("origin":{"host":"ops-1","region":"eu-west-1"},"resource":"component/orders_db","run":"run7",)"
-            R"("step":"promote","time":"2026-05-01T10:02:31.417204Z","type":"step.intent"})");
+  Event e = filled(
+      event_of(StepIntent{.key = "run7/promote", .action = "promote", .irreversible = true, .summary = ""}));
+  EXPECT_EQ(
+      *encode_event(e),
+      R"({"actor":{"id":"maria@example.com","method":"os-user"},"approvers":["li@example.com"],"attempt":2,)"
+      R"("body":{"action":"promote","irreversible":true,"key":"run7/promote"},"note":"after the call with the team",)"
+      R"("origin":{"host":"ops-1","region":"eu-west-1"},"resource":"component/orders_db","run":"run7",)"
+      R"("step":"promote","time":"2026-05-01T10:02:31.417204Z","type":"step.intent"})");
 }
 
 TEST(Event, RunBodiesRoundTrip) {
-  expect_round_trip(RunStarted{.kind = RunKind::kDrill,
-                               .runbook = "failover",
-                               .component = "orders_db",
-                               .source_region = "us-east-1",
-                               .target_region = "us-west-2",
-                               .disaster_class = "L1",
-                               .plan_hash = "ab12",
-                               .steps = {{"fence", "fence", {}, false}, {"promote", "promote", {"fence"}, true}},
-                               .objectives = {.rto = 1h, .rpo = std::nullopt},
-                               .planned_loss_bytes = 1ULL << 60,
-                               .planned_loss = "3 orders",
-                               .impact_started_at = at(1),
-                               .parameters = *parse_json(R"({"x":[1,"a"]})")});
+  expect_round_trip(
+      RunStarted{.kind = RunKind::kDrill,
+                 .runbook = "failover",
+                 .component = "orders_db",
+                 .source_region = "us-east-1",
+                 .target_region = "us-west-2",
+                 .disaster_class = "L1",
+                 .plan_hash = "ab12",
+                 .steps = {{"fence", "fence", {}, false}, {"promote", "promote", {"fence"}, true}},
+                 .objectives = {.rto = 1h, .rpo = std::nullopt},
+                 .planned_loss_bytes = 1ULL << 60,
+                 .planned_loss = "3 orders",
+                 .impact_started_at = at(1),
+                 .parameters = *parse_json(R"({"x":[1,"a"]})")});
   expect_round_trip(RunStarted{});
   expect_round_trip(RunResumed{"killed", "ops-1"});
   expect_round_trip(RunCancelRequested{"changed my mind"});
@@ -75,7 +78,8 @@ TEST(Event, RunBodiesRoundTrip) {
 TEST(Event, StepBodiesRoundTrip) {
   expect_round_trip(StepObserved{"running", "pid 12", *parse_json(R"({"lsn":"0/12"})")});
   Error error = make_error(ErrorKind::kTimeout, "no answer").with_hint("Wait.").maybe_happened();
-  expect_round_trip(StepOutcome{StepState::kMaybe, true, "sent", step_error(error), *parse_json(R"({"n":3})")});
+  expect_round_trip(
+      StepOutcome{StepState::kMaybe, true, "sent", step_error(error), *parse_json(R"({"n":3})")});
   EXPECT_EQ(step_error(error).effect, "maybe");
   expect_round_trip(StepOutcome{});
   expect_round_trip(TimerSet{"deadline", at(1777629751000000)});
@@ -84,14 +88,24 @@ TEST(Event, StepBodiesRoundTrip) {
 }
 
 TEST(Event, ProofAndDataBodiesRoundTrip) {
-  expect_round_trip(Detection{"orders", "L1", "us-east-1", {{"p1", "eu-west-1", "down", "timeout", at(7)}}, at(7), at(9)});
-  expect_round_trip(FenceProof{"orders_db", "quorum", 7500000000000000001ULL, 1,
-                               {{"receiver_west", *parse_lsn("16/B374D848"), "aa"}}, 2, {"b", "receiver_west", "receiver_eu"},
-                               "on", "two of three members refuse"});
-  expect_round_trip(Measurement{"rto", "orders_db", "us", Micros(-5), 1h, std::nullopt, std::nullopt, false, "from impact"});
-  expect_round_trip(Measurement{"data_loss", "orders_db", "rows", std::nullopt, std::nullopt, 0, 0, true, ""});
+  expect_round_trip(
+      Detection{"orders", "L1", "us-east-1", {{"p1", "eu-west-1", "down", "timeout", at(7)}}, at(7), at(9)});
+  expect_round_trip(FenceProof{"orders_db",
+                               "quorum",
+                               7500000000000000001ULL,
+                               1,
+                               {{"receiver_west", *parse_lsn("16/B374D848"), "aa"}},
+                               2,
+                               {"b", "receiver_west", "receiver_eu"},
+                               "on",
+                               "two of three members refuse"});
+  expect_round_trip(Measurement{"rto", "orders_db", "us", Micros(-5), 1h, std::nullopt, std::nullopt, false,
+                                "from impact"});
+  expect_round_trip(
+      Measurement{"data_loss", "orders_db", "rows", std::nullopt, std::nullopt, 0, 0, true, ""});
   expect_round_trip(BackupFinished{"orders_db", "4f2a", "v", 12, 1ULL << 62, 3, 4, 2s});
-  expect_round_trip(VerifyFinished{"orders_db", "4f2a", 3s, 0us, CanaryFound{9, 9, 0}, {{"boots", true, "15.8"}}, true});
+  expect_round_trip(
+      VerifyFinished{"orders_db", "4f2a", 3s, 0us, CanaryFound{9, 9, 0}, {{"boots", true, "15.8"}}, true});
   expect_round_trip(VaultChecked{"v", 1, 2, 3, {"packs/aa/1"}, {}});
   expect_round_trip(CanaryWritten{"orders_db", 42, at(3)});
   expect_round_trip(DrillFinished{"daily", true, {{"boots", true, ""}}, true});

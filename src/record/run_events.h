@@ -10,11 +10,14 @@ namespace hf::record {
 
 enum class RunKind : std::uint8_t { kFailover, kSwitchover, kFailback, kDrill, kRestore, kVerify, kBackup };
 constexpr auto enum_names(RunKind) {
-  return std::array<std::string_view, 7>{"failover", "switchover", "failback", "drill", "restore", "verify", "backup"};
+  return std::array<std::string_view, 7>{"failover", "switchover", "failback", "drill",
+                                         "restore",  "verify",     "backup"};
 }
 
 enum class RunState : std::uint8_t { kSucceeded, kFailed, kCancelled, kBlocked };
-constexpr auto enum_names(RunState) { return std::array<std::string_view, 4>{"succeeded", "failed", "cancelled", "blocked"}; }
+constexpr auto enum_names(RunState) {
+  return std::array<std::string_view, 4>{"succeeded", "failed", "cancelled", "blocked"};
+}
 
 struct PlannedStep {
   std::string name;
