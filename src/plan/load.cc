@@ -2,6 +2,7 @@
 #include "plan/load.h"
 
 #include <algorithm>
+#include <set>
 
 #include "plan/fields.h"
 #include "plan/names.h"
@@ -90,6 +91,17 @@ bool read_tree(const std::vector<Source>& sources, Node& root, std::vector<Findi
   return true;
 }
 
+// A line with a secret in it is shown by no finding.
+void hide_secrets(std::vector<Finding>& findings) {
+  std::set<std::pair<std::string, int>> secret_lines;
+  for (const Finding& f : findings) {
+    for (int line = f.place.line; f.rule == "secret-in-plan" && line <= f.place.end_line; ++line) {
+      secret_lines.insert({f.place.file, line});
+    }
+  }
+  for (Finding& f : findings) f.hide_source = secret_lines.contains({f.place.file, f.place.line});
+}
+
 }  // namespace
 
 bool Loaded::ok() const {
@@ -108,6 +120,7 @@ Loaded load(const std::vector<Source>& sources) {
   if (out.plan.failback) out.plan.failback->name = "failback";
   resolve_names(out.plan, reader);
   out.findings = std::move(reader.findings);
+  hide_secrets(out.findings);
   out.plan.places = std::move(reader.places);
   if (auto text = canonical_json(to_canonical(root))) out.canonical = std::move(*text);
   return out;

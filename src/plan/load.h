@@ -26,7 +26,8 @@ struct Finding {
   Place place;  // place.path is what a waiver's `at` names
   std::string message;
   std::string hint;
-  std::string waived_by;  // the person, where a waiver covers it
+  std::string waived_by;     // the person, where a waiver covers it
+  bool hide_source = false;  // the line holds a secret: render() does not show it
 };
 
 struct Source {

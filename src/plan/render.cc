@@ -75,7 +75,7 @@ std::string render(const Finding& finding, const std::vector<Source>& sources, b
   std::string pad(number.size(), ' ');
   out += pad + c.bar + "--> " + c.off + p.file + ":" + number + ":" + std::to_string(p.column);
   out += p.path.empty() ? "\n" : "  " + p.path + "\n";
-  if (std::string line = line_of(sources, p); !line.empty()) {
+  if (std::string line = finding.hide_source ? "" : line_of(sources, p); !line.empty()) {
     auto [text, carets] = underline(std::move(line), p);
     out += pad + c.bar + " |\n" + number + " | " + c.off + text + "\n";
     out += pad + c.bar + " | " + c.off + c.head + carets + c.off + "\n";
