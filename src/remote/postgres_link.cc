@@ -13,7 +13,7 @@
 namespace hf::remote {
 namespace {
 
-constexpr Millis kStopSlice{100};  // how late a stop request may be noticed
+constexpr Millis kStopSlice{25};  // how late a stop request may be noticed
 
 struct ConninfoDeleter {
   void operator()(PQconninfoOption* o) const { PQconninfoFree(o); }

@@ -85,6 +85,8 @@ void TestCluster::init(const Settings& settings) {
   set({{"listen_addresses", "''"},
        {"unix_socket_directories", "'" + folder_ + "'"},
        {"shared_buffers", "16MB"},
+       {"fsync", "off"},  // processes are killed here, machines are not
+       {"autovacuum", "off"},
        {"wal_level", "replica"},
        {"max_wal_senders", "8"},
        {"max_replication_slots", "8"},

@@ -1,0 +1,108 @@
+// For tests of the WAL service: a target that can be made to fail, and a receiver running in a thread.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <mutex>
+#include <thread>
+
+#include "io/files.h"
+#include "sources/wal_fetch.h"
+#include "sources/wal_receiver.h"
+
+namespace hf::sources {
+
+// Keeps what it is given; a byte given twice must be the same.
+class MemoryTarget final : public WalTarget {
+ public:
+  Status put_frame(const vault::WalFrame& frame) override;
+  Status put_segment(const vault::WalFrame& whole) override;
+  Status put_history(std::uint64_t system_id, Timeline timeline, ByteView text) override;
+  Status put_seal(const vault::TimelineSeal& seal) override;
+
+  void fail(bool on);
+  Bytes bytes(Timeline timeline, Lsn& start);  // contiguous from the first byte it has
+  Lsn end(Timeline timeline);
+  std::vector<vault::TimelineSeal> seals();
+  std::map<Timeline, Bytes> histories();
+  std::uint64_t sealed_segments();
+  std::uint64_t conflicts();
+  vault::WalTimes times();  // of all sealed segments together
+
+ private:
+  Status keep(const vault::WalFrame& frame);
+  std::mutex mutex_;
+  bool failing_ = false;
+  struct Stream {
+    Lsn start;
+    Bytes bytes;
+  };
+  std::map<Timeline, Stream> bytes_;  // contiguous: a gap is refused
+  std::map<Timeline, Bytes> histories_;
+  std::vector<vault::TimelineSeal> seals_;
+  std::uint64_t sealed_segments_ = 0;
+  std::uint64_t conflicts_ = 0;
+  vault::WalTimes times_;
+};
+
+// Reads what a MemoryTarget got, as the archive would give it.
+class MemorySource final : public WalSource {
+ public:
+  MemorySource(MemoryTarget& target, std::uint64_t segment_size)
+      : target_(target), segment_size_(segment_size) {}
+  Result<vault::WalSegmentData> read_segment(Timeline timeline, std::uint64_t segment) override;
+  Result<Bytes> read_history(Timeline timeline) override;
+  Result<std::vector<vault::TimelineSeal>> read_seals(Timeline timeline) override;
+  Result<bool> has_wal_from(Timeline timeline, Lsn lsn) override { return target_.end(timeline) > lsn; }
+
+ private:
+  MemoryTarget& target_;
+  const std::uint64_t segment_size_;
+};
+
+// Answers a server's restore_command: a script hands each request to this thread, which calls fetch_wal().
+class FetchService {
+ public:
+  FetchService(WalSource& source, std::string data_directory);
+  ~FetchService();
+  std::string command() const;         // for restore_command
+  std::vector<std::string> answers();  // "<name> <exit code>"
+
+ private:
+  void serve(std::stop_token stop);
+  void answer(const std::string& id);
+  WalSource& source_;
+  const std::string data_directory_;
+  std::string folder_;
+  std::mutex mutex_;
+  std::vector<std::string> answers_;
+  std::jthread thread_;
+};
+
+// A receiver in a thread of this process.
+class RunningReceiver {
+ public:
+  RunningReceiver(WalReceiverOptions options, WalTarget& target);
+  ~RunningReceiver();
+  Status stop();
+  WalReceiverStatus status() { return receiver_.status(); }
+  bool wait_for(const std::function<bool(const WalReceiverStatus&)>& condition, Micros timeout = 30s);
+  bool wait_streaming() {
+    return wait_for([](const WalReceiverStatus& s) { return s.primary == "streaming"; });
+  }
+  MemoryLog& log() { return log_; }
+  Env& env() { return env_; }
+
+ private:
+  SystemClock clock_;
+  Rng rng_{1};
+  PosixFiles files_;
+  PosixProcesses processes_{clock_};
+  MemoryLog log_;
+  Env env_{clock_, rng_, files_, processes_, log_};
+  WalReceiver receiver_;
+  Status outcome_ = ok();
+  std::jthread thread_;
+};
+
+}  // namespace hf::sources

@@ -1,0 +1,155 @@
+// restore_command on real standbys: the sealed tail brings every acknowledged row; a shorter tail never
+// shadows.
+#include "sources/wal_fetch.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "io/testing_folder.h"
+#include "sources/testing_load.h"
+#include "sources/testing_wal.h"
+#include "sources/wal_push.h"
+
+namespace hf::sources {
+namespace {
+
+constexpr std::uint64_t kSegment = 1 << 20;
+
+class WalFetch : public testing::Test {
+ protected:
+  void SetUp() override {
+    primary.init();
+    primary.start();
+    standby.copy_from(primary);
+  }
+  // Recovers the standby from its own pg_wal and the target alone, promotes it, counts its rows.
+  std::string promoted_rows(WalSource& source) {
+    FetchService fetch(source, standby.data());
+    standby.set({{"primary_conninfo", "''"}, {"restore_command", "'" + fetch.command() + "'"}});
+    standby.start();
+    EXPECT_TRUE(standby.promote()) << standby.log_text();
+    answers = fetch.answers();
+    return standby.value("SELECT count(*) FROM numbers");
+  }
+  Lsn position() { return parse_lsn(primary.value("SELECT pg_current_wal_flush_lsn()")).value(); }
+
+  SystemClock clock;
+  Rng rng{1};
+  PosixFiles files;
+  PosixProcesses processes{clock};
+  MemoryLog log;
+  Env env{clock, rng, files, processes, log};
+  TestCluster primary;
+  TestCluster standby;
+  TestFolder folder;
+  MemoryTarget target;
+  std::vector<std::string> answers;
+};
+
+TEST_F(WalFetch, AStandbyThatLagsGetsEveryAcknowledgedRowFromTheSealedTail) {
+  RunningReceiver receiver(options_for(primary, folder.file("spool"), "r1"), target);
+  ASSERT_TRUE(receiver.wait_streaming());
+  Load load(primary);
+  make_synchronous(primary, "r1");
+  load.start();
+  ASSERT_TRUE(load.reach(400));  // the standby does not even run
+  primary.kill_all();
+  load.stop();
+  auto proof = request_seal(env, folder.file("spool"), "r1", 20s);
+  ASSERT_TRUE(proof) << proof.error().text;
+  ASSERT_NE(proof->seal.lsn.value % kSegment, 0U);
+  MemorySource source(target, kSegment);
+  std::uint64_t rows = std::stoull(promoted_rows(source));
+  EXPECT_GE(rows, load.acknowledged);
+  EXPECT_LE(rows, load.acknowledged + 1);  // one in doubt
+  std::string tail = wal_file_name(1, proof->seal.lsn.value / kSegment, kSegment) + " 0";
+  EXPECT_NE(std::find(answers.begin(), answers.end(), tail), answers.end());
+}
+
+TEST_F(WalFetch, WithoutASealTheTailIsNotServedToAStandby) {
+  RunningReceiver receiver(options_for(primary, folder.file("spool"), "r1"), target);
+  ASSERT_TRUE(receiver.wait_streaming());
+  ASSERT_EQ(primary.value("CREATE TABLE t AS SELECT 1"), "");
+  Lsn end = position();
+  ASSERT_TRUE(receiver.wait_for([&](const WalReceiverStatus& s) { return s.upload.uploaded >= end; }));
+  MemorySource source(target, kSegment);
+  WalFetchOptions o;
+  o.data_directory = standby.data();
+  o.name = wal_file_name(1, end.value / kSegment, kSegment);
+  o.path = folder.file("out");
+  std::filesystem::remove(standby.data() + "/pg_wal/" + o.name);
+  EXPECT_EQ(exit_code_of(fetch_wal(files, source, o)), kWalAbsent);
+  o.tail = WalTail::kAny;
+  ASSERT_EQ(exit_code_of(fetch_wal(files, source, o)), kWalFetched);
+  EXPECT_EQ(files.stat(o.path)->size, kSegment);
+}
+
+// The standby streamed further than the receiver that sealed.
+TEST_F(WalFetch, AShorterTailNeverShadowsTheStandbysOwnWal) {
+  standby.start();
+  Load load(primary);
+  {
+    RunningReceiver receiver(options_for(primary, folder.file("spool"), "r1"), target);
+    ASSERT_TRUE(receiver.wait_streaming());
+    load.start();
+    ASSERT_TRUE(load.reach(60));
+    load.stop();
+    Lsn end = position();
+    ASSERT_TRUE(receiver.wait_for([&](const WalReceiverStatus& s) { return s.upload.uploaded >= end; }));
+  }
+  auto proof = request_seal(env, folder.file("spool"), "r1", 20s, &target);
+  ASSERT_TRUE(proof);
+  load.start();
+  ASSERT_TRUE(load.reach(load.acknowledged + 100));
+  load.stop();
+  std::string all = primary.value("SELECT count(*) FROM numbers");
+  Lsn end = position();
+  ASSERT_EQ(end.value / kSegment, proof->seal.lsn.value / kSegment)
+      << "the same segment, or nothing is shown";
+  while (standby.value("SELECT pg_last_wal_receive_lsn() >= '" + format_lsn(end) + "'") != "t") {}
+  primary.kill_all();
+  standby.stop(SIGQUIT);
+  MemorySource source(target, kSegment);
+  EXPECT_EQ(promoted_rows(source), all);
+  std::string tail = wal_file_name(1, proof->seal.lsn.value / kSegment, kSegment) + " 1";
+  EXPECT_NE(std::find(answers.begin(), answers.end(), tail), answers.end());
+}
+
+TEST_F(WalFetch, PushedFilesComeBackAndGapsAreErrors) {
+  auto c = primary.connect();
+  ASSERT_TRUE(c.query("CREATE TABLE t AS SELECT 1; SELECT pg_switch_wal(); CREATE TABLE u AS SELECT 1"));
+  std::uint64_t segment = position().value / kSegment - 1;
+  std::string name = wal_file_name(1, segment, kSegment);
+  WalPushOptions push;
+  push.data_directory = primary.data();
+  push.path = "pg_wal/" + name;
+  ASSERT_TRUE(push_wal(files, target, push));
+  MemorySource source(target, kSegment);
+  WalFetchOptions o;
+  o.data_directory = primary.data();
+  o.name = name;
+  o.path = folder.file("out");
+  ASSERT_EQ(exit_code_of(fetch_wal(files, source, o)), kWalFetched);
+  EXPECT_EQ(read_file(files, o.path, 2 << 20).value(),
+            read_file(files, primary.data() + "/" + push.path, 2 << 20).value());
+  // The one before is not there: absent for a standby, which may stream it; an error where a recovery would
+  // end.
+  o.name = wal_file_name(1, segment - 1, kSegment);
+  EXPECT_EQ(exit_code_of(fetch_wal(files, source, o)), kWalAbsent);
+  o.tail = WalTail::kAny;
+  EXPECT_EQ(exit_code_of(fetch_wal(files, source, o)), kWalFetchError);
+  o.name = wal_file_name(1, segment + 1, kSegment);
+  EXPECT_EQ(exit_code_of(fetch_wal(files, source, o)), kWalAbsent);
+  o.name = "00000002.history";
+  EXPECT_EQ(exit_code_of(fetch_wal(files, source, o)), kWalAbsent);
+  // A file whose content is not what its name says is not archived.
+  files.move(folder.file("out"), folder.file(wal_file_name(1, segment + 5, kSegment)), IfExists::kReplace)
+      .value();
+  push.path = folder.file(wal_file_name(1, segment + 5, kSegment));
+  EXPECT_EQ(push_wal(files, target, push).error().kind, ErrorKind::kCorrupt);
+}
+
+}  // namespace
+}  // namespace hf::sources
