@@ -301,7 +301,7 @@ const ObjectType& object_of<Vault>() {
           .field("url", &Vault::url,
                  {.doc = "a folder, or s3://BUCKET/PREFIX", .example = "\"s3://company-backups\"", .required = true})
           .field("key", &Vault::key,
-                 {.doc = "its passphrase; a copy has its original's",
+                 {.doc = "its passphrase; a copy may name it anew, where it lies elsewhere there",
                   .example = "env:HOLDFAST_PASSPHRASE",
                   .group = "?key"})
           .field("key_file", &Vault::key_file,
@@ -320,8 +320,6 @@ const ObjectType& object_of<Vault>() {
             bool copy = node.find("copy_of") != nullptr;
             if (!copy && !keyed)
               r.report("missing-key", v.place, path, "the vault has no key", "Add key (a passphrase) or key_file.");
-            if (copy && keyed)
-              r.report("exactly-one", v.place, path, "a copy has its original's key", "Take the key away.");
             if (copy && node.find("within") == nullptr)
               r.report("missing-key", v.place, path, "'within' is missing: how far behind may the copy be",
                        "Add within, for example 15m.");

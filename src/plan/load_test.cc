@@ -153,7 +153,7 @@ const Mistake kMistakes[] = {
     {"exactly-one", "components.settings.backups.0", "{every: 6h,", "{", "exactly one"},
     {"exactly-one", "health.orders", "every: 1s, timeout", "tcp: \"a:1\", every: 1s, timeout", "one"},
     {"exactly-one", "failover.steps.traffic.dns", "a: [\"127.0.2.1\"], ", "", "cname"},
-    {"exactly-one", "vaults.copy", "within: 1m", "within: 1m, key: env:X", "key"},
+    {"exactly-one", "vaults.copy", "within: 1m", "within: 1m, key: env:X, key_file: /x", "Keep one"},
     {"exactly-one", "vaults.main.within", "key_file: /keys/main", "key_file: /keys/main, within: 1m", "copy_of"},
     {"secret-in-plan", "components.orders-db.primary.dsn", "dsn: env:PRIMARY", "dsn: \"postgres://u:secret@h/db\"",
      "env:NAME"},

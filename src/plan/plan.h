@@ -112,7 +112,7 @@ struct Vault {
   std::string name;
   std::string region;
   std::string url;       // a directory, or s3://bucket/prefix?...
-  SecretRef key;         // the passphrase; a copy has its original's
+  SecretRef key;         // the passphrase; a copy without one has its original's
   std::string key_file;  // instead of a passphrase
   StorageClass storage_class = StorageClass::kStandard;
   Sse sse = Sse::kNone;
