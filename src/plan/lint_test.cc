@@ -49,6 +49,7 @@ const Case kCases[] = {
     {"promotion-without-fence", "failover.steps.promote", "timeout: 1m, needs: [fence]",
      "timeout: 1m, needs: [checks]"},
     {"promotion-without-fence", "failover.steps.promote", "level: quorum", "level: none"},
+    {"promotion-without-fence", "failover.steps.promote", "fence: orders-db,", "fence: settings,"},
     {"control-plane-in-lost-region", "failover.steps.promote", "to: us-west, timeout: 1m",
      "to: us-west, plane: us-east"},
     {"control-plane-in-lost-region", "failover.steps.promote", "to: us-west, timeout: 1m",
