@@ -47,8 +47,7 @@ Status write_folder(const Env& env, const BindOptions& o, const Endpoint& at) {
 
 ProcessSpec process_of(const BindOptions& o) {
   ProcessSpec spec;
-  // -g: stays in the foreground and logs to stderr.
-  spec.argv = {join_path(o.folder, kProgramCopy), "-g", "-n", "1", "-c", join_path(o.folder, "named.conf")};
+  spec.argv = {join_path(o.folder, kProgramCopy), "-g", "-n", "1", "-c", join_path(o.folder, "named.conf")};  // -g: stays in the foreground
   spec.cwd = o.folder;
   spec.output_file = join_path(o.folder, "named.log");
   return spec;

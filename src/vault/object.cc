@@ -90,6 +90,7 @@ std::string_view to_string(ObjectKind kind) {
     case ObjectKind::kWalHistory: return "timeline history";
     case ObjectKind::kAttachment: return "attachment";
     case ObjectKind::kStore: return "store record";
+    case ObjectKind::kWalSeal: return "timeline seal";
   }
   return "unknown object";
 }

@@ -36,6 +36,7 @@ enum class ObjectKind : std::uint8_t {
   kWalHistory = 11,
   kAttachment = 12,
   kStore = 13,        // the store's own id and abilities
+  kWalSeal = 14,      // a receiver's promise to take no more of a timeline
 };
 std::string_view to_string(ObjectKind kind);
 

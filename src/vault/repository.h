@@ -107,7 +107,7 @@ class Repository {
   // `other` is a copy of this vault (init_copy), opened. Copies what it lacks; idempotent.
   Result<CopyReport> copy_to(Repository& other);
   // Finishes committed leases of other hosts, too (their commit object was not written), and lists what it did.
-  Result<std::vector<std::string>> unlock();
+  Result<std::vector<std::string>> unlock_leases();
 
   std::string vault_id() const;              // 32 hexadecimal digits, shared with the copies
   std::string store_id() const;              // this store's own

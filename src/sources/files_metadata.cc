@@ -1,0 +1,143 @@
+#include "sources/files_metadata.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <sys/sysmacros.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+namespace hf::sources {
+namespace {
+
+constexpr std::size_t kNameBuffer = 16 * 1024;
+constexpr int kAttempts = 5;               // attributes that grow between asking for the size and reading
+
+std::string proc_path(int folder, const std::string& name) { return "/proc/self/fd/" + std::to_string(folder) + "/" + name; }
+
+vault::EntryType type_of(mode_t mode) {
+  switch (mode & S_IFMT) {
+    case S_IFDIR: return vault::EntryType::kDirectory;
+    case S_IFLNK: return vault::EntryType::kSymlink;
+    case S_IFCHR: return vault::EntryType::kCharDevice;
+    case S_IFBLK: return vault::EntryType::kBlockDevice;
+    case S_IFIFO: return vault::EntryType::kFifo;
+    case S_IFSOCK: return vault::EntryType::kSocket;
+    default: return vault::EntryType::kFile;
+  }
+}
+
+Result<Bytes> read_xattr(const std::string& path, const std::string& name) {
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    const ssize_t size = ::lgetxattr(path.c_str(), name.c_str(), nullptr, 0);
+    if (size < 0) return errno_error(errno, "reading attribute " + name + " of", path);
+    Bytes value(static_cast<std::size_t>(size) + 1);
+    const ssize_t n = ::lgetxattr(path.c_str(), name.c_str(), value.data(), value.size());
+    if (n < 0 && errno == ERANGE) continue;
+    if (n < 0) return errno_error(errno, "reading attribute " + name + " of", path);
+    value.resize(static_cast<std::size_t>(n));
+    return value;
+  }
+  return make_error(ErrorKind::kBusy, "attribute " + name + " changes all the time");
+}
+
+}  // namespace
+
+const std::string& NameCache::user(uid_t uid) {
+  auto [it, fresh] = users_.try_emplace(uid);
+  if (fresh) {
+    passwd entry{};
+    passwd* found = nullptr;
+    std::vector<char> buffer(kNameBuffer);
+    if (::getpwuid_r(uid, &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr) it->second = found->pw_name;
+  }
+  return it->second;
+}
+
+const std::string& NameCache::group(gid_t gid) {
+  auto [it, fresh] = groups_.try_emplace(gid);
+  if (fresh) {
+    ::group entry{};
+    ::group* found = nullptr;
+    std::vector<char> buffer(kNameBuffer);
+    if (::getgrgid_r(gid, &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr) it->second = found->gr_name;
+  }
+  return it->second;
+}
+
+vault::FileTime file_time(const timespec& time) { return {time.tv_sec, static_cast<std::uint32_t>(time.tv_nsec)}; }
+
+vault::Entry entry_of(const struct ::stat& st, NameCache& names) {
+  vault::Entry entry;
+  entry.type = type_of(st.st_mode);
+  entry.mode = st.st_mode & 07777;
+  entry.uid = st.st_uid;
+  entry.gid = st.st_gid;
+  entry.user = names.user(st.st_uid);
+  entry.group = names.group(st.st_gid);
+  entry.mtime = file_time(st.st_mtim);
+  entry.ctime = file_time(st.st_ctim);
+  entry.inode = st.st_ino;
+  entry.device = st.st_dev;
+  if (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode)) entry.rdev = st.st_rdev;
+  return entry;
+}
+
+Result<std::vector<vault::Xattr>> read_xattrs(int folder, const std::string& name) {
+  const std::string path = proc_path(folder, name);
+  std::string list;
+  for (int attempt = 0;; ++attempt) {
+    const ssize_t size = ::llistxattr(path.c_str(), nullptr, 0);
+    if (size == 0 || (size < 0 && (errno == ENOTSUP || errno == EOPNOTSUPP))) return std::vector<vault::Xattr>();
+    if (size < 0) return errno_error(errno, "listing attributes of", name);
+    list.resize(static_cast<std::size_t>(size));
+    const ssize_t n = ::llistxattr(path.c_str(), list.data(), list.size());
+    if (n < 0 && errno == ERANGE && attempt < kAttempts) continue;
+    if (n < 0) return errno_error(errno, "listing attributes of", name);
+    list.resize(static_cast<std::size_t>(n));
+    break;
+  }
+  std::vector<vault::Xattr> out;
+  for (std::size_t at = 0; at < list.size();) {
+    std::string attribute(list.c_str() + at);
+    at += attribute.size() + 1;
+    auto value = read_xattr(path, attribute);
+    if (!value && value.error().text.find(std::strerror(ENODATA)) != std::string::npos) continue;   // removed meanwhile
+    if (!value) return std::move(value).error();
+    out.push_back({std::move(attribute), std::move(*value)});
+  }
+  std::ranges::sort(out, {}, &vault::Xattr::name);
+  return out;
+}
+
+Result<std::string> read_link(int folder, const std::string& name, std::size_t size_hint) {
+  std::string text(std::max<std::size_t>(size_hint + 1, 256), '\0');
+  while (true) {
+    const ssize_t n = ::readlinkat(folder, name.c_str(), text.data(), text.size());
+    if (n < 0) return errno_error(errno, "reading the link", name);
+    if (static_cast<std::size_t>(n) < text.size()) {
+      text.resize(static_cast<std::size_t>(n));
+      return text;
+    }
+    text.resize(text.size() * 2);
+  }
+}
+
+void set_metadata(int folder, const std::string& name, const vault::Entry& entry, std::vector<std::string>& why) {
+  const auto note = [&](const std::string& what) { why.push_back(what + ": " + std::strerror(errno)); };
+  if (::geteuid() == 0 && ::fchownat(folder, name.c_str(), entry.uid, entry.gid, AT_SYMLINK_NOFOLLOW) < 0) note("owner");
+  const bool link = entry.type == vault::EntryType::kSymlink;
+  if (!link && ::fchmodat(folder, name.c_str(), entry.mode, 0) < 0) note("mode");
+  for (const vault::Xattr& x : entry.xattrs) {
+    if (::lsetxattr(proc_path(folder, name).c_str(), x.name.c_str(), x.value.data(), x.value.size(), 0) < 0) note("attribute " + x.name);
+  }
+  const timespec mtime{static_cast<time_t>(entry.mtime.seconds), static_cast<long>(entry.mtime.nanoseconds)};
+  const timespec times[2] = {mtime, mtime};
+  if (::utimensat(folder, name.c_str(), times, AT_SYMLINK_NOFOLLOW) < 0) note("times");
+}
+
+}  // namespace hf::sources

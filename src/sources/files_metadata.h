@@ -1,0 +1,36 @@
+// Metadata of one file: read into an entry, and set from one. Every call is relative to an open folder and follows no link.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include "base/result.h"
+#include "vault/tree.h"
+
+namespace hf::sources {
+
+// Names of users and groups, asked once each.
+class NameCache {
+ public:
+  const std::string& user(uid_t uid);
+  const std::string& group(gid_t gid);
+
+ private:
+  std::map<uid_t, std::string> users_;
+  std::map<gid_t, std::string> groups_;
+};
+
+vault::FileTime file_time(const timespec& time);
+// Type, mode, owner, times, identity; not path, content or extended attributes.
+vault::Entry entry_of(const struct ::stat& st, NameCache& names);
+Result<std::vector<vault::Xattr>> read_xattrs(int folder, const std::string& name);    // sorted by name
+Result<std::string> read_link(int folder, const std::string& name, std::size_t size_hint);
+
+// Owner (as root only), mode, extended attributes and times, in the order in which none undoes another. What cannot be
+// set is told in `why`, one clause each; the rest is set all the same.
+void set_metadata(int folder, const std::string& name, const vault::Entry& entry, std::vector<std::string>& why);
+
+}  // namespace hf::sources

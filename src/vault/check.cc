@@ -1,0 +1,362 @@
+// Checking a vault: every object is looked at, every snapshot's chunks are found, and damage is named with what it hits.
+#include <algorithm>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "base/hex.h"
+#include "vault/blob.h"
+#include "vault/chunk_source.h"
+#include "vault/names.h"
+#include "vault/parts.h"
+#include "vault/wal_objects.h"
+
+namespace hf::vault {
+namespace {
+
+struct IndexedPack {
+  IndexPack row;
+  std::vector<PackEntry> chunks;            // as the index says; sorted by offset once all runs are read
+  bool unusable = false;                    // missing or cut short
+  bool partly_known = false;                // its index run is damaged: `chunks` may lack some
+  std::unordered_set<ChunkId, ChunkIdHash> bad;
+};
+
+class Checker {
+ public:
+  Checker(Repository& repository, const CheckOptions& options) : core_(repository.core()), options_(options) {}
+  Result<CheckReport> run();
+
+ private:
+  void damage(const std::string& object, const std::string& why);
+  void hit(const std::string& object, const std::string& snapshot);
+  // Damage becomes a finding; what says nothing about the object (the store is away) ends the check.
+  Status finding(const std::string& object, Error error);
+
+  Status check_small_objects();
+  Status check_small(const ObjectInfo& info);
+  Status check_lease(const std::string& name, const LeasePart& lease);
+  Status check_index();
+  Status read_run(const IndexRun& run);
+  Status check_packs();
+  Status check_pack(const std::string& object, std::uint64_t size, IndexedPack* indexed);
+  Status check_directory(const std::string& object, std::uint64_t size, const IndexedPack* indexed);
+  Status read_pack(const std::string& object, std::uint64_t size, IndexedPack* indexed);
+  bool sampled(const std::string& object) const;
+  Status check_snapshots();
+  Status walk(const SnapshotRecord& record, const std::string& carrier, const std::string& id);
+  Status check_reference(const ChunkId& chunk, const std::string& carrier, const std::string& snapshot);
+  Status check_blobs();
+  Status check_blob(const ObjectInfo& info, ObjectKind kind);
+
+  const Repository::Core& core_;
+  const CheckOptions& options_;
+  CheckReport report_;
+  std::map<std::string, std::pair<std::string, std::set<std::string>>> damaged_;   // object -> why, snapshots
+  std::unique_ptr<ChunkSource> source_;
+  std::map<PackName, IndexedPack> packs_;
+  std::unordered_map<ChunkId, bool, ChunkIdHash> good_;
+};
+
+void Checker::damage(const std::string& object, const std::string& why) { damaged_.try_emplace(object, why, std::set<std::string>()); }
+
+void Checker::hit(const std::string& object, const std::string& snapshot) {
+  damaged_.try_emplace(object, "a snapshot cannot be read by it", std::set<std::string>()).first->second.second.insert(snapshot);
+}
+
+Status Checker::finding(const std::string& object, Error error) {
+  const ErrorKind k = error.kind;
+  if (k != ErrorKind::kCorrupt && k != ErrorKind::kDenied && k != ErrorKind::kUnsupported && k != ErrorKind::kInvalid) return error;
+  damage(object, error.text);
+  return ok();
+}
+
+// Config, the store's own object, leases and epochs.
+Status Checker::check_small_objects() {
+  for (const char* prefix : {"config/", "leases/", "epoch/", "store"}) {
+    HF_ASSIGN(const std::vector<ObjectInfo> objects, core_.list(prefix));
+    for (const ObjectInfo& info : objects) {
+      Status checked = check_small(info);
+      if (!checked && checked.error().kind == ErrorKind::kNotFound) continue;    // a lease that ended meanwhile
+      if (!checked) HF_TRY(finding(info.name, std::move(checked).error()));
+    }
+  }
+  return ok();
+}
+
+Status Checker::check_small(const ObjectInfo& info) {
+  report_.read_bytes += info.size;
+  if (info.name == kStoreObject) {
+    HF_TRY(read_store_object(core_.store));
+    return ok();
+  }
+  if (parse_config_name(info.name)) {
+    HF_ASSIGN(const Bytes bytes, core_.store.get(info.name));
+    HF_TRY(parse_config(bytes, info.name));
+    return ok();
+  }
+  if (auto number = parse_epoch_name(info.name)) {
+    HF_ASSIGN(const SignedObject object, core_.read_signed(info.name, ObjectKind::kEpoch));
+    HF_ASSIGN(const Epoch epoch, decode_epoch(object.body));
+    if (epoch.number != *number) return make_error(ErrorKind::kCorrupt, info.name + ": says another number");
+    return ok();
+  }
+  if (auto lease = parse_lease_name(info.name)) return check_lease(info.name, *lease);
+  return ok();
+}
+
+Status Checker::check_lease(const std::string& name, const LeasePart& lease) {
+  if (lease.part == "open") {
+    HF_ASSIGN(const SignedObject object, core_.read_signed(name, ObjectKind::kLeaseOpen));
+    HF_TRY(decode_open(object.body));
+  } else if (lease.part == "beat") {
+    HF_ASSIGN(const SignedObject object, core_.read_signed(name, ObjectKind::kLeaseBeat));
+    HF_TRY(decode_beat(object.body));
+  } else if (lease.part == "fate") {
+    HF_ASSIGN(const SignedObject object, core_.read_signed(name, ObjectKind::kLeaseFate));
+    HF_TRY(decode_fate(object.body));
+  }
+  return ok();
+}
+
+Status Checker::check_index() {
+  HF_ASSIGN(source_, ChunkSource::open(core_));
+  for (const BrokenObject& broken : source_->broken()) damage(broken.object, broken.error.text);
+  for (const IndexRun& run : source_->index().runs()) {
+    Status read = read_run(run);
+    if (!read) HF_TRY(finding(run.name(), std::move(read).error()));
+  }
+  HF_TRY(core_.store.list("index/", [&](const ObjectInfo& info) {
+    report_.read_bytes += info.size;
+    return ok();
+  }));
+  for (auto& [name, pack] : packs_) std::ranges::sort(pack.chunks, {}, &PackEntry::offset);
+  return ok();
+}
+
+Status Checker::read_run(const IndexRun& run) {
+  std::vector<IndexedPack*> rows;
+  for (std::uint32_t row = 0; row < run.packs(); ++row) {
+    HF_ASSIGN(IndexPack pack, run.pack(row));
+    const PackName name = pack.name;
+    IndexedPack& indexed = packs_[name];
+    indexed.row = std::move(pack);
+    indexed.chunks.clear();                 // told by the last run that names it
+    rows.push_back(&indexed);
+  }
+  Status read = run.for_each([&](const IndexEntry& entry) -> Status {
+    if (entry.pack >= rows.size()) return make_error(ErrorKind::kCorrupt, run.name() + ": a row names a pack that it does not list");
+    rows[entry.pack]->chunks.push_back(entry.chunk);
+    ++report_.chunks;
+    return ok();
+  });
+  for (IndexedPack* pack : rows) pack->partly_known = !read;
+  return read;
+}
+
+bool Checker::sampled(const std::string& object) const {
+  if (!options_.read_data) return false;
+  if (options_.read_data_percent >= 100) return true;
+  ByteWriter in;
+  in.u64(options_.sample_seed).raw(as_bytes(object));
+  const crypto::Digest digest = crypto::sha256(in.take());
+  return (digest[0] * 256u + digest[1]) * 100u < options_.read_data_percent * 65536u;
+}
+
+Status Checker::check_packs() {
+  HF_ASSIGN(const std::vector<ObjectInfo> objects, core_.list("packs/"));
+  std::set<PackName> present;
+  for (const ObjectInfo& info : objects) {
+    const auto name = parse_pack_name(info.name);
+    if (!name) continue;
+    present.insert(*name);
+    ++report_.packs;
+    auto it = packs_.find(*name);
+    IndexedPack* indexed = it == packs_.end() ? nullptr : &it->second;
+    if (indexed == nullptr && !sampled(info.name)) continue;     // of a session that goes on or was given up
+    Status checked = check_pack(info.name, info.size, indexed);
+    if (!checked) HF_TRY(finding(info.name, std::move(checked).error()));
+  }
+  for (auto& [name, pack] : packs_) {
+    if (present.contains(name)) continue;
+    pack.unusable = true;
+    damage(pack_object_name(name), "pack is missing");
+  }
+  return ok();
+}
+
+Status Checker::check_pack(const std::string& object, std::uint64_t size, IndexedPack* indexed) {
+  if (indexed != nullptr && size != indexed->row.size) {
+    indexed->unusable = size < indexed->row.size;
+    return make_error(ErrorKind::kCorrupt, object + ": has " + std::to_string(size) + " bytes, " + std::to_string(indexed->row.size) + " were written");
+  }
+  Status directory = check_directory(object, size, indexed);
+  if (!directory && directory.error().kind != ErrorKind::kCorrupt) return directory;
+  if (sampled(object)) HF_TRY(read_pack(object, size, indexed));   // which chunks are hit, too
+  return directory;
+}
+
+Status Checker::check_directory(const std::string& object, std::uint64_t size, const IndexedPack* indexed) {
+  if (size < kPackFooterBytes) return make_error(ErrorKind::kCorrupt, object + ": is too short");
+  HF_ASSIGN(const Bytes tail, core_.store.get(object, {size - kPackFooterBytes, kPackFooterBytes}));
+  HF_TRY(parse_pack_footer(tail, size, object));
+  report_.read_bytes += kPackFooterBytes;
+  if (!core_.keys.can_read()) return ok();
+  HF_ASSIGN(OpenedPack opened, read_pack_directory(store_range(core_.store, object), size, core_.keys, object));
+  report_.read_bytes += opened.header.size() + opened.footer.directory_length;
+  if (indexed == nullptr || indexed->partly_known) return ok();
+  std::ranges::sort(opened.entries, {}, &PackEntry::offset);
+  if (opened.header != indexed->row.header || opened.entries != indexed->chunks) {
+    return make_error(ErrorKind::kCorrupt, object + ": its header or directory is not the one that the index knows");
+  }
+  return ok();
+}
+
+// Every byte: the whole against the digest in the index, and every record by itself.
+Status Checker::read_pack(const std::string& object, std::uint64_t size, IndexedPack* indexed) {
+  HF_ASSIGN(const Bytes bytes, core_.store.get(object));
+  report_.read_bytes += size;
+  bool whole = indexed == nullptr || crypto::sha256(bytes) == indexed->row.sha256;
+  if (core_.keys.can_read()) {
+    std::vector<PackEntry> entries;
+    Result<PackKey> key = open_pack(indexed != nullptr ? ByteView(indexed->row.header) : ByteView(bytes), core_.keys, object);
+    if (!key) return std::move(key).error();
+    if (indexed != nullptr) {
+      entries = indexed->chunks;
+    } else {
+      HF_ASSIGN(OpenedPack opened, read_pack_directory(memory_range(bytes), size, core_.keys, object));
+      entries = std::move(opened.entries);
+    }
+    for (const PackEntry& entry : entries) {
+      const bool inside = std::uint64_t{entry.offset} + entry.stored_length <= bytes.size();
+      const bool good = inside && read_chunk(*key, entry, ByteView(bytes).subspan(entry.offset, entry.stored_length), core_.hasher, object);
+      if (good) continue;
+      whole = false;
+      if (indexed != nullptr) indexed->bad.insert(entry.id);
+    }
+  }
+  if (whole) return ok();
+  return make_error(ErrorKind::kCorrupt, object + ": its bytes are not those that were written");
+}
+
+Status Checker::check_snapshots() {
+  std::vector<BrokenObject> broken;
+  HF_ASSIGN(const std::vector<CommittedRecord> commits, read_commits(core_, &broken));
+  for (const BrokenObject& b : broken) damage(b.object, b.error.text);
+  for (const CommittedRecord& commit : commits) {
+    ++report_.snapshots;
+    report_.read_bytes += commit.sealed.size();
+    if (!core_.keys.can_read()) {
+      Status verified = verify_sealed_record(commit.sealed, commit.object, core_.writers);
+      if (!verified) HF_TRY(finding(commit.object, std::move(verified).error()));
+      continue;
+    }
+    auto record = open_record(commit.sealed, commit.object, core_.keys, core_.writers);
+    if (!record) {
+      HF_TRY(finding(commit.object, std::move(record).error()));
+      continue;
+    }
+    HF_TRY(walk(*record, commit.object, to_hex(commit.id)));
+  }
+  return ok();
+}
+
+Status Checker::walk(const SnapshotRecord& record, const std::string& carrier, const std::string& id) {
+  for (const ChunkRef& chunk : record.tree.index) HF_TRY(check_reference(chunk.id, carrier, id));
+  const auto broken_tree = [&](Error error) {
+    const std::string object = error.object.empty() ? carrier : error.object;
+    if (error.kind == ErrorKind::kCorrupt) hit(object, id);
+    return finding(object, std::move(error));
+  };
+  auto tree = TreeReader::open(record.tree, source_->fetcher());
+  if (!tree) return broken_tree(std::move(tree).error());
+  while (true) {
+    auto entry = tree->next();
+    if (!entry) return broken_tree(std::move(entry).error());
+    if (!*entry) return ok();
+    for (const Extent& extent : (*entry)->extents) {
+      if (!extent.hole) HF_TRY(check_reference(extent.chunk, carrier, id));
+    }
+    for (const ChunkRef& chunk : (*entry)->page_digest_chunks) HF_TRY(check_reference(chunk.id, carrier, id));
+  }
+}
+
+Status Checker::check_reference(const ChunkId& chunk, const std::string& carrier, const std::string& snapshot) {
+  auto known = good_.find(chunk);
+  if (known != good_.end() && known->second) return ok();
+  auto found = source_->index().find_all(chunk);
+  if (!found && found.error().kind != ErrorKind::kCorrupt) return std::move(found).error();
+  if (!found) {                                      // a block of a run is damaged: the run is already named
+    for (const auto& [object, why] : damaged_) {
+      if (object.starts_with("index/")) hit(object, snapshot);
+    }
+    return ok();
+  }
+  const auto usable = [&](const ChunkLocation& place) {
+    const auto pack = packs_.find(place.pack.name);
+    return pack != packs_.end() && !pack->second.unusable && !pack->second.bad.contains(chunk);
+  };
+  const bool good = std::ranges::any_of(*found, usable);
+  good_[chunk] = good;
+  if (good) return ok();
+  for (const ChunkLocation& place : *found) hit(pack_object_name(place.pack.name), snapshot);
+  if (!found->empty()) return ok();
+  for (const BrokenObject& run : source_->broken()) hit(run.object, snapshot);
+  if (source_->broken().empty()) {
+    damage(carrier, "chunk " + to_string(chunk) + " is in no index run");
+    hit(carrier, snapshot);
+  }
+  return ok();
+}
+
+Status Checker::check_blobs() {
+  HF_ASSIGN(const std::vector<ObjectInfo> wal, core_.list("wal/"));
+  for (const ObjectInfo& info : wal) {
+    const auto name = parse_wal_name(info.name);
+    if (!name) continue;
+    ++report_.wal_objects;
+    HF_TRY(check_blob(info, kind_of_wal_part(name->part)));
+  }
+  HF_ASSIGN(const std::vector<ObjectInfo> attachments, core_.list("attach/"));
+  for (const ObjectInfo& info : attachments) {
+    ++report_.attachments;
+    HF_TRY(check_blob(info, ObjectKind::kAttachment));
+  }
+  return ok();
+}
+
+Status Checker::check_blob(const ObjectInfo& info, ObjectKind kind) {
+  const auto look = [&]() -> Status {
+    HF_ASSIGN(const BlobHead head, read_blob_head(core_.store, info, kind, core_.writers));
+    report_.read_bytes += head.size;
+    if (!options_.read_data) return ok();
+    HF_ASSIGN(const Bytes data, core_.store.get(info.name, {head.size, head.data_length}));
+    report_.read_bytes += data.size();
+    HF_TRY(verify_blob_data(head, data, info.name));
+    if (!core_.keys.can_read()) return ok();
+    HF_ASSIGN(const OpenedHead opened, open_blob_head(head, kind, info.name, core_.keys));
+    HF_ASSIGN(const Bytes plain, open_blob_data(head, opened, data, info.name));
+    if (blob_digest(core_.keys, plain) == head.plain_digest) return ok();
+    return make_error(ErrorKind::kCorrupt, info.name + ": its digest is not that of its bytes");
+  };
+  Status looked = look();
+  if (looked || looked.error().kind == ErrorKind::kNotFound) return ok();   // a frame that was sealed meanwhile
+  return finding(info.name, std::move(looked).error());
+}
+
+Result<CheckReport> Checker::run() {
+  HF_TRY(check_small_objects());
+  HF_TRY(check_index());
+  HF_TRY(check_packs());
+  HF_TRY(check_snapshots());
+  HF_TRY(check_blobs());
+  for (auto& [object, found] : damaged_) {
+    report_.damaged.push_back({object, found.first, {found.second.begin(), found.second.end()}});
+  }
+  return std::move(report_);
+}
+
+}  // namespace
+
+Result<CheckReport> check_vault(Repository& repository, const CheckOptions& options) { return Checker(repository, options).run(); }
+
+}  // namespace hf::vault

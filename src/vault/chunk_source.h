@@ -1,0 +1,47 @@
+// All index runs of a store as one, and chunks by id out of their packs: proven, and from another place if one is damaged.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <set>
+
+#include "vault/core.h"
+#include "vault/index.h"
+
+namespace hf::vault {
+
+inline constexpr std::size_t kIndexCacheBytes = 64u << 20;
+
+class ChunkSource {
+ public:
+  // Lists and opens the runs. Runs that do not open are set aside: a chunk that is found nowhere is blamed on them.
+  static Result<std::unique_ptr<ChunkSource>> open(const Repository::Core& core);
+  const std::vector<BrokenObject>& broken() const { return broken_; }
+
+  const IndexSet& index() const { return index_; }
+  // The chunk, from the newest place that gives it. kCorrupt, naming the pack of the newest place, if none does.
+  Result<Bytes> read(const ChunkId& id);
+  Result<Bytes> read(const ChunkLocation& location);
+  Result<Bytes> read_record(const ChunkLocation& location, ByteView stored);   // bytes of the record already at hand
+  FetchChunk fetcher();
+  // Where to read the chunk in a pack that exists with its size; kCorrupt, naming a pack, if there is none.
+  Result<ChunkLocation> locate(const ChunkId& id);
+  Result<bool> pack_present(const IndexPack& pack);
+
+ private:
+  explicit ChunkSource(const Repository::Core& core) : core_(core), cache_(kIndexCacheBytes) {}
+  Result<PackKey*> key_of(const IndexPack& pack);
+  Error not_indexed(const ChunkId& id) const;
+
+  const Repository::Core& core_;
+  BlockCache cache_;
+  IndexSet index_;
+  std::vector<BrokenObject> broken_;
+  std::map<PackName, PackKey> keys_;
+  std::map<PackName, bool> present_;
+};
+
+// The store's object as a range reader.
+RangeReader store_range(Store& store, std::string name);
+
+}  // namespace hf::vault

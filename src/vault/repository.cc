@@ -1,0 +1,217 @@
+// Creating and opening a vault, and finding snapshots in it.
+#include "vault/repository.h"
+
+#include <algorithm>
+
+#include "base/hex.h"
+#include "vault/core.h"
+#include "vault/names.h"
+#include "vault/parts.h"
+#include "vault/snapshot_record.h"
+
+namespace hf::vault {
+namespace {
+
+constexpr std::size_t kMinPrefix = 1;
+
+// The store object: the store's id and its SHA-256, unsigned, because it exists before the vault's keys do.
+Bytes encode_store_object(const StoreId& id) {
+  ByteWriter body;
+  body.raw(id).raw(crypto::sha256(id));
+  return encode_object(ObjectKind::kStore, body.take());
+}
+
+Status expect_empty(Store& store) {
+  return store.list("", [&](const ObjectInfo& info) -> Status {
+    if (info.name == kStoreObject) return ok();     // of an init that was cut short
+    if (info.name.starts_with("config/")) {
+      return make_error(ErrorKind::kExists, "there is a vault at " + store.properties().place).with_object(info.name);
+    }
+    return make_error(ErrorKind::kExists, store.properties().place + " is not empty: it holds " + info.name).with_object(info.name)
+        .with_hint("Give a folder that does not exist yet, or is empty.");
+  });
+}
+
+Result<StoreId> create_store_object(Store& store, crypto::Entropy& entropy) {
+  StoreId id;
+  entropy.fill(id);
+  Status put = store.put(std::string(kStoreObject), encode_store_object(id), PutMode::kCreate);
+  if (put) return id;
+  auto present = read_store_object(store);    // of an init that was cut short, or ours whose answer was lost
+  if (present) return present;
+  return std::move(put).error();
+}
+
+struct FoundConfig {
+  std::string name;
+  Bytes bytes;
+};
+
+Result<FoundConfig> newest_config(Store& store) {
+  std::optional<std::uint64_t> newest;
+  HF_TRY(store.list("config/", [&](const ObjectInfo& info) {
+    const auto number = parse_config_name(info.name);
+    if (number && (!newest || *number > *newest)) newest = number;
+    return ok();
+  }));
+  if (!newest) {
+    return make_error(ErrorKind::kNotFound, "no vault at " + store.properties().place)
+        .with_hint("Create one with `holdfast vault init --vault " + store.properties().place + "`, or check the address.");
+  }
+  const std::string name = config_name(*newest);
+  HF_ASSIGN(Bytes bytes, store.get(name));
+  return FoundConfig{name, std::move(bytes)};
+}
+
+bool matches(const SnapshotInfo& info, const SnapshotFilter& filter) {
+  if (!filter.component.empty() && info.meta.component != filter.component) return false;
+  if (!filter.host.empty() && info.meta.host != filter.host) return false;
+  if (filter.kind && info.meta.kind != *filter.kind) return false;
+  return filter.tag.empty() || std::ranges::find(info.meta.tags, filter.tag) != info.meta.tags.end();
+}
+
+std::string describe(const SnapshotInfo& info) {
+  std::string text = to_hex(ByteView(info.id).first(6)) + " of " + format_time(info.started) + ", host " + info.meta.host;
+  if (!info.meta.component.empty()) text += ", component " + info.meta.component;
+  for (const std::string& path : info.meta.paths) text += " " + path;
+  return text;
+}
+
+Error ambiguous(const std::string& what, const std::vector<SnapshotInfo>& candidates, std::string hint) {
+  constexpr std::size_t kShown = 10;
+  std::string text = what + " could mean several snapshots:";
+  for (std::size_t i = 0; i < candidates.size() && i < kShown; ++i) text += (i == 0 ? " " : "; ") + describe(candidates[i]);
+  if (candidates.size() > kShown) text += "; and " + std::to_string(candidates.size() - kShown) + " more";
+  return make_error(ErrorKind::kUsage, text).with_hint(std::move(hint));
+}
+
+// "latest" is clear only within one kind of thing: one host, component and set of paths.
+Result<SnapshotInfo> pick_latest(const std::vector<SnapshotInfo>& all) {
+  std::vector<SnapshotInfo> newest;      // of each thing
+  for (const SnapshotInfo& info : all) {
+    auto same = std::ranges::find_if(newest, [&](const SnapshotInfo& n) {
+      return n.meta.host == info.meta.host && n.meta.component == info.meta.component && n.meta.paths == info.meta.paths &&
+             n.meta.kind == info.meta.kind;
+    });
+    if (same == newest.end()) newest.push_back(info);
+    else *same = info;
+  }
+  if (newest.size() == 1) return newest.front();
+  return ambiguous("'latest'", newest, "Say which with --component, --host or the snapshot's id.");
+}
+
+}  // namespace
+
+Result<StoreId> read_store_object(Store& store) {
+  const std::string name(kStoreObject);
+  HF_ASSIGN(const Bytes bytes, store.get(name));
+  auto object = decode_object(bytes, ObjectKind::kStore, name);
+  if (!object) return Error(std::move(object).error()).with_object(name);
+  const ByteView payload(object->payload);
+  if (payload.size() != 48 || !std::ranges::equal(crypto::sha256(payload.first(16)), payload.subspan(16))) {
+    return make_error(ErrorKind::kCorrupt, name + ": its bytes are not those that were written").with_object(name);
+  }
+  return to_array<16>(payload.first(16));
+}
+
+Repository::Repository(std::unique_ptr<Core> core) : core_(std::move(core)) {}
+Repository::~Repository() = default;
+
+Result<std::unique_ptr<Repository>> Repository::init(const RepositoryContext& context, const SlotLock& lock, const InitOptions& options) {
+  Store& store = context.store;
+  if (!store.properties().conditional_create) {
+    return make_error(ErrorKind::kUnsupported, store.properties().place + " cannot create an object only if it is absent")
+        .with_hint("A vault needs that: use another store.");
+  }
+  HF_TRY(expect_empty(store));
+  const std::int64_t now_s = std::chrono::floor<Seconds>(context.clock.wall()).time_since_epoch().count();
+  HF_ASSIGN(Created created, create_config(context.entropy, lock, options.label, now_s, options.cost));
+  HF_ASSIGN(const StoreId store_id, create_store_object(store, context.entropy));
+  auto core = std::make_unique<Core>(context, std::move(created.config), std::move(created.keys), store_id);
+  Status put = core->create_once(config_name(1), created.object);
+  if (!put && put.error().kind == ErrorKind::kExists) {
+    return make_error(ErrorKind::kExists, "there is a vault at " + store.properties().place).with_object(config_name(1));
+  }
+  if (!put) return std::move(put).error();
+  return std::unique_ptr<Repository>(new Repository(std::move(core)));
+}
+
+Result<std::unique_ptr<Repository>> Repository::open(const RepositoryContext& context, const Credentials& credentials) {
+  HF_ASSIGN(const FoundConfig found, newest_config(context.store));
+  auto config = parse_config(found.bytes, found.name);
+  if (!config) return Error(std::move(config).error()).with_object(found.name);
+  HF_ASSIGN(Keys keys, unlock(*config, credentials));
+  HF_ASSIGN(const StoreId store_id, read_store_object(context.store));
+  auto core = std::make_unique<Core>(context, std::move(*config), std::move(keys), store_id);
+  return std::unique_ptr<Repository>(new Repository(std::move(core)));
+}
+
+Status Repository::init_copy(Store& other) {
+  HF_TRY(expect_empty(other));
+  HF_ASSIGN(const std::vector<ObjectInfo> configs, core_->list("config/"));
+  HF_TRY(create_store_object(other, core_->entropy));
+  for (const ObjectInfo& info : configs) {
+    HF_ASSIGN(const Bytes bytes, core_->store.get(info.name));
+    HF_TRY(parse_config(bytes, info.name));
+    Status put = other.put(info.name, bytes, PutMode::kCreate);
+    if (put) continue;
+    auto present = other.get(info.name);        // a lost answer
+    if (!present || *present != bytes) return put;
+  }
+  return ok();
+}
+
+Result<std::vector<SnapshotInfo>> Repository::snapshots() {
+  HF_ASSIGN(const std::vector<CommittedRecord> commits, read_commits(*core_, nullptr));
+  std::vector<SnapshotInfo> out;
+  for (const CommittedRecord& commit : commits) {
+    HF_ASSIGN(SnapshotRecord record, open_record(commit.sealed, commit.object, core_->keys, core_->writers));
+    record.info.number = commit.number;
+    out.push_back(std::move(record.info));
+  }
+  return out;
+}
+
+Result<SnapshotInfo> Repository::find(const std::string& id, const SnapshotFilter& filter) {
+  HF_ASSIGN(std::vector<SnapshotInfo> all, snapshots());
+  std::erase_if(all, [&](const SnapshotInfo& info) { return !matches(info, filter); });
+  if (id == "latest") {
+    if (!all.empty()) return pick_latest(all);
+    return make_error(ErrorKind::kNotFound, "no snapshot matches in the vault at " + place());
+  }
+  if (id.size() < kMinPrefix) return make_error(ErrorKind::kUsage, "the id of a snapshot is empty");
+  std::erase_if(all, [&](const SnapshotInfo& info) { return !to_hex(info.id).starts_with(id); });
+  if (all.size() == 1) return std::move(all.front());
+  if (!all.empty()) return ambiguous("'" + id + "'", all, "Give more digits of the id.");
+  return make_error(ErrorKind::kNotFound, "no snapshot " + id + " in the vault at " + place())
+      .with_hint("`holdfast backup list` shows what there is.");
+}
+
+Result<std::unique_ptr<BackupSession>> Repository::begin_backup(SnapshotMeta meta) { return begin_session(*core_, std::move(meta)); }
+
+Result<std::unique_ptr<SnapshotReader>> Repository::open_snapshot(const SnapshotId& id) {
+  HF_ASSIGN(const std::vector<CommittedRecord> commits, read_commits(*core_, nullptr));
+  for (const CommittedRecord& commit : commits) {
+    if (commit.id != id) continue;
+    HF_ASSIGN(SnapshotRecord record, open_record(commit.sealed, commit.object, core_->keys, core_->writers));
+    record.info.number = commit.number;
+    return open_reader(*core_, std::move(record));
+  }
+  return make_error(ErrorKind::kNotFound, "no snapshot " + to_hex(id) + " in the vault at " + place());
+}
+
+Result<CheckReport> Repository::check(const CheckOptions& options) { return check_vault(*this, options); }
+
+Result<CopyReport> Repository::copy_to(Repository& other) { return copy_vault(*this, other); }
+
+Result<std::vector<std::string>> Repository::unlock_leases() {
+  HF_TRY(core_->check_writable());
+  return finish_committed_leases(*core_, true);
+}
+
+std::string Repository::vault_id() const { return to_hex(core_->config.vault); }
+std::string Repository::store_id() const { return to_hex(core_->store_id); }
+bool Repository::can_read() const { return core_->keys.can_read(); }
+std::string Repository::place() const { return core_->store.properties().place; }
+
+}  // namespace hf::vault

@@ -1,0 +1,52 @@
+// Names of objects, and the choice of a store by its address.
+#include "vault/store/store.h"
+
+#include "vault/store/directory_store.h"
+
+namespace hf::vault {
+namespace {
+
+constexpr std::size_t kMaxNameParts = 8;
+constexpr std::size_t kMaxPartBytes = 64;
+
+bool is_name_character(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+}
+
+bool is_name_part(std::string_view part) {
+  if (part.empty() || part.size() > kMaxPartBytes || part[0] == '.' || part[0] == '-') return false;
+  for (char c : part) {
+    if (!is_name_character(c)) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+Status check_object_name(std::string_view name) {
+  std::string_view rest = name;
+  for (std::size_t parts = 1; parts <= kMaxNameParts; ++parts) {
+    const std::size_t slash = rest.find('/');
+    if (!is_name_part(rest.substr(0, slash))) break;
+    if (slash == std::string_view::npos) return ok();
+    rest.remove_prefix(slash + 1);
+  }
+  return make_error(ErrorKind::kInvalid, "'" + std::string(name) + "' is not an object name");
+}
+
+Result<std::unique_ptr<Store>> open_store(Files& files, crypto::Entropy& entropy, const std::string& url) {
+  if (url.empty()) return make_error(ErrorKind::kUsage, "the address of the vault is empty");
+  if (url.starts_with("s3://")) {
+    return make_error(ErrorKind::kUnsupported, "vaults in object storage (" + url + ") are not supported by this version")
+        .with_hint("Use a directory, which may be on a mounted network file system with atomic link(2).");
+  }
+  std::string path = url.starts_with("file://") ? url.substr(7) : url;
+  if (path.empty() || path.find("://") != std::string::npos) {
+    return make_error(ErrorKind::kUsage, "'" + url + "' is not the address of a vault")
+        .with_hint("Give a directory: /path, ./path or file:///path.");
+  }
+  while (path.size() > 1 && path.ends_with('/')) path.pop_back();
+  return std::unique_ptr<Store>(std::make_unique<DirectoryStore>(files, entropy, std::move(path)));
+}
+
+}  // namespace hf::vault

@@ -1,0 +1,98 @@
+// The conformance suite on every store, and what is particular to directories.
+#include <gtest/gtest.h>
+
+#include "base/hex.h"
+#include "io/testing_files.h"
+#include "io/testing_folder.h"
+#include "vault/store/directory_store.h"
+#include "vault/store/testing_memory_store.h"
+#include "vault/store/testing_store_suite.h"
+
+namespace hf::vault {
+namespace {
+
+struct InMemory final : StoreFixture {
+  SystemClock clock;
+  MemoryStore memory{clock};
+  Store& store() override { return memory; }
+};
+
+struct InMemoryFiles final : StoreFixture {
+  MemoryFiles files;
+  crypto::SystemEntropy entropy;
+  DirectoryStore directory{files, entropy, "/vault"};
+  Store& store() override { return directory; }
+};
+
+struct OnDisk final : StoreFixture {
+  TestFolder folder;
+  PosixFiles files;
+  crypto::SystemEntropy entropy;
+  DirectoryStore directory{files, entropy, folder.file("vault")};
+  Store& store() override { return directory; }
+};
+
+INSTANTIATE_TEST_SUITE_P(All, StoreSuite,
+                         testing::Values(StoreMaker{"memory", [] { return std::make_unique<InMemory>(); }},
+                                         StoreMaker{"memory_files", [] { return std::make_unique<InMemoryFiles>(); }},
+                                         StoreMaker{"disk", [] { return std::make_unique<OnDisk>(); }}),
+                         [](const auto& made) { return made.param.name; });
+
+TEST(DirectoryStore, WhatWasPutSurvivesAPowerCut) {
+  MemoryFiles files;
+  crypto::SystemEntropy entropy;
+  DirectoryStore store(files, entropy, "/vault");
+  ASSERT_TRUE(store.put("packs/ab/x-1", as_bytes("hello"), PutMode::kCreate));
+  ASSERT_TRUE(store.put("leases/s/beat", as_bytes("1"), PutMode::kReplace));
+  ASSERT_TRUE(store.put("leases/s/beat", as_bytes("2"), PutMode::kReplace));
+  files.crash();
+  EXPECT_EQ(to_text(*store.get("packs/ab/x-1")), "hello");
+  EXPECT_EQ(to_text(*store.get("leases/s/beat")), "2");
+}
+
+TEST(DirectoryStore, AnyFailingCallLeavesTheOldStateOrTheNew) {
+  for (std::size_t at = 0;; ++at) {
+    MemoryFiles memory;
+    FaultyFiles files(memory);
+    crypto::SystemEntropy entropy;
+    DirectoryStore store(files, entropy, "/vault");
+    ASSERT_TRUE(store.put("a/first", as_bytes("1"), PutMode::kCreate));
+    files.set_fault({.at = at, .kind = ErrorKind::kExhausted, .torn = true});
+    Status put = store.put("b/second", as_bytes("two"), PutMode::kCreate);
+    const bool fired = files.fired();
+    DirectoryStore again(memory, entropy, "/vault");
+    auto second = again.get("b/second");
+    EXPECT_TRUE(second ? to_text(*second) == "two" : second.error().kind == ErrorKind::kNotFound) << "call " << at;
+    EXPECT_TRUE(second || !put) << "call " << at << ": a success that is not there";
+    EXPECT_FALSE(second && !put && put.error().effect == Effect::kNone) << "call " << at << ": said to have changed nothing";
+    EXPECT_EQ(to_text(*again.get("a/first")), "1");
+    if (!fired) break;
+    ASSERT_LT(at, 100u);
+  }
+}
+
+TEST(DirectoryStore, ForeignFilesAreNotObjects) {
+  TestFolder folder;
+  PosixFiles files;
+  crypto::SystemEntropy entropy;
+  ASSERT_TRUE(write_file_atomic(files, folder.file("README"), as_bytes("x")));
+  ASSERT_TRUE(files.make_dirs(folder.file("Lost+Found")));
+  DirectoryStore store(files, entropy, folder.path());
+  ASSERT_TRUE(store.put("a", as_bytes("1"), PutMode::kCreate));
+  std::string seen;
+  ASSERT_TRUE(store.list("", [&](const ObjectInfo& info) { seen += info.name + " "; return ok(); }));
+  EXPECT_EQ(seen, "a ");
+}
+
+TEST(OpenStore, KnowsItsAddresses) {
+  MemoryFiles files;
+  crypto::SystemEntropy entropy;
+  EXPECT_EQ((*open_store(files, entropy, "file:///srv/v/"))->properties().place, "/srv/v");
+  EXPECT_EQ((*open_store(files, entropy, "./v"))->properties().place, "./v");
+  EXPECT_EQ(open_store(files, entropy, "s3://bucket/x").error().kind, ErrorKind::kUnsupported);
+  EXPECT_EQ(open_store(files, entropy, "http://x").error().kind, ErrorKind::kUsage);
+  EXPECT_EQ(open_store(files, entropy, "").error().kind, ErrorKind::kUsage);
+}
+
+}  // namespace
+}  // namespace hf::vault

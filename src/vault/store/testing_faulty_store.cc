@@ -1,0 +1,42 @@
+#include "vault/store/testing_faulty_store.h"
+
+namespace hf::vault {
+
+template <class Call>
+auto FaultyStore::guarded(Call&& call) -> decltype(call()) {
+  const std::uint64_t n = ++calls_;
+  if (faults_.stop_at != 0 && n >= faults_.stop_at) return make_error(ErrorKind::kUnavailable, "the store is gone");
+  if (n == faults_.fail_at) return make_error(ErrorKind::kUnavailable, "the store failed this call");
+  auto result = call();
+  if (n == faults_.lose_answer_at) {
+    return Error(make_error(ErrorKind::kTimeout, "the store's answer was lost")).maybe_happened();
+  }
+  return result;
+}
+
+Status FaultyStore::put(const std::string& name, ByteView bytes, PutMode mode) {
+  return guarded([&] { return inner_.put(name, bytes, mode); });
+}
+
+Result<Bytes> FaultyStore::get(const std::string& name, ByteRange range) {
+  return guarded([&]() -> Result<Bytes> {
+    HF_ASSIGN(Bytes bytes, inner_.get(name, range));
+    if (name == faults_.truncate) bytes.resize(bytes.size() / 2);
+    if (name == faults_.corrupt && !bytes.empty()) bytes[bytes.size() / 2] ^= 1;
+    return bytes;
+  });
+}
+
+Result<ObjectInfo> FaultyStore::stat(const std::string& name) {
+  return guarded([&] { return inner_.stat(name); });
+}
+
+Status FaultyStore::list(const std::string& prefix, const std::function<Status(const ObjectInfo&)>& each) {
+  return guarded([&] { return inner_.list(prefix, each); });
+}
+
+Status FaultyStore::remove(const std::string& name) {
+  return guarded([&] { return inner_.remove(name); });
+}
+
+}  // namespace hf::vault
