@@ -56,10 +56,13 @@ struct Progress {
 struct StepContext {
   const RunSpec& run;
   const StepSpec& step;
-  std::string key;                           // "run/step/attempt": the same for the same effect
-  const std::map<std::string, Json>& facts;  // of the finished steps, by step name
+  std::string key;  // "run/step/attempt": the same for the same effect
+  // Of the finished steps, by step name. A recorded waiver of a fence stands under "waiver/COMPONENT" as {by,
+  // reason}.
+  const std::map<std::string, Json>& facts;
   WallTime now;
   std::stop_token stop;
+  bool begun = false;  // an intent with this key stands in the journal: its effect may be there already
 };
 
 class Action {

@@ -56,8 +56,13 @@ RunReport report_of(const RunSpec& spec, const std::vector<Fact>& facts) {
 
 std::map<std::string, Json> facts_of(const std::vector<Fact>& facts) {
   std::map<std::string, Json> out;
-  for (const Fact& f : facts)
+  for (const Fact& f : facts) {
+    if (f.kind == FactKind::kWaiverRecorded && f.rule == kFenceRule && !f.by.empty()) {
+      Json waiver = Json::object();
+      out["waiver/" + f.object] = waiver.set("by", f.by).set("reason", f.reason);  // no step's name has a '/'
+    }
     if (f.kind == FactKind::kStepOutcome && f.result == StepResult::kDone) out[f.step] = f.facts;
+  }
   return out;
 }
 

@@ -24,9 +24,10 @@ struct Call {
   std::string key;
   std::map<std::string, Json> facts;
   WallTime now;
+  bool begun = false;
 
   StepContext context(std::stop_token stop) const {
-    return {run, *run.find_step(step), key, facts, now, std::move(stop)};
+    return {run, *run.find_step(step), key, facts, now, std::move(stop), begun};
   }
 };
 
@@ -151,7 +152,9 @@ void Runner::Session::execute(const Command& command) {
 
 template <class Work, class Then>
 void Runner::Session::call(const std::string& step, const std::string& key, Work work, Then then) {
-  Call c{spec_, step, key, facts_of(facts_), r_.clock_.wall()};
+  const bool begun = std::ranges::any_of(
+      facts_, [&](const Fact& f) { return f.kind == FactKind::kStepIntent && f.step == step && f.key == key; });
+  Call c{spec_, step, key, facts_of(facts_), r_.clock_.wall(), begun};
   const auto entry = r_.actions_.find(spec_.find_step(step)->action);
   Action* action = entry == r_.actions_.end() ? nullptr : entry->second;
   const std::stop_source own = in_flight_[step].stop;
