@@ -1,0 +1,112 @@
+// From a step's input to the verdict's, and from the verdict to facts.
+#include "actions/fence.h"
+
+#include "record/proof_events.h"
+
+namespace hf::actions {
+namespace {
+
+constexpr Micros kSealTimeout = 10s;
+
+FenceInput input_of(const Json& in) {
+  FenceInput out;
+  out.synchronous_standby_names = in["synchronous_standby_names"].as_string();
+  out.synchronous_commit = texts_of(in["synchronous_commit"]);
+  return out;
+}
+
+Json facts_of(const runbook::StepContext& context, const FenceVerdict& v, const std::vector<Sealed>& seals) {
+  record::FenceProof proof;
+  proof.component = context.step.input["component"].as_string();
+  proof.level = "quorum";
+  proof.system_id = v.system_id;
+  proof.timeline = v.timeline;
+  Lsn replay_to;
+  for (const Sealed& s : seals) {
+    if (s.seal.timeline != v.timeline) continue;
+    proof.seals.push_back({s.seal.receiver, s.seal.lsn, s.digest});
+    replay_to = std::max(replay_to, s.replay_to);
+  }
+  proof.required_any = v.standbys.needed;
+  proof.members = v.standbys.members;
+  for (const std::string& level : texts_of(context.step.input["synchronous_commit"]))
+    proof.synchronous_commit += (proof.synchronous_commit.empty() ? "" : ", ") + level;
+  proof.explanation = v.explanation + " (quorum " + context.step.input["source"].as_string() + ")";
+  Json facts = Json::object();
+  facts.set("fence_proof", record::to_body(proof))
+      .set("sealed_lsn", format_lsn(v.furthest))
+      .set("replay_to", format_lsn(replay_to));
+  return facts.set("system_id", std::to_string(v.system_id)).set("timeline", static_cast<std::int64_t>(v.timeline));
+}
+
+// Levels without proof: empty where the level has one.
+std::optional<Result<runbook::Progress>> unproven_level(const runbook::StepContext& context) {
+  const std::string level = context.step.input["level"].as_string();
+  const std::string component = context.step.input["component"].as_string();
+  if (level == "quorum") return std::nullopt;
+  if (level != "none" && level != "attested")
+    return make_error(ErrorKind::kUnsupported,
+                      "fence level '" + level + "' of '" + component + "' is planned, and not executed yet")
+        .with_hint("Use level quorum, for which the receivers' seals are the proof.");
+  const auto waiver = context.facts.find("waiver/" + component);
+  if (waiver != context.facts.end())
+    return runbook::Progress::done("not fenced: waived by " + waiver->second["by"].as_string() + " (" +
+                                       waiver->second["reason"].as_string() + ")",
+                                   Json::object(), false);
+  return make_error(ErrorKind::kBlocked,
+                    "level '" + level + "' fences nothing, and nobody waived the fence of '" + component + "'")
+      .with_hint("Use level quorum, or have a named person waive 'promotion-without-fence' for this component.");
+}
+
+}  // namespace
+
+FenceVerdict possible_fence(Spools& spools, const Json& receivers, const Json& quorum) {
+  FenceInput in = input_of(quorum);
+  for (const Json& r : receivers.items()) {
+    const auto seen = spools.look(r["spool"].as_string());
+    if (seen) in.seals.push_back({r["name"].as_string(), seen->system_id, seen->timeline, seen->received});
+  }
+  return fence_verdict(in);
+}
+
+Result<runbook::Observation> FenceAction::observe(const runbook::StepContext& context) {
+  if (unproven_level(context)) return runbook::Observation::not_done("this level has nothing to look at");
+  FenceInput in = input_of(context.step.input);
+  std::vector<Sealed> all;
+  std::string unread;
+  for (const Json& r : context.step.input["receivers"].items()) {
+    auto seals = spools_.seals(r["spool"].as_string());
+    if (!seals) unread += "; " + r["name"].as_string() + " cannot be read: " + seals.error().text;
+    else all.insert(all.end(), seals->begin(), seals->end());
+  }
+  for (const Sealed& s : all) in.seals.push_back(s.seal);
+  const FenceVerdict v = fence_verdict(in);
+  if (v.proven) return runbook::Observation::done(v.explanation, facts_of(context, v, all));
+  return runbook::Observation::not_done(v.explanation + unread);
+}
+
+Result<runbook::Progress> FenceAction::start(const runbook::StepContext& context) {
+  if (auto other = unproven_level(context)) return std::move(*other);
+  FenceInput in = input_of(context.step.input);
+  std::vector<Sealed> all;
+  std::string silent;
+  bool maybe = false;
+  for (const Json& r : context.step.input["receivers"].items()) {
+    auto sealed = spools_.seal(r["spool"].as_string(), r["name"].as_string(), kSealTimeout);
+    maybe = maybe || sealed || sealed.error().effect == Effect::kMaybe;
+    if (!sealed) silent += "; " + r["name"].as_string() + " did not seal: " + sealed.error().text;
+    else all.push_back(std::move(*sealed));
+  }
+  for (const Sealed& s : all) in.seals.push_back(s.seal);
+  const FenceVerdict v = fence_verdict(in);
+  if (v.proven) return runbook::Progress::done(v.explanation, facts_of(context, v, all));
+  Error error = make_error(ErrorKind::kBlocked, "the fence of '" + context.step.input["component"].as_string() +
+                                                    "' is not proven: " + v.explanation + silent)
+                    .with_hint(
+                        "Bring the receivers back that did not seal, or have a named person waive "
+                        "'promotion-without-fence' for this component.");
+  if (maybe) error.effect = Effect::kMaybe;  // those that sealed, sealed for good
+  return error;
+}
+
+}  // namespace hf::actions
