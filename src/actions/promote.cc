@@ -93,8 +93,11 @@ Result<runbook::Observation> PromoteAction::observe(const runbook::StepContext& 
   if (!db) return std::move(db).error();
   HF_ASSIGN(const Seen seen, look(context, *db));
   const std::string who = "'" + context.step.input["name"].as_string() + "'";
-  if (seen.in_recovery)
-    return runbook::Observation::not_done(who + " is a standby, replayed to " + format_lsn(seen.lsn));
+  if (seen.in_recovery) {
+    Json known = Json::object();
+    known.set("system_id", seen.system_id).set("replayed", format_lsn(seen.lsn));
+    return runbook::Observation::not_done(who + " is a standby, replayed to " + format_lsn(seen.lsn), known);
+  }
   const auto g = gate(context);
   if (g && g->proven && seen.timeline <= g->timeline)
     return runbook::Observation::unknown(who + " takes writes on timeline " + std::to_string(seen.timeline) +
