@@ -1,4 +1,5 @@
-// Configs. The first byte chooses: 0 a whole object; 1 a body, which is given a known admin key and signed here.
+// Configs. The first byte chooses: 0 a whole object; 1 a body, which is given a known admin key and signed
+// here.
 #include <algorithm>
 
 #include "base/check.h"

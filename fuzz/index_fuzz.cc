@@ -1,4 +1,5 @@
-// Index runs. The first byte chooses: 0 a whole object; 1 one row of the chunk table; 2 one row of the pack table.
+// Index runs. The first byte chooses: 0 a whole object; 1 one row of the chunk table; 2 one row of the pack
+// table.
 #include <algorithm>
 
 #include "base/check.h"

@@ -1,5 +1,5 @@
-// Packs. The first byte chooses: 0 a whole object; 1 the last 64 bytes; 2 the directory's rows, sealed here with a known key;
-// 3 a compressed chunk.
+// Packs. The first byte chooses: 0 a whole object; 1 the last 64 bytes; 2 the directory's rows, sealed here
+// with a known key; 3 a compressed chunk.
 #include "base/check.h"
 #include "crypto/aead.h"
 #include "vault/compress.h"
@@ -38,7 +38,8 @@ void directory_rows(ByteView rows) {
   footer.directory_length = static_cast<std::uint32_t>(rows.size() + crypto::kAeadTagBytes);
   const Bytes end = encode_pack_footer(footer);
   const Bytes associated = directory_associated(key.header_digest, ByteView(end).first(kPackFooterBody));
-  const Bytes sealed = crypto::seal(key.key, crypto::counter_nonce(footer.directory_offset), associated, rows);
+  const Bytes sealed =
+      crypto::seal(key.key, crypto::counter_nonce(footer.directory_offset), associated, rows);
   const auto entries = open_directory(key, footer, sealed, "pack");
   HF_CHECK(!entries.has_value() || entries->size() == footer.count);
 }

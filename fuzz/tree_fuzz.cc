@@ -1,4 +1,5 @@
-// Trees. The first byte chooses: 0 the stream (its index is made here to fit); 1 the sparse index; 2 the root.
+// Trees. The first byte chooses: 0 the stream (its index is made here to fit); 1 the sparse index; 2 the
+// root.
 #include <algorithm>
 
 #include "base/check.h"
@@ -40,7 +41,9 @@ void stream_of(ByteView stream) {
   TreeRoot root;
   root.stream_bytes = stream.size();
   root.index = {{ChunkId{}, static_cast<std::uint32_t>(index.size())}};
-  read_all(root, [&](const ChunkRef& ref) -> Result<Bytes> { return ref.id == ChunkId{} ? index : to_bytes(stream); });
+  read_all(root, [&](const ChunkRef& ref) -> Result<Bytes> {
+    return ref.id == ChunkId{} ? index : to_bytes(stream);
+  });
 }
 
 void index_of(ByteView index) {

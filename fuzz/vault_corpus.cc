@@ -1,5 +1,5 @@
-// Writes the seed corpora of the vault's fuzz targets: vault_corpus FOLDER makes FOLDER/{pack,index,tree,config}/*.
-// The same bytes on every run: keys and entropy are fixed.
+// Writes the seed corpora of the vault's fuzz targets: vault_corpus FOLDER makes
+// FOLDER/{pack,index,tree,config}/*. The same bytes on every run: keys and entropy are fixed.
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -58,7 +58,15 @@ void indexes(const Keys& keys, const FinishedPack& pack) {
   row.raw(pack.entries[0].id.bytes).u32(0).u32(136).u32(21).u32(5).u32(0);
   write("index/chunk_row", 1, row.bytes());
   ByteWriter pack_row;
-  pack_row.raw(SessionId{1}).u32(1).u8(1).u8(0).u16(136).u64(1000).raw(pack.sha256).raw(pack.header).raw(Bytes(56, 0));
+  pack_row.raw(SessionId{1})
+      .u32(1)
+      .u8(1)
+      .u8(0)
+      .u16(136)
+      .u64(1000)
+      .raw(pack.sha256)
+      .raw(pack.header)
+      .raw(Bytes(56, 0));
   write("index/pack_row", 2, pack_row.bytes());
 }
 
@@ -109,7 +117,8 @@ void configs(const Keys& keys) {
   const SlotLock locks[] = {Passphrase{Secret("fuzz")}, KeyFile{Secret(Bytes(32, 7))}, keys.vault_public};
   for (const SlotLock& lock : locks) {
     config.slots.push_back(
-        close_slot(entropy, keys, keys.writer, lock, config.next_slot++, Level::kAdmin, "slot", {8, 1}).value());
+        close_slot(entropy, keys, keys.writer, lock, config.next_slot++, Level::kAdmin, "slot", {8, 1})
+            .value());
   }
   const Bytes object = encode_config(config, *keys.admin);
   write("config/object", 0, object);

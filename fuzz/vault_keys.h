@@ -1,4 +1,5 @@
-// Fixed keys for the vault's fuzz targets and for the generator of their corpora: what is sealed is reached past the seal.
+// Fixed keys for the vault's fuzz targets and for the generator of their corpora: what is sealed is reached
+// past the seal.
 #pragma once
 
 #include "base/rng.h"

@@ -1,5 +1,5 @@
-// AES-256-GCM on OpenSSL's EVP. A call that OpenSSL fails here (no memory, wrong lengths) is a bug and aborts; only the tag
-// decides between kCorrupt and success.
+// AES-256-GCM on OpenSSL's EVP. A call that OpenSSL fails here (no memory, wrong lengths) is a bug and
+// aborts; only the tag decides between kCorrupt and success.
 #include "crypto/aead.h"
 
 #include <openssl/crypto.h>
@@ -25,10 +25,12 @@ Context start(const Secret& key, const Nonce& nonce, ByteView associated, int en
   HF_CHECK(associated.size() <= kMaxMessage);
   Context context(EVP_CIPHER_CTX_new());
   HF_CHECK(context != nullptr);
-  HF_CHECK(EVP_CipherInit_ex(context.get(), EVP_aes_256_gcm(), nullptr, key.reveal().data(), nonce.data(), encrypt) == 1);
+  HF_CHECK(EVP_CipherInit_ex(context.get(), EVP_aes_256_gcm(), nullptr, key.reveal().data(), nonce.data(),
+                             encrypt) == 1);
   int length = 0;
   if (!associated.empty()) {
-    HF_CHECK(EVP_CipherUpdate(context.get(), nullptr, &length, associated.data(), static_cast<int>(associated.size())) == 1);
+    HF_CHECK(EVP_CipherUpdate(context.get(), nullptr, &length, associated.data(),
+                              static_cast<int>(associated.size())) == 1);
   }
   return context;
 }
@@ -57,7 +59,8 @@ void seal_append(const Secret& key, const Nonce& nonce, ByteView associated, Byt
   transform(context, plain, sealed);
   int length = 0;
   HF_CHECK(EVP_CipherFinal_ex(context.get(), sealed + plain.size(), &length) == 1);
-  HF_CHECK(EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_AEAD_GET_TAG, kAeadTagBytes, sealed + plain.size()) == 1);
+  HF_CHECK(EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_AEAD_GET_TAG, kAeadTagBytes, sealed + plain.size()) ==
+           1);
 }
 
 Bytes seal(const Secret& key, const Nonce& nonce, ByteView associated, ByteView plain) {
@@ -67,8 +70,10 @@ Bytes seal(const Secret& key, const Nonce& nonce, ByteView associated, ByteView 
   return out;
 }
 
-Status open_into(const Secret& key, const Nonce& nonce, ByteView associated, ByteView sealed, MutableByteView plain) {
-  if (sealed.size() < kAeadTagBytes) return make_error(ErrorKind::kCorrupt, "sealed bytes are shorter than their tag");
+Status open_into(const Secret& key, const Nonce& nonce, ByteView associated, ByteView sealed,
+                 MutableByteView plain) {
+  if (sealed.size() < kAeadTagBytes)
+    return make_error(ErrorKind::kCorrupt, "sealed bytes are shorter than their tag");
   HF_CHECK(plain.size() == sealed.size() - kAeadTagBytes);
   const Context context = start(key, nonce, associated, 0);
   transform(context, sealed.first(plain.size()), plain.data());
@@ -84,7 +89,8 @@ Status open_into(const Secret& key, const Nonce& nonce, ByteView associated, Byt
 }
 
 Result<Bytes> open(const Secret& key, const Nonce& nonce, ByteView associated, ByteView sealed) {
-  if (sealed.size() < kAeadTagBytes) return make_error(ErrorKind::kCorrupt, "sealed bytes are shorter than their tag");
+  if (sealed.size() < kAeadTagBytes)
+    return make_error(ErrorKind::kCorrupt, "sealed bytes are shorter than their tag");
   Bytes plain(sealed.size() - kAeadTagBytes);
   HF_TRY(open_into(key, nonce, associated, sealed, plain));
   return plain;

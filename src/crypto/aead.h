@@ -18,6 +18,7 @@ void seal_append(const Secret& key, const Nonce& nonce, ByteView associated, Byt
 Bytes seal(const Secret& key, const Nonce& nonce, ByteView associated, ByteView plain);
 // kCorrupt if the tag does not match; nothing of the plaintext is returned then.
 Result<Bytes> open(const Secret& key, const Nonce& nonce, ByteView associated, ByteView sealed);
-Status open_into(const Secret& key, const Nonce& nonce, ByteView associated, ByteView sealed, MutableByteView plain);
+Status open_into(const Secret& key, const Nonce& nonce, ByteView associated, ByteView sealed,
+                 MutableByteView plain);
 
 }  // namespace hf::crypto

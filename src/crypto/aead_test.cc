@@ -23,10 +23,12 @@ struct Case16 {
   Secret key{hex("feffe9928665731c6d6a8f9467308308feffe9928665731c6d6a8f9467308308")};
   Nonce nonce = to_array<12>(hex("cafebabefacedbaddecaf888"));
   Bytes associated = hex("feedfacedeadbeeffeedfacedeadbeefabaddad2");
-  Bytes plain = hex("d9313225f88406e5a55909c5aff5269a86a7a9531534f7da2e4c303d8a318a721c3c0c95956809532fcf0e2449a6b525"
-                    "b16aedf5aa0de657ba637b39");
-  Bytes sealed = hex("522dc1f099567d07f47f37a32a84427d643a8cdcbfe5c0c97598a2bd2555d1aa8cb08e48590dbb3da7b08b1056828838"
-                     "c5f61e6393ba7a0abcc9f66276fc6ece0f4e1768cddf8853bb2d551b");
+  Bytes plain =
+      hex("d9313225f88406e5a55909c5aff5269a86a7a9531534f7da2e4c303d8a318a721c3c0c95956809532fcf0e2449a6b525"
+          "b16aedf5aa0de657ba637b39");
+  Bytes sealed =
+      hex("522dc1f099567d07f47f37a32a84427d643a8cdcbfe5c0c97598a2bd2555d1aa8cb08e48590dbb3da7b08b1056828838"
+          "c5f61e6393ba7a0abcc9f66276fc6ece0f4e1768cddf8853bb2d551b");
 };
 
 TEST(Aead, WithAssociatedData) {
@@ -51,7 +53,8 @@ TEST(Aead, EveryFlippedBitIsRefused) {
 TEST(Aead, TooShortIsCorruptAndNothingIsLeft) {
   const Case16 c;
   for (std::size_t n = 0; n < c.sealed.size(); ++n) {
-    EXPECT_EQ(open(c.key, c.nonce, c.associated, ByteView(c.sealed).first(n)).error().kind, ErrorKind::kCorrupt);
+    EXPECT_EQ(open(c.key, c.nonce, c.associated, ByteView(c.sealed).first(n)).error().kind,
+              ErrorKind::kCorrupt);
   }
   Bytes damaged = c.sealed;
   damaged.back() ^= 1;

@@ -1,5 +1,5 @@
-// SHA-256 and what is built on it, on OpenSSL. The low-level calls are deprecated there but are the only ones whose state
-// can be copied cheaply; they use the processor's SHA instructions like the rest.
+// SHA-256 and what is built on it, on OpenSSL. The low-level calls are deprecated there but are the only ones
+// whose state can be copied cheaply; they use the processor's SHA instructions like the rest.
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "crypto/hash.h"
 

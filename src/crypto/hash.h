@@ -30,7 +30,8 @@ class Sha256 {  // incremental
 
 Digest hmac_sha256(ByteView key, ByteView data);
 
-// A key for many short messages: the two key blocks are hashed once. Immutable, shared by threads, wiped at the end.
+// A key for many short messages: the two key blocks are hashed once. Immutable, shared by threads, wiped at
+// the end.
 class HmacSha256Key {
  public:
   explicit HmacSha256Key(ByteView key);
@@ -46,8 +47,9 @@ class HmacSha256Key {
 
 Secret hkdf_sha256(ByteView key, ByteView salt, std::string_view info, std::size_t length);
 
-// SHA-256 of each piece; every piece at most 32 KiB (ipsec-mb's multi-buffer messages must be shorter than 64 KiB).
-// Filled 16 lanes at a time where the processor has AVX-512 and ipsec-mb is linked; the same digests from OpenSSL elsewhere.
+// SHA-256 of each piece; every piece at most 32 KiB (ipsec-mb's multi-buffer messages must be shorter than 64
+// KiB). Filled 16 lanes at a time where the processor has AVX-512 and ipsec-mb is linked; the same digests
+// from OpenSSL elsewhere.
 void sha256_leaves(std::span<const ByteView> pieces, std::span<Digest> out);
 
 }  // namespace hf::crypto

@@ -21,7 +21,8 @@ void sodium_ready() {
   HF_CHECK(started >= 0);
 }
 
-Secret box_secret(ByteView shared, const PublicKey& ephemeral, const PublicKey& recipient, std::string_view info) {
+Secret box_secret(ByteView shared, const PublicKey& ephemeral, const PublicKey& recipient,
+                  std::string_view info) {
   Bytes salt(ephemeral.begin(), ephemeral.end());
   salt.insert(salt.end(), recipient.begin(), recipient.end());
   return hkdf_sha256(shared, salt, info, kAeadKeyBytes);
@@ -32,7 +33,8 @@ Result<Secret> shared_point(const Secret& private_key, const PublicKey& public_k
   HF_CHECK(private_key.size() == kKeyBytes);
   Bytes point(kKeyBytes);
   if (crypto_scalarmult(point.data(), private_key.reveal().data(), public_key.data()) != 0) {
-    return make_error(ErrorKind::kCorrupt, "public key is not a point that can be used");   // RFC 7748, section 6.1
+    return make_error(ErrorKind::kCorrupt,
+                      "public key is not a point that can be used");  // RFC 7748, section 6.1
   }
   return Secret(std::move(point));
 }
@@ -70,11 +72,12 @@ SigningKey signing_key_from_seed(const Secret& seed) {
 Signature sign(const SigningKey& key, ByteView message) {
   sodium_ready();
   HF_CHECK(key.seed.size() == kKeyBytes);
-  std::array<std::uint8_t, crypto_sign_SECRETKEYBYTES> expanded{};   // libsodium's form: seed, then public key
+  std::array<std::uint8_t, crypto_sign_SECRETKEYBYTES> expanded{};  // libsodium's form: seed, then public key
   std::copy_n(key.seed.reveal().begin(), kKeyBytes, expanded.begin());
   std::copy(key.public_key.begin(), key.public_key.end(), expanded.begin() + kKeyBytes);
   Signature signature{};
-  HF_CHECK(crypto_sign_detached(signature.data(), nullptr, message.data(), message.size(), expanded.data()) == 0);
+  HF_CHECK(crypto_sign_detached(signature.data(), nullptr, message.data(), message.size(), expanded.data()) ==
+           0);
   sodium_memzero(expanded.data(), expanded.size());
   return signature;
 }
@@ -105,7 +108,8 @@ Result<Bytes> box_seal(Entropy& entropy, const PublicKey& recipient, std::string
 }
 
 Result<Bytes> box_open(const BoxKey& recipient, std::string_view info, ByteView sealed) {
-  if (sealed.size() < kKeyBytes + kAeadTagBytes) return make_error(ErrorKind::kCorrupt, "sealed box is too short");
+  if (sealed.size() < kKeyBytes + kAeadTagBytes)
+    return make_error(ErrorKind::kCorrupt, "sealed box is too short");
   const PublicKey ephemeral = to_array<kKeyBytes>(sealed.first(kKeyBytes));
   HF_ASSIGN(const Secret shared, shared_point(recipient.private_key, ephemeral));
   const Secret key = box_secret(shared.reveal(), ephemeral, recipient.public_key, info);
@@ -121,12 +125,12 @@ Result<Secret> argon2id(const Secret& passphrase, ByteView salt16, Argon2Cost co
   }
   Bytes out(length);
   const std::string text = passphrase.reveal_text();
-  const int failed = crypto_pwhash_argon2id(out.data(), out.size(), text.data(), text.size(), salt16.data(), cost.passes,
-                                            memory, crypto_pwhash_argon2id_ALG_ARGON2ID13);
+  const int failed = crypto_pwhash_argon2id(out.data(), out.size(), text.data(), text.size(), salt16.data(),
+                                            cost.passes, memory, crypto_pwhash_argon2id_ALG_ARGON2ID13);
   sodium_memzero(const_cast<char*>(text.data()), text.size());
   if (failed != 0) {
-    return make_error(ErrorKind::kExhausted,
-                      "hashing the passphrase needs " + std::to_string(cost.memory_kib / 1024) + " MiB of memory");
+    return make_error(ErrorKind::kExhausted, "hashing the passphrase needs " +
+                                                 std::to_string(cost.memory_kib / 1024) + " MiB of memory");
   }
   return Secret(std::move(out));
 }

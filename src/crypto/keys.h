@@ -1,5 +1,5 @@
-// Ed25519 signatures (RFC 8032), sealing to an X25519 recipient (RFC 7748, HKDF-SHA-256, AES-256-GCM), Argon2id (RFC 9106),
-// and the entropy seam: keys, nonces and tokens come from nowhere else.
+// Ed25519 signatures (RFC 8032), sealing to an X25519 recipient (RFC 7748, HKDF-SHA-256, AES-256-GCM),
+// Argon2id (RFC 9106), and the entropy seam: keys, nonces and tokens come from nowhere else.
 #pragma once
 
 #include <array>

@@ -1,4 +1,5 @@
-// Many SHA-256 at once: ipsec-mb's multi-buffer scheduler fills 16 lanes (AVX-512) or 8 (AVX2); else OpenSSL, one by one.
+// Many SHA-256 at once: ipsec-mb's multi-buffer scheduler fills 16 lanes (AVX-512) or 8 (AVX2); else OpenSSL,
+// one by one.
 #include "base/check.h"
 #include "crypto/hash.h"
 #include "crypto/leaves.h"
@@ -44,7 +45,8 @@ Manager make_manager() {
   return manager;
 }
 
-// The scheduler holds jobs between calls and serves one thread; making one costs more than hashing a small batch.
+// The scheduler holds jobs between calls and serves one thread; making one costs more than hashing a small
+// batch.
 IMB_MGR* thread_manager() {
   thread_local const Manager manager = make_manager();
   return manager.get();
@@ -88,7 +90,9 @@ void sha256_leaves(std::span<const ByteView> pieces, std::span<Digest> out) {
 #else
 
 bool sha256_lanes_available() { return false; }
-void sha256_leaves(std::span<const ByteView> pieces, std::span<Digest> out) { sha256_leaves_serial(pieces, out); }
+void sha256_leaves(std::span<const ByteView> pieces, std::span<Digest> out) {
+  sha256_leaves_serial(pieces, out);
+}
 
 #endif
 

@@ -5,7 +5,8 @@
 
 namespace hf::crypto {
 
-void sha256_leaves_serial(std::span<const ByteView> pieces, std::span<Digest> out);   // OpenSSL, one after the other
-bool sha256_lanes_available();                                                        // this processor and build have lanes
+void sha256_leaves_serial(std::span<const ByteView> pieces,
+                          std::span<Digest> out);  // OpenSSL, one after the other
+bool sha256_lanes_available();                     // this processor and build have lanes
 
 }  // namespace hf::crypto

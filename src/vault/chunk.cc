@@ -47,16 +47,19 @@ Status check_extents(std::span<const Extent> extents, std::uint64_t size) {
   std::uint64_t at = 0;
   for (const Extent& e : extents) {
     if (e.offset != at || e.length == 0 || e.length > size - at) {
-      return make_error(ErrorKind::kCorrupt, "extents do not cover the file: gap or overlap at byte " + std::to_string(at));
+      return make_error(ErrorKind::kCorrupt,
+                        "extents do not cover the file: gap or overlap at byte " + std::to_string(at));
     }
     if (!e.hole && (e.chunk_length > kMaxChunkBytes || e.chunk_offset > e.chunk_length ||
                     e.length > e.chunk_length - e.chunk_offset)) {
-      return make_error(ErrorKind::kCorrupt, "extent at byte " + std::to_string(at) + " reaches beyond its chunk");
+      return make_error(ErrorKind::kCorrupt,
+                        "extent at byte " + std::to_string(at) + " reaches beyond its chunk");
     }
     at += e.length;
   }
   if (at != size) {
-    return make_error(ErrorKind::kCorrupt, "extents end at byte " + std::to_string(at) + " of " + std::to_string(size));
+    return make_error(ErrorKind::kCorrupt,
+                      "extents end at byte " + std::to_string(at) + " of " + std::to_string(size));
   }
   return ok();
 }

@@ -1,8 +1,10 @@
 // Chunk ids, and extents: the ranges of a file and the chunks that they lie in.
 //
-//   id = HMAC-SHA-256(id key, suite u8 || length u64 || SHA-256 of each 32 KiB leaf, in order; the last may be shorter)
+//   id = HMAC-SHA-256(id key, suite u8 || length u64 || SHA-256 of each 32 KiB leaf, in order; the last may
+//   be shorter)
 //
-// An id is a keyed name of the content: equal content has an equal id in this vault, and says nothing to who lacks the key.
+// An id is a keyed name of the content: equal content has an equal id in this vault, and says nothing to who
+// lacks the key.
 #pragma once
 
 #include <compare>
@@ -37,8 +39,8 @@ struct ChunkRef {
 class ChunkHasher {
  public:
   explicit ChunkHasher(const Secret& id_key);
-  // out[i] = id of chunks[i], each at most kMaxChunkBytes. All leaves of all chunks go through the 16 lanes together:
-  // give many small chunks in one call.
+  // out[i] = id of chunks[i], each at most kMaxChunkBytes. All leaves of all chunks go through the 16 lanes
+  // together: give many small chunks in one call.
   void ids(std::span<const ByteView> chunks, std::span<ChunkId> out) const;
   ChunkId id(ByteView chunk) const;
 

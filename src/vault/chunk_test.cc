@@ -48,7 +48,8 @@ TEST(Chunk, KeyAndLengthMatter) {
 
 TEST(Chunk, ExtentsMustCoverTheFile) {
   const ChunkId id{};
-  const std::vector<Extent> good = {{0, 10, false, id, 5, 15}, {10, 90, true, {}, 0, 0}, {100, 4, false, id, 0, 4}};
+  const std::vector<Extent> good = {
+      {0, 10, false, id, 5, 15}, {10, 90, true, {}, 0, 0}, {100, 4, false, id, 0, 4}};
   EXPECT_TRUE(check_extents(good, 104).has_value());
   EXPECT_TRUE(check_extents({}, 0).has_value());
   EXPECT_FALSE(check_extents(good, 105).has_value());

@@ -1,9 +1,11 @@
-// Content-defined chunking: keyed 64-bit Gear with normalisation (Xia et al., FastCDC, 2016; top bits as mask).
+// Content-defined chunking: keyed 64-bit Gear with normalisation (Xia et al., FastCDC, 2016; top bits as
+// mask).
 //
-// table[i] = u64 i, little-endian, of HKDF-SHA-256(chunker key, no salt, info, 2048 bytes); one info for file data, one for
-// trees. In a chunk, h = 0 before byte min - 64; then for every byte h = (h << 1) + table[byte]. The chunk ends after byte
-// number n >= min if the top bits of h are zero: log2(avg) + 2 of them while n < avg, log2(avg) - 2 from there on; or at
-// max. Invariant: cuts depend on key and content alone, never on how the bytes were fed.
+// table[i] = u64 i, little-endian, of HKDF-SHA-256(chunker key, no salt, info, 2048 bytes); one info for file
+// data, one for trees. In a chunk, h = 0 before byte min - 64; then for every byte h = (h << 1) +
+// table[byte]. The chunk ends after byte number n >= min if the top bits of h are zero: log2(avg) + 2 of them
+// while n < avg, log2(avg) - 2 from there on; or at max. Invariant: cuts depend on key and content alone,
+// never on how the bytes were fed.
 #pragma once
 
 #include <array>

@@ -1,4 +1,5 @@
-// Gear: cuts by definition, whatever the feeding; sizes in bounds; an insertion moves only the cuts beside it.
+// Gear: cuts by definition, whatever the feeding; sizes in bounds; an insertion moves only the cuts beside
+// it.
 #include "vault/chunker.h"
 
 #include <gtest/gtest.h>
@@ -50,7 +51,8 @@ std::vector<std::size_t> chunked(const GearTable& t, const ChunkerParameters& p,
     return ok();
   });
   for (std::size_t fed = 0; fed < data.size();) {
-    const std::size_t n = splits == nullptr ? data.size() : std::min<std::size_t>(splits->bounded(700), data.size() - fed);
+    const std::size_t n =
+        splits == nullptr ? data.size() : std::min<std::size_t>(splits->bounded(700), data.size() - fed);
     EXPECT_TRUE(chunker.feed(data.subspan(fed, n)).has_value());
     fed += n;
   }
@@ -134,7 +136,8 @@ TEST(Chunker, ParametersThatMakeNoSenseAreRefused) {
 }
 
 TEST(Chunker, AnErrorOfTheConsumerStops) {
-  StreamChunker chunker(table(), kSmall, [](ByteView) -> Status { return make_error(ErrorKind::kExhausted, "disk full"); });
+  StreamChunker chunker(table(), kSmall,
+                        [](ByteView) -> Status { return make_error(ErrorKind::kExhausted, "disk full"); });
   EXPECT_EQ(chunker.feed(Bytes(10'000, 3)).error().kind, ErrorKind::kExhausted);
 }
 

@@ -38,8 +38,8 @@ bool Compressor::looks_incompressible(ByteView plain) {
     sample.insert(sample.end(), part.begin(), part.end());
   }
   state_->scratch.resize(ZSTD_compressBound(sample.size()));
-  const std::size_t n = ZSTD_compressCCtx(state_->context, state_->scratch.data(), state_->scratch.size(), sample.data(),
-                                          sample.size(), state_->level);
+  const std::size_t n = ZSTD_compressCCtx(state_->context, state_->scratch.data(), state_->scratch.size(),
+                                          sample.data(), sample.size(), state_->level);
   HF_CHECK(ZSTD_isError(n) == 0);
   return !worth_it(sample.size(), n);
 }
@@ -58,12 +58,14 @@ std::optional<Bytes> Compressor::compress(ByteView plain) {
 Result<Bytes> decompress(ByteView frame, std::size_t length) {
   if (ZSTD_getFrameContentSize(frame.data(), frame.size()) != length ||
       ZSTD_findFrameCompressedSize(frame.data(), frame.size()) != frame.size()) {
-    return make_error(ErrorKind::kCorrupt, "compressed data is not one frame of " + std::to_string(length) + " bytes");
+    return make_error(ErrorKind::kCorrupt,
+                      "compressed data is not one frame of " + std::to_string(length) + " bytes");
   }
   Bytes out(length);
   const std::size_t n = ZSTD_decompress(out.data(), out.size(), frame.data(), frame.size());
   if (ZSTD_isError(n) != 0 || n != length) {
-    return make_error(ErrorKind::kCorrupt, std::string("compressed data does not decompress: ") + ZSTD_getErrorName(n));
+    return make_error(ErrorKind::kCorrupt,
+                      std::string("compressed data does not decompress: ") + ZSTD_getErrorName(n));
   }
   return out;
 }

@@ -12,8 +12,8 @@ class Compressor {
  public:
   explicit Compressor(int level);
   ~Compressor();
-  // One zstd frame with its content size, or nothing where it would save less than 1/32: samples of a large chunk are
-  // tried first, so that data which is compressed already costs a fiftieth of a full try.
+  // One zstd frame with its content size, or nothing where it would save less than 1/32: samples of a large
+  // chunk are tried first, so that data which is compressed already costs a fiftieth of a full try.
   std::optional<Bytes> compress(ByteView plain);
 
  private:
@@ -22,7 +22,8 @@ class Compressor {
   std::unique_ptr<State> state_;
 };
 
-// kCorrupt unless it is one frame of exactly `length` bytes. Allocates `length`, which the caller has limited.
+// kCorrupt unless it is one frame of exactly `length` bytes. Allocates `length`, which the caller has
+// limited.
 Result<Bytes> decompress(ByteView frame, std::size_t length);
 
 }  // namespace hf::vault

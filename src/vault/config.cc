@@ -18,7 +18,9 @@ constexpr std::size_t kSignerFromEnd = sizeof(crypto::PublicKey) + sizeof(crypto
 
 std::string config_name(std::uint64_t number) { return "config/" + std::to_string(number); }
 
-void write_chunker(ByteWriter& out, const ChunkerParameters& p) { out.u32(p.min_bytes).u32(p.avg_bytes).u32(p.max_bytes); }
+void write_chunker(ByteWriter& out, const ChunkerParameters& p) {
+  out.u32(p.min_bytes).u32(p.avg_bytes).u32(p.max_bytes);
+}
 
 void write_slot(ByteWriter& out, const Slot& slot) {
   out.u32(slot.number).u8(static_cast<std::uint8_t>(slot.kind)).u8(static_cast<std::uint8_t>(slot.level));
@@ -63,8 +65,10 @@ Result<FormatParameters> read_parameters(ByteReader& in) {
   HF_ASSIGN(p.page_bytes, in.u32());
   HF_ASSIGN(p.range_pages, in.u32());
   const FormatParameters known;
-  if (p.leaf_bytes != known.leaf_bytes || p.page_bytes != known.page_bytes || p.range_pages != known.range_pages) {
-    return make_error(ErrorKind::kUnsupported, "vault uses leaf or page sizes that this program does not know")
+  if (p.leaf_bytes != known.leaf_bytes || p.page_bytes != known.page_bytes ||
+      p.range_pages != known.range_pages) {
+    return make_error(ErrorKind::kUnsupported,
+                      "vault uses leaf or page sizes that this program does not know")
         .with_hint("Use a newer Holdfast for this vault.");
   }
   return p;
@@ -75,8 +79,8 @@ Status check_slot(const ByteReader& in, const Slot& slot) {
   const std::size_t salt = passphrase ? 16 : slot.kind == SlotKind::kKeyFile ? 32 : 0;
   if (slot.salt.size() != salt) return in.corrupt("slot has a salt of the wrong length");
   const bool no_cost = slot.cost.memory_kib == 0 && slot.cost.passes == 0;
-  const bool usable = slot.cost.memory_kib >= 8 && slot.cost.memory_kib <= kMaxArgonKib && slot.cost.passes >= 1 &&
-                      slot.cost.passes <= kMaxArgonPasses;
+  const bool usable = slot.cost.memory_kib >= 8 && slot.cost.memory_kib <= kMaxArgonKib &&
+                      slot.cost.passes >= 1 && slot.cost.passes <= kMaxArgonPasses;
   if (passphrase ? !usable : !no_cost) return in.corrupt("slot asks for a cost that is not allowed");
   return ok();
 }
@@ -147,7 +151,8 @@ Result<Config> decode_body(ByteView body, std::string_view name, bool newer_mino
 
 Status check_admin(const Config& config, const Keys& admin) {
   if (!admin.can_administer() || admin.admin_public != config.admin_public) {
-    return make_error(ErrorKind::kDenied, "changing the slots of a vault needs a credential of level 'admin'");
+    return make_error(ErrorKind::kDenied,
+                      "changing the slots of a vault needs a credential of level 'admin'");
   }
   if (config.newer_minor) {
     return make_error(ErrorKind::kUnsupported, "vault is of a newer format: it can be read, not changed")
@@ -167,7 +172,8 @@ std::string_view credential_name(const Credentials& credentials) {
 SlotKind slot_kind(const Credentials& credentials) { return static_cast<SlotKind>(credentials.index() + 1); }
 
 void list_writer(Config& config, const crypto::PublicKey& key, const std::string& label) {
-  if (std::ranges::find(config.writers, key, &Writer::key) == config.writers.end()) config.writers.push_back({key, label});
+  if (std::ranges::find(config.writers, key, &Writer::key) == config.writers.end())
+    config.writers.push_back({key, label});
 }
 
 }  // namespace
@@ -179,15 +185,18 @@ std::vector<crypto::PublicKey> Config::writer_keys() const {
 }
 
 Result<Config> parse_config(ByteView object, std::string_view name) {
-  if (object.size() > kMaxConfigBytes) return make_error(ErrorKind::kCorrupt, std::string(name) + ": is too large");
+  if (object.size() > kMaxConfigBytes)
+    return make_error(ErrorKind::kCorrupt, std::string(name) + ": is too large");
   HF_ASSIGN(const DecodedObject outer, decode_object(object, ObjectKind::kConfig, name));
-  if (outer.payload.size() < kSignerFromEnd) return make_error(ErrorKind::kCorrupt, std::string(name) + ": has no signature");
+  if (outer.payload.size() < kSignerFromEnd)
+    return make_error(ErrorKind::kCorrupt, std::string(name) + ": has no signature");
   const ByteView tail = ByteView(outer.payload).last(kSignerFromEnd);
   const crypto::PublicKey signer[] = {to_array<kKeyBytes>(tail.first(kKeyBytes))};
   HF_ASSIGN(const SignedObject signed_object, decode_signed(object, ObjectKind::kConfig, name, signer));
   HF_ASSIGN(Config config, decode_body(signed_object.body, name, signed_object.header.newer_minor()));
   if (config.admin_public != signer[0]) {
-    return make_error(ErrorKind::kCorrupt, std::string(name) + ": is not signed by the admin key that it names");
+    return make_error(ErrorKind::kCorrupt,
+                      std::string(name) + ": is not signed by the admin key that it names");
   }
   if (name != config_name(config.number)) {
     return make_error(ErrorKind::kCorrupt, std::string(name) + ": holds " + config_name(config.number));
@@ -201,9 +210,10 @@ Bytes encode_config(const Config& config, const crypto::SigningKey& admin) {
   return encode_signed(ObjectKind::kConfig, config_name(config.number), encode_body(config), admin);
 }
 
-Result<Created> create_config(crypto::Entropy& entropy, const SlotLock& lock, std::string label, std::int64_t now_s,
-                              crypto::Argon2Cost cost) {
-  if (label.size() > kMaxLabel) return make_error(ErrorKind::kInvalid, "label of a slot is longer than 64 bytes");
+Result<Created> create_config(crypto::Entropy& entropy, const SlotLock& lock, std::string label,
+                              std::int64_t now_s, crypto::Argon2Cost cost) {
+  if (label.size() > kMaxLabel)
+    return make_error(ErrorKind::kInvalid, "label of a slot is longer than 64 bytes");
   Created out;
   Keys& keys = out.keys;
   entropy.fill(keys.vault);
@@ -222,7 +232,8 @@ Result<Created> create_config(crypto::Entropy& entropy, const SlotLock& lock, st
   config.vault_public = keys.vault_public;
   config.admin_public = keys.admin_public;
   list_writer(config, keys.writer.public_key, label);
-  HF_ASSIGN(Slot slot, close_slot(entropy, keys, keys.writer, lock, config.next_slot++, Level::kAdmin, label, cost));
+  HF_ASSIGN(Slot slot,
+            close_slot(entropy, keys, keys.writer, lock, config.next_slot++, Level::kAdmin, label, cost));
   config.slots.push_back(std::move(slot));
   out.object = encode_config(config, *keys.admin);
   return out;
@@ -239,8 +250,9 @@ Result<Keys> unlock(const Config& config, const Credentials& credentials) {
       return std::move(keys).error();
     }
     if (keys->admin_public != config.admin_public || keys->vault_public != config.vault_public) {
-      return make_error(ErrorKind::kCorrupt, "config of vault " + to_hex(config.vault) +
-                                                 " is not signed by the admin key of this credential: it was replaced")
+      return make_error(ErrorKind::kCorrupt,
+                        "config of vault " + to_hex(config.vault) +
+                            " is not signed by the admin key of this credential: it was replaced")
           .with_hint("Restore config/ of this vault from a copy, and find out who can write to the store.");
     }
     return std::move(*keys);
@@ -255,13 +267,15 @@ Result<Keys> unlock(const Config& config, const Credentials& credentials) {
       .with_hint("Give the credential that this vault was made with; nothing was changed.");
 }
 
-Result<Created> add_slot(crypto::Entropy& entropy, const Config& config, const Keys& admin, SlotRequest request) {
+Result<Created> add_slot(crypto::Entropy& entropy, const Config& config, const Keys& admin,
+                         SlotRequest request) {
   HF_TRY(check_admin(config, admin));
   if (config.slots.size() >= kMaxSlots || config.writers.size() >= kMaxWriters) {
     return make_error(ErrorKind::kExhausted, "vault has as many slots or writers as it can hold")
         .with_hint("Drop a slot that is not used any more: 'holdfast vault key drop'.");
   }
-  if (request.label.size() > kMaxLabel) return make_error(ErrorKind::kInvalid, "label of a slot is longer than 64 bytes");
+  if (request.label.size() > kMaxLabel)
+    return make_error(ErrorKind::kInvalid, "label of a slot is longer than 64 bytes");
   Created out;
   out.config = config;
   out.config.number += 1;
@@ -296,7 +310,8 @@ Result<Created> drop_slot(const Config& config, const Keys& admin, std::uint32_t
   }
   if (also_writer) {
     if (writer == admin.writer.public_key) {
-      return make_error(ErrorKind::kBlocked, "slot " + std::to_string(number) + " has the signing key now in use")
+      return make_error(ErrorKind::kBlocked,
+                        "slot " + std::to_string(number) + " has the signing key now in use")
           .with_hint("Open the vault with another slot to revoke this one.");
     }
     std::erase_if(out.config.writers, [&](const Writer& w) { return w.key == writer; });

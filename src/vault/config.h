@@ -1,7 +1,8 @@
-// `config/<n>`: the vault's id, its parameters, its slots and its writers, signed by the admin key; the newest n counts.
+// `config/<n>`: the vault's id, its parameters, its slots and its writers, signed by the admin key; the
+// newest n counts.
 //
-// Anybody may replace the file in the store, but not its meaning: a bundle names the admin's public key, and unlock()
-// refuses a config that this key did not sign. Parameters never change in a vault.
+// Anybody may replace the file in the store, but not its meaning: a bundle names the admin's public key, and
+// unlock() refuses a config that this key did not sign. Parameters never change in a vault.
 #pragma once
 
 #include <string>
@@ -45,7 +46,8 @@ struct Config {
   std::vector<crypto::PublicKey> writer_keys() const;
 };
 
-// Structure and signature (by the admin key that it names itself: unlock() proves that this is the right one).
+// Structure and signature (by the admin key that it names itself: unlock() proves that this is the right
+// one).
 Result<Config> parse_config(ByteView object, std::string_view name);
 // REQUIRES: `admin` is the key that config.admin_public names.
 Bytes encode_config(const Config& config, const crypto::SigningKey& admin);
@@ -55,9 +57,10 @@ struct Created {
   Bytes object;    // to be stored as config/1
   Keys keys;       // admin level
 };
-// A new vault with one slot of admin level. `cost` exists so that tests need not pay 64 MiB; never above the default.
-Result<Created> create_config(crypto::Entropy& entropy, const SlotLock& lock, std::string label, std::int64_t now_s,
-                              crypto::Argon2Cost cost = {});
+// A new vault with one slot of admin level. `cost` exists so that tests need not pay 64 MiB; never above the
+// default.
+Result<Created> create_config(crypto::Entropy& entropy, const SlotLock& lock, std::string label,
+                              std::int64_t now_s, crypto::Argon2Cost cost = {});
 
 // kDenied "wrong passphrase for vault <id>" if no slot opens.
 Result<Keys> unlock(const Config& config, const Credentials& credentials);
@@ -69,10 +72,12 @@ struct SlotRequest {
   bool own_writer = true;          // a fresh signing key, listed as a writer; false: the caller's own
   crypto::Argon2Cost cost{};
 };
-// The next config (number + 1) with one slot more, or without one. `admin` must be of admin level (else kDenied).
-// Created::keys are those of the new slot. The last admin slot cannot be dropped. `also_writer` takes the slot's signing
-// key off the list of writers: nothing that it signed counts any longer, so it is for a stolen key, not for a retired host.
-Result<Created> add_slot(crypto::Entropy& entropy, const Config& config, const Keys& admin, SlotRequest request);
+// The next config (number + 1) with one slot more, or without one. `admin` must be of admin level (else
+// kDenied). Created::keys are those of the new slot. The last admin slot cannot be dropped. `also_writer`
+// takes the slot's signing key off the list of writers: nothing that it signed counts any longer, so it is
+// for a stolen key, not for a retired host.
+Result<Created> add_slot(crypto::Entropy& entropy, const Config& config, const Keys& admin,
+                         SlotRequest request);
 Result<Created> drop_slot(const Config& config, const Keys& admin, std::uint32_t number, bool also_writer);
 
 }  // namespace hf::vault

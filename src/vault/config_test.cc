@@ -42,7 +42,8 @@ TEST(Config, LevelsHoldOnlyTheirKeys) {
   SeededEntropy entropy(5);
   const Created first = test_vault();
   const Secret file = Secret(Bytes(32, 0x42));
-  const auto write = add_slot(entropy, first.config, first.keys, {KeyFile{file}, Level::kWrite, "host", true}).value();
+  const auto write =
+      add_slot(entropy, first.config, first.keys, {KeyFile{file}, Level::kWrite, "host", true}).value();
   const Config two = parse_config(write.object, "config/2").value();
   EXPECT_EQ(two.writers.size(), 2U);
   const Keys host = unlock(two, KeyFile{file}).value();
@@ -51,12 +52,14 @@ TEST(Config, LevelsHoldOnlyTheirKeys) {
   EXPECT_FALSE(host.can_administer());
   EXPECT_NE(host.writer.public_key, first.keys.writer.public_key);
   EXPECT_TRUE(host.id_key == first.keys.id_key);
-  EXPECT_EQ(add_slot(entropy, two, host, {KeyFile{file}, Level::kWrite, "x", true}).error().kind, ErrorKind::kDenied);
+  EXPECT_EQ(add_slot(entropy, two, host, {KeyFile{file}, Level::kWrite, "x", true}).error().kind,
+            ErrorKind::kDenied);
   EXPECT_EQ(unlock(two, KeyFile{Secret(Bytes(32, 0x43))}).error().kind, ErrorKind::kDenied);
   EXPECT_EQ(unlock(two, KeyFile{Secret(Bytes(31, 0x42))}).error().kind, ErrorKind::kInvalid);
 
   const crypto::BoxKey person = crypto::new_box_key(entropy);
-  const auto read = add_slot(entropy, two, first.keys, {person.public_key, Level::kRead, "auditor", false}).value();
+  const auto read =
+      add_slot(entropy, two, first.keys, {person.public_key, Level::kRead, "auditor", false}).value();
   const Config three = parse_config(read.object, "config/3").value();
   const Keys auditor = unlock(three, Recipient{person}).value();
   EXPECT_TRUE(auditor.can_read());
@@ -71,7 +74,8 @@ TEST(Config, DroppingSlots) {
   EXPECT_EQ(drop_slot(first.config, first.keys, 1, false).error().kind, ErrorKind::kBlocked);
   EXPECT_EQ(drop_slot(first.config, first.keys, 9, false).error().kind, ErrorKind::kNotFound);
   const Secret file = Secret(Bytes(32, 0x42));
-  const auto added = add_slot(entropy, first.config, first.keys, {KeyFile{file}, Level::kWrite, "host", true}).value();
+  const auto added =
+      add_slot(entropy, first.config, first.keys, {KeyFile{file}, Level::kWrite, "host", true}).value();
   const auto dropped = drop_slot(added.config, first.keys, 2, true).value();
   const Config config = parse_config(dropped.object, "config/3").value();
   EXPECT_EQ(config.slots.size(), 1U);
@@ -82,7 +86,8 @@ TEST(Config, DroppingSlots) {
 
 TEST(Config, CostOnlyGoesDown) {
   SeededEntropy entropy(7);
-  EXPECT_EQ(create_config(entropy, Passphrase{Secret("x")}, "", 0, {128 * 1024, 3}).error().kind, ErrorKind::kInvalid);
+  EXPECT_EQ(create_config(entropy, Passphrase{Secret("x")}, "", 0, {128 * 1024, 3}).error().kind,
+            ErrorKind::kInvalid);
 }
 
 // The bundle seals the slot's parameters: an attacker who can write the store cannot mix slots.
@@ -134,8 +139,10 @@ TEST(Config, SignedNonsenseIsRefused) {
     change(config);
     return parse_config(encode_config(config, *created.keys.admin), "config/1");
   };
-  EXPECT_EQ(refused([](Config& c) { c.slots[0].cost.memory_kib = kMaxArgonKib + 1; }).error().kind, ErrorKind::kCorrupt);
-  EXPECT_EQ(refused([](Config& c) { c.slots[0].cost.passes = kMaxArgonPasses + 1; }).error().kind, ErrorKind::kCorrupt);
+  EXPECT_EQ(refused([](Config& c) { c.slots[0].cost.memory_kib = kMaxArgonKib + 1; }).error().kind,
+            ErrorKind::kCorrupt);
+  EXPECT_EQ(refused([](Config& c) { c.slots[0].cost.passes = kMaxArgonPasses + 1; }).error().kind,
+            ErrorKind::kCorrupt);
   EXPECT_EQ(refused([](Config& c) { c.slots[0].salt.resize(15); }).error().kind, ErrorKind::kCorrupt);
   EXPECT_EQ(refused([](Config& c) { c.slots[0].wrapped.resize(1025); }).error().kind, ErrorKind::kCorrupt);
   EXPECT_EQ(refused([](Config& c) { c.slots[0].label.assign(65, 'x'); }).error().kind, ErrorKind::kCorrupt);

@@ -1,9 +1,11 @@
-// Index runs: immutable, sorted by chunk id, read by block through one bounded cache (docs/format/vault.md, "Index runs").
+// Index runs: immutable, sorted by chunk id, read by block through one bounded cache (docs/format/vault.md,
+// "Index runs").
 //
-//   object header (TLVs vault id, key salt) | sealed chunk blocks | sealed pack blocks | sealed fences | footer with signature
+//   object header (TLVs vault id, key salt) | sealed chunk blocks | sealed pack blocks | sealed fences |
+//   footer with signature
 //
-// A fence holds a block's first id and its SHA-256; the writer signs the fences' digest, so every block read alone is
-// proven to be the writer's. Memory: 40 bytes per block of 315 chunks, and the cache.
+// A fence holds a block's first id and its SHA-256; the writer signs the fences' digest, so every block read
+// alone is proven to be the writer's. Memory: 40 bytes per block of 315 chunks, and the cache.
 #pragma once
 
 #include <functional>
@@ -90,8 +92,8 @@ class BlockCache {
 
 class IndexRun {
  public:
-  // Reads header, fences and footer, and verifies the signature. `writers`: the keys of the config; kDenied for another.
-  // `cache` outlives the run.
+  // Reads header, fences and footer, and verifies the signature. `writers`: the keys of the config; kDenied
+  // for another. `cache` outlives the run.
   static Result<IndexRun> open(std::string name, std::uint64_t size, RangeReader reader, const Keys& keys,
                                std::span<const crypto::PublicKey> writers, BlockCache& cache);
   const std::string& name() const { return name_; }
@@ -143,7 +145,8 @@ class IndexSet {
  public:
   using Usable = std::function<bool(const PackName& pack, const crypto::PublicKey& writer)>;
   void add(IndexRun run) { runs_.push_back(std::move(run)); }
-  // The newest place of the chunk in a usable pack (null: all are). Usable says "not condemned" and "a writer I trust".
+  // The newest place of the chunk in a usable pack (null: all are). Usable says "not condemned" and "a writer
+  // I trust".
   Result<std::optional<ChunkLocation>> find(const ChunkId& id, const Usable& usable = nullptr) const;
   // Every place, newest first: for reading round damage.
   Result<std::vector<ChunkLocation>> find_all(const ChunkId& id) const;

@@ -7,27 +7,47 @@ namespace hf::vault {
 
 Bytes index_associated(const crypto::Digest& header, IndexSection section, std::uint64_t block) {
   ByteWriter out;
-  out.raw(as_bytes("holdfast/v1 index block")).u8(0).raw(header).u8(static_cast<std::uint8_t>(section)).u64(block);
+  out.raw(as_bytes("holdfast/v1 index block"))
+      .u8(0)
+      .raw(header)
+      .u8(static_cast<std::uint8_t>(section))
+      .u64(block);
   return out.take();
 }
 
 Bytes encode_index_footer(const IndexFooter& f) {
   ByteWriter out;
-  out.raw(kIndexFooterMagic).u64(f.chunks).u32(f.packs).u32(0).u64(f.total_length).raw(f.fences).raw(f.writer);
+  out.raw(kIndexFooterMagic)
+      .u64(f.chunks)
+      .u32(f.packs)
+      .u32(0)
+      .u64(f.total_length)
+      .raw(f.fences)
+      .raw(f.writer);
   HF_CHECK(out.size() == kIndexFooterSigned);
   return out.take();
 }
 
 Bytes index_signed_message(std::string_view name, const crypto::Digest& header, ByteView footer) {
   ByteWriter out;
-  out.raw(as_bytes("holdfast/v1 index run")).u8(0).u16(static_cast<std::uint16_t>(name.size())).raw(as_bytes(name));
+  out.raw(as_bytes("holdfast/v1 index run"))
+      .u8(0)
+      .u16(static_cast<std::uint16_t>(name.size()))
+      .raw(as_bytes(name));
   out.raw(header).raw(footer);
   return out.take();
 }
 
 void encode_index_entry(ByteWriter& out, const IndexEntry& e) {
   const PackEntry& c = e.chunk;
-  out.raw(c.id.bytes).u32(e.pack).u32(c.offset).u32(c.stored_length).u32(c.plain_length).u8(c.flags).u8(0).u16(0);
+  out.raw(c.id.bytes)
+      .u32(e.pack)
+      .u32(c.offset)
+      .u32(c.stored_length)
+      .u32(c.plain_length)
+      .u8(c.flags)
+      .u8(0)
+      .u16(0);
 }
 
 Result<IndexEntry> decode_index_entry(ByteView row, std::string_view name) {

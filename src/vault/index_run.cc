@@ -11,10 +11,13 @@ namespace hf::vault {
 namespace {
 
 Error damaged(std::string_view name, std::string_view why) {
-  return make_error(ErrorKind::kCorrupt, std::string(name) + ": " + std::string(why)).with_object(std::string(name));
+  return make_error(ErrorKind::kCorrupt, std::string(name) + ": " + std::string(why))
+      .with_object(std::string(name));
 }
 
-std::uint64_t blocks_of(std::uint64_t rows, std::size_t per_block) { return (rows + per_block - 1) / per_block; }
+std::uint64_t blocks_of(std::uint64_t rows, std::size_t per_block) {
+  return (rows + per_block - 1) / per_block;
+}
 
 // Index of the first row whose id is not below `id`.
 std::size_t first_row(ByteView block, const ChunkId& id) {
@@ -22,7 +25,8 @@ std::size_t first_row(ByteView block, const ChunkId& id) {
   std::size_t high = block.size() / kIndexEntryBytes;
   while (low < high) {
     const std::size_t mid = low + (high - low) / 2;
-    const bool below = std::memcmp(block.data() + mid * kIndexEntryBytes, id.bytes.data(), id.bytes.size()) < 0;
+    const bool below =
+        std::memcmp(block.data() + mid * kIndexEntryBytes, id.bytes.data(), id.bytes.size()) < 0;
     if (below) {
       low = mid + 1;
     } else {
@@ -32,7 +36,9 @@ std::size_t first_row(ByteView block, const ChunkId& id) {
   return low;
 }
 
-ByteView row_at(ByteView block, std::size_t row, std::size_t bytes) { return block.subspan(row * bytes, bytes); }
+ByteView row_at(ByteView block, std::size_t row, std::size_t bytes) {
+  return block.subspan(row * bytes, bytes);
+}
 
 }  // namespace
 
@@ -44,16 +50,19 @@ std::uint64_t IndexRun::block_offset(std::uint64_t number) const {
   constexpr std::uint64_t kChunkBlock = kIndexBlockEntries * kIndexEntryBytes + crypto::kAeadTagBytes;
   constexpr std::uint64_t kPackBlock = kIndexBlockPacks * kIndexPackBytes + crypto::kAeadTagBytes;
   if (number < chunk_blocks()) return header_size_ + number * kChunkBlock;
-  const std::uint64_t chunk_end = header_size_ + chunk_count_ * kIndexEntryBytes + chunk_blocks() * crypto::kAeadTagBytes;
+  const std::uint64_t chunk_end =
+      header_size_ + chunk_count_ * kIndexEntryBytes + chunk_blocks() * crypto::kAeadTagBytes;
   return chunk_end + (number - chunk_blocks()) * kPackBlock;
 }
 
 std::size_t IndexRun::block_bytes(std::uint64_t number) const {
   const bool chunks = number < chunk_blocks();
-  const std::uint64_t before = chunks ? number * kIndexBlockEntries : (number - chunk_blocks()) * kIndexBlockPacks;
+  const std::uint64_t before =
+      chunks ? number * kIndexBlockEntries : (number - chunk_blocks()) * kIndexBlockPacks;
   const std::uint64_t rows = chunks ? std::min<std::uint64_t>(kIndexBlockEntries, chunk_count_ - before)
                                     : std::min<std::uint64_t>(kIndexBlockPacks, pack_count_ - before);
-  return static_cast<std::size_t>(rows * (chunks ? kIndexEntryBytes : kIndexPackBytes)) + crypto::kAeadTagBytes;
+  return static_cast<std::size_t>(rows * (chunks ? kIndexEntryBytes : kIndexPackBytes)) +
+         crypto::kAeadTagBytes;
 }
 
 Result<IndexRun> IndexRun::open(std::string name, std::uint64_t size, RangeReader reader, const Keys& keys,
@@ -68,8 +77,10 @@ Result<IndexRun> IndexRun::open(std::string name, std::uint64_t size, RangeReade
   const auto head = static_cast<std::size_t>(std::min<std::uint64_t>(size, kHeaderBytes + kMaxTlvBytes));
   HF_ASSIGN(const Bytes first, run.reader_(0, head));
   HF_ASSIGN(const DecodedHeader decoded, decode_header(first, ObjectKind::kIndex, run.name_));
-  if (decoded.header.payload_length != size - decoded.size) return damaged(run.name_, "has not the length in its header");
-  if (!std::ranges::equal(decoded.header.tlv(kTlvVaultId), keys.vault)) return damaged(run.name_, "belongs to another vault");
+  if (decoded.header.payload_length != size - decoded.size)
+    return damaged(run.name_, "has not the length in its header");
+  if (!std::ranges::equal(decoded.header.tlv(kTlvVaultId), keys.vault))
+    return damaged(run.name_, "belongs to another vault");
   const ByteView salt = decoded.header.tlv(kTlvKeySalt);
   if (salt.size() != kIndexSaltBytes) return damaged(run.name_, "has no salt");
   run.header_size_ = decoded.size;
@@ -108,13 +119,16 @@ Status IndexRun::load_fences(ByteView footer) {
   }
   const std::uint64_t blocks = chunk_blocks() + pack_blocks();
   const std::uint64_t fences_at = header_size_ + chunk_count_ * kIndexEntryBytes +
-                                  std::uint64_t{pack_count_} * kIndexPackBytes + blocks * crypto::kAeadTagBytes;
+                                  std::uint64_t{pack_count_} * kIndexPackBytes +
+                                  blocks * crypto::kAeadTagBytes;
   const std::uint64_t fence_bytes = blocks * kFenceBytes + crypto::kAeadTagBytes;
-  if (fences_at + fence_bytes + kIndexFooterBytes != size_ || fence_bytes > kMaxFenceSection + crypto::kAeadTagBytes) {
+  if (fences_at + fence_bytes + kIndexFooterBytes != size_ ||
+      fence_bytes > kMaxFenceSection + crypto::kAeadTagBytes) {
     return damaged(name_, "its tables do not fit its size");
   }
   HF_ASSIGN(const Bytes sealed, reader_(fences_at, static_cast<std::size_t>(fence_bytes)));
-  if (!std::ranges::equal(crypto::sha256(sealed), digest)) return damaged(name_, "its list of blocks is damaged");
+  if (!std::ranges::equal(crypto::sha256(sealed), digest))
+    return damaged(name_, "its list of blocks is damaged");
   auto plain = crypto::open(key_, crypto::counter_nonce(fences_at),
                             index_associated(header_digest_, IndexSection::kFences, blocks), sealed);
   if (!plain.has_value()) return damaged(name_, "its list of blocks does not open");
@@ -135,7 +149,8 @@ Result<Bytes> IndexRun::load(std::uint64_t number) const {
     return damaged(name_, "block at byte " + std::to_string(offset) + " is damaged");
   }
   const IndexSection section = number < chunk_blocks() ? IndexSection::kChunks : IndexSection::kPacks;
-  auto plain = crypto::open(key_, crypto::counter_nonce(offset), index_associated(header_digest_, section, number), sealed);
+  auto plain = crypto::open(key_, crypto::counter_nonce(offset),
+                            index_associated(header_digest_, section, number), sealed);
   if (!plain.has_value()) return damaged(name_, "block at byte " + std::to_string(offset) + " does not open");
   return std::move(*plain);
 }
@@ -181,7 +196,8 @@ Result<IndexPack> IndexRun::pack(std::uint32_t row) const {
 
 Status IndexRun::for_each(const std::function<Status(const IndexEntry&)>& visit) const {
   for (std::uint64_t number = 0; number < chunk_blocks(); ++number) {
-    HF_ASSIGN(const Bytes rows, load(number));   // not through the cache: a sweep would push everything else out
+    HF_ASSIGN(const Bytes rows,
+              load(number));  // not through the cache: a sweep would push everything else out
     for (std::size_t row = 0; row < rows.size() / kIndexEntryBytes; ++row) {
       HF_ASSIGN(const IndexEntry e, entry(rows, row));
       HF_TRY(visit(e));

@@ -1,5 +1,5 @@
-// Index runs: every chunk is found where it lies, whatever the number of blocks; every changed byte is found; memory is
-// bounded by the cache.
+// Index runs: every chunk is found where it lies, whatever the number of blocks; every changed byte is found;
+// memory is bounded by the cache.
 #include "vault/index.h"
 
 #include <gtest/gtest.h>
@@ -49,7 +49,8 @@ struct Written {
 };
 
 TEST(Index, FindsEveryChunkAndNoOther) {
-  for (const auto& [packs, chunks] : {std::pair<std::size_t, std::size_t>{0, 0}, {1, 0}, {1, 1}, {1, 315}, {1, 316}, {70, 40}}) {
+  for (const auto& [packs, chunks] :
+       {std::pair<std::size_t, std::size_t>{0, 0}, {1, 0}, {1, 1}, {1, 315}, {1, 316}, {70, 40}}) {
     const Written r(packs, chunks);
     BlockCache cache(1 << 20);
     const IndexRun run = r.open(r.object, cache).value();
@@ -97,7 +98,8 @@ TEST(Index, EqualPrefixesAndDuplicatesAcrossBlocks) {
   const Bytes object = writer.finish(entropy, vault.keys, "index/t-1").value();
   BlockCache cache(1 << 20);
   const std::vector<crypto::PublicKey> writers = {vault.keys.writer.public_key};
-  const IndexRun run = IndexRun::open("index/t-1", object.size(), memory_range(object), vault.keys, writers, cache).value();
+  const IndexRun run =
+      IndexRun::open("index/t-1", object.size(), memory_range(object), vault.keys, writers, cache).value();
   for (const PackEntry& e : all) ASSERT_EQ(run.lookup(e.id).value().size(), 1U);
   EXPECT_EQ(run.lookup(twin.id).value().size(), 800U);
 }
@@ -116,8 +118,11 @@ TEST(Index, ForEachIsInOrderAndComplete) {
   }).has_value());
   EXPECT_EQ(count, 1200U);
   EXPECT_EQ(cache.bytes(), 0U);
-  EXPECT_EQ(run.for_each([](const IndexEntry&) -> Status { return make_error(ErrorKind::kCancelled, "stop"); }).error().kind,
-            ErrorKind::kCancelled);
+  EXPECT_EQ(
+      run.for_each([](const IndexEntry&) -> Status { return make_error(ErrorKind::kCancelled, "stop"); })
+          .error()
+          .kind,
+      ErrorKind::kCancelled);
 }
 
 TEST(Index, NameWriterAndVaultAreBound) {
@@ -188,7 +193,8 @@ TEST(Index, RandomDamageNeverCrashes) {
   for (int round = 0; round < 500; ++round) {
     Bytes damaged = r.object;
     for (int i = 0; i < 3; ++i) {
-      const std::size_t at = rng.chance(1, 2) ? rng.bounded(damaged.size()) : damaged.size() - 1 - rng.bounded(160);
+      const std::size_t at =
+          rng.chance(1, 2) ? rng.bounded(damaged.size()) : damaged.size() - 1 - rng.bounded(160);
       damaged[at] = static_cast<std::uint8_t>(rng.u64());
     }
     if (rng.chance(1, 4)) damaged.resize(rng.bounded(damaged.size()));
@@ -221,7 +227,8 @@ TEST(Index, ASecondLookupReadsNothing) {
     ++reads;
     return memory(offset, length);
   };
-  const IndexRun run = IndexRun::open("index/s-1", r.object.size(), counted, r.vault.keys, r.writers, cache).value();
+  const IndexRun run =
+      IndexRun::open("index/s-1", r.object.size(), counted, r.vault.keys, r.writers, cache).value();
   EXPECT_EQ(reads, 3U);   // header, footer, fences
   const ChunkId& id = r.packs[0].entries[500].id;
   ASSERT_EQ(run.lookup(id).value().size(), 1U);
@@ -246,13 +253,16 @@ TEST(Index, SetAsksTheNewestFirstAndSkipsWhatIsNotUsable) {
     writer.add({SessionId{1}, n}, pack);
     const std::string name = "index/x-" + std::to_string(n);
     objects.push_back(writer.finish(entropy, vault.keys, name).value());
-    set.add(IndexRun::open(name, objects.back().size(), memory_range(objects.back()), vault.keys, writers, cache).value());
+    set.add(
+        IndexRun::open(name, objects.back().size(), memory_range(objects.back()), vault.keys, writers, cache)
+            .value());
   }
   const ChunkId& id = pack.entries[2].id;
   EXPECT_EQ(set.find(id).value()->pack.name.number, 2U);
   const auto not_two = [](const PackName& p, const crypto::PublicKey&) { return p.number != 2; };
   EXPECT_EQ(set.find(id, not_two).value()->pack.name.number, 1U);
-  EXPECT_FALSE(set.find(id, [](const PackName&, const crypto::PublicKey&) { return false; }).value().has_value());
+  EXPECT_FALSE(
+      set.find(id, [](const PackName&, const crypto::PublicKey&) { return false; }).value().has_value());
   EXPECT_EQ(set.find_all(id).value().size(), 2U);
   EXPECT_FALSE(set.find(ChunkId{}).value().has_value());
 }

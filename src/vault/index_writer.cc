@@ -19,7 +19,8 @@ struct BlockSealer {
 
   crypto::Digest seal(IndexSection section, ByteView plain) {
     const std::size_t at = object.size();
-    crypto::seal_append(key, crypto::counter_nonce(at), index_associated(header_digest, section, block++), plain, object);
+    crypto::seal_append(key, crypto::counter_nonce(at), index_associated(header_digest, section, block++),
+                        plain, object);
     return crypto::sha256(ByteView(object).subspan(at));
   }
   void seal_block(IndexSection section, std::uint64_t first, ByteView plain) {
@@ -45,7 +46,8 @@ Result<Bytes> IndexRunWriter::finish(crypto::Entropy& entropy, const Keys& keys,
   const std::size_t chunk_blocks = (entries_.size() + kIndexBlockEntries - 1) / kIndexBlockEntries;
   const std::size_t pack_blocks = (packs_.size() + kIndexBlockPacks - 1) / kIndexBlockPacks;
   const std::size_t fence_bytes = (chunk_blocks + pack_blocks) * kFenceBytes;
-  if (fence_bytes > kMaxFenceSection) return make_error(ErrorKind::kExhausted, "index run has too many chunks");
+  if (fence_bytes > kMaxFenceSection)
+    return make_error(ErrorKind::kExhausted, "index run has too many chunks");
   ObjectHeader header;
   header.kind = ObjectKind::kIndex;
   header.payload_length = entries_.size() * kIndexEntryBytes + packs_.size() * kIndexPackBytes + fence_bytes +
@@ -78,7 +80,8 @@ Result<Bytes> IndexRunWriter::finish(crypto::Entropy& entropy, const Keys& keys,
   footer.fences = sealer.seal(IndexSection::kFences, fences);
   footer.writer = keys.writer.public_key;
   const Bytes end = encode_index_footer(footer);
-  const crypto::Signature signature = crypto::sign(keys.writer, index_signed_message(name, header_digest, end));
+  const crypto::Signature signature =
+      crypto::sign(keys.writer, index_signed_message(name, header_digest, end));
   object.insert(object.end(), end.begin(), end.end());
   object.insert(object.end(), signature.begin(), signature.end());
   HF_CHECK(object.size() == total);

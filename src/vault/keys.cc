@@ -49,7 +49,8 @@ Result<Keys> decode_bundle(ByteView bundle) {
   ByteReader reader(bundle, "key bundle");
   HF_ASSIGN(std::uint8_t version, reader.u8());
   if (version != kBundleVersion) {
-    return make_error(ErrorKind::kUnsupported, "key bundle of version " + std::to_string(version) + " is not known");
+    return make_error(ErrorKind::kUnsupported,
+                      "key bundle of version " + std::to_string(version) + " is not known");
   }
   Keys keys;
   HF_ASSIGN(std::uint8_t level, reader.u8());
@@ -69,18 +70,22 @@ Result<Keys> decode_bundle(ByteView bundle) {
   if (keys.level >= Level::kRead) {
     HF_ASSIGN(const Secret private_key, read_key(reader));
     keys.vault_private = crypto::box_key_from_private(private_key);
-    if (keys.vault_private->public_key != keys.vault_public) return reader.corrupt("the vault's two keys do not match");
+    if (keys.vault_private->public_key != keys.vault_public)
+      return reader.corrupt("the vault's two keys do not match");
   }
   if (keys.level >= Level::kAdmin) {
     HF_ASSIGN(const Secret seed, read_key(reader));
     keys.admin = crypto::signing_key_from_seed(seed);
-    if (keys.admin->public_key != keys.admin_public) return reader.corrupt("the admin's two keys do not match");
+    if (keys.admin->public_key != keys.admin_public)
+      return reader.corrupt("the admin's two keys do not match");
   }
   HF_TRY(reader.expect_end());
   return keys;
 }
 
-Secret key_file_secret(const Secret& key, ByteView salt) { return crypto::hkdf_sha256(key.reveal(), salt, kKeyFileInfo, kKeyBytes); }
+Secret key_file_secret(const Secret& key, ByteView salt) {
+  return crypto::hkdf_sha256(key.reveal(), salt, kKeyFileInfo, kKeyBytes);
+}
 
 Error wrong_key_file(std::size_t size) {
   return make_error(ErrorKind::kInvalid, "key file holds " + std::to_string(size) + " bytes, 32 are needed")
@@ -89,7 +94,8 @@ Error wrong_key_file(std::size_t size) {
 
 Error denied() { return make_error(ErrorKind::kDenied, "this credential does not open the slot"); }
 
-Result<Bytes> seal_bundle(crypto::Entropy& entropy, Slot& slot, const VaultId& vault, const SlotLock& lock, ByteView bundle) {
+Result<Bytes> seal_bundle(crypto::Entropy& entropy, Slot& slot, const VaultId& vault, const SlotLock& lock,
+                          ByteView bundle) {
   return std::visit(
       Overload{[&](const Passphrase& p) -> Result<Bytes> {
                  slot.kind = SlotKind::kPassphrase;
@@ -126,7 +132,8 @@ Result<Bytes> open_bundle(const Slot& slot, const VaultId& vault, const Credenti
                [&](const KeyFile& k) -> Result<Bytes> {
                  if (slot.kind != SlotKind::kKeyFile) return denied();
                  if (k.key.size() != kKeyBytes) return wrong_key_file(k.key.size());
-                 return crypto::open(key_file_secret(k.key, slot.salt), crypto::counter_nonce(0), context, slot.wrapped);
+                 return crypto::open(key_file_secret(k.key, slot.salt), crypto::counter_nonce(0), context,
+                                     slot.wrapped);
                },
                [&](const Recipient& r) -> Result<Bytes> {
                  if (slot.kind != SlotKind::kRecipient || slot.recipient != r.key.public_key) return denied();
@@ -146,15 +153,17 @@ std::string_view to_string(Level level) {
   return "unknown";
 }
 
-Result<Slot> close_slot(crypto::Entropy& entropy, const Keys& keys, const crypto::SigningKey& writer, const SlotLock& lock,
-                        std::uint32_t number, Level level, std::string label, crypto::Argon2Cost cost) {
+Result<Slot> close_slot(crypto::Entropy& entropy, const Keys& keys, const crypto::SigningKey& writer,
+                        const SlotLock& lock, std::uint32_t number, Level level, std::string label,
+                        crypto::Argon2Cost cost) {
   const crypto::Argon2Cost most;
   if (cost.memory_kib > most.memory_kib || cost.passes > most.passes) {
     return make_error(ErrorKind::kInvalid, "a passphrase slot costs at most 64 MiB and 3 passes");
   }
   if (level > keys.level) {
     return make_error(ErrorKind::kDenied, "a key of level '" + std::string(to_string(keys.level)) +
-                                              "' cannot give the level '" + std::string(to_string(level)) + "'");
+                                              "' cannot give the level '" + std::string(to_string(level)) +
+                                              "'");
   }
   Slot slot;
   slot.number = number;
@@ -170,13 +179,15 @@ Result<Slot> close_slot(crypto::Entropy& entropy, const Keys& keys, const crypto
 Result<Keys> open_slot(const Slot& slot, const VaultId& vault, const Credentials& credentials) {
   auto opened = open_bundle(slot, vault, credentials);
   if (!opened.has_value()) {
-    if (opened.error().kind == ErrorKind::kCorrupt) return denied();   // a wrong key and a damaged seal look the same
+    if (opened.error().kind == ErrorKind::kCorrupt)
+      return denied();  // a wrong key and a damaged seal look the same
     return std::move(opened).error();
   }
   const Secret bundle(std::move(*opened));
   HF_ASSIGN(Keys keys, decode_bundle(bundle.reveal()));
   if (keys.level != slot.level || keys.vault != vault || keys.writer.public_key != slot.writer) {
-    return make_error(ErrorKind::kCorrupt, "slot " + std::to_string(slot.number) + " holds the bundle of another slot");
+    return make_error(ErrorKind::kCorrupt,
+                      "slot " + std::to_string(slot.number) + " holds the bundle of another slot");
   }
   return keys;
 }

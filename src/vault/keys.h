@@ -1,7 +1,8 @@
 // What a credential opens: the vault's keys, by level, and the slots that wrap them.
 //
-// Write: id key, chunker key, index key, the vault's public key, the writer's signing key. Read adds the vault's private
-// key, admin the key that signs the config. "Cannot read" is cryptography: a write bundle does not hold what opens a pack.
+// Write: id key, chunker key, index key, the vault's public key, the writer's signing key. Read adds the
+// vault's private key, admin the key that signs the config. "Cannot read" is cryptography: a write bundle
+// does not hold what opens a pack.
 #pragma once
 
 #include <optional>
@@ -44,7 +45,8 @@ using SlotLock = std::variant<Passphrase, KeyFile, crypto::PublicKey>;
 
 enum class SlotKind : std::uint8_t { kPassphrase = 1, kKeyFile = 2, kRecipient = 3 };
 
-// Readers refuse a slot that asks for more than this: the bytes are not yet authenticated when the cost is paid.
+// Readers refuse a slot that asks for more than this: the bytes are not yet authenticated when the cost is
+// paid.
 inline constexpr std::uint32_t kMaxArgonKib = 256 * 1024;
 inline constexpr std::uint32_t kMaxArgonPasses = 16;
 
@@ -60,9 +62,11 @@ struct Slot {
   Bytes wrapped;                       // the sealed bundle
 };
 
-// Seals the part of `keys` that `level` may have. `writer` becomes the slot's signing key. Salt is fresh on every call.
-Result<Slot> close_slot(crypto::Entropy& entropy, const Keys& keys, const crypto::SigningKey& writer, const SlotLock& lock,
-                        std::uint32_t number, Level level, std::string label, crypto::Argon2Cost cost = {});
+// Seals the part of `keys` that `level` may have. `writer` becomes the slot's signing key. Salt is fresh on
+// every call.
+Result<Slot> close_slot(crypto::Entropy& entropy, const Keys& keys, const crypto::SigningKey& writer,
+                        const SlotLock& lock, std::uint32_t number, Level level, std::string label,
+                        crypto::Argon2Cost cost = {});
 // kDenied if this credential does not open this slot.
 Result<Keys> open_slot(const Slot& slot, const VaultId& vault, const Credentials& credentials);
 

@@ -19,7 +19,8 @@ constexpr std::string_view kSignContext = "holdfast/v1 signed object";
 constexpr std::size_t kSignatureBlock = sizeof(crypto::PublicKey) + sizeof(crypto::Signature);
 
 Error damaged(std::string_view name, std::string_view why) {
-  return make_error(ErrorKind::kCorrupt, std::string(name) + ": " + std::string(why)).with_object(std::string(name));
+  return make_error(ErrorKind::kCorrupt, std::string(name) + ": " + std::string(why))
+      .with_object(std::string(name));
 }
 
 Error newer(std::string_view name, const std::string& what) {
@@ -37,17 +38,20 @@ Bytes header_check(ByteView header_and_tlvs) {
 
 Status check_versions(const ObjectHeader& header, std::string_view name) {
   if (header.major > kMajor) {
-    return newer(name, "format " + std::to_string(header.major) + ", this program reads up to " + std::to_string(kMajor));
+    return newer(name, "format " + std::to_string(header.major) + ", this program reads up to " +
+                           std::to_string(kMajor));
   }
   if (header.major == 0) return damaged(name, "format 0 does not exist");
-  if (header.suite != kSuite) return newer(name, "cipher suite " + std::to_string(header.suite) + " is not known");
+  if (header.suite != kSuite)
+    return newer(name, "cipher suite " + std::to_string(header.suite) + " is not known");
   if ((header.flags & kCriticalFlags & ~kKnownFlags) != 0) {
     return newer(name, "flags " + std::to_string(header.flags) + " are not all known");
   }
   return ok();
 }
 
-Status parse_tlvs(ByteView area, std::string_view name, std::span<const std::uint16_t> known, ObjectHeader& header) {
+Status parse_tlvs(ByteView area, std::string_view name, std::span<const std::uint16_t> known,
+                  ObjectHeader& header) {
   ByteReader reader(area, name);
   while (!reader.at_end()) {
     Tlv tlv;
@@ -55,7 +59,8 @@ Status parse_tlvs(ByteView area, std::string_view name, std::span<const std::uin
     HF_ASSIGN(std::uint16_t length, reader.u16());
     HF_ASSIGN(ByteView value, reader.raw(length));
     tlv.value = to_bytes(value);
-    if (!header.tlvs.empty() && header.tlvs.back().type >= tlv.type) return damaged(name, "header fields out of order");
+    if (!header.tlvs.empty() && header.tlvs.back().type >= tlv.type)
+      return damaged(name, "header fields out of order");
     const bool understood = std::ranges::find(kKnownTlvs, tlv.type) != std::end(kKnownTlvs) ||
                             std::ranges::find(known, tlv.type) != known.end();
     if ((tlv.type & kCritical) != 0 && !understood) {
@@ -112,8 +117,16 @@ Bytes encode_header(const ObjectHeader& header) {
   }
   HF_CHECK(area.size() <= kMaxTlvBytes);
   ByteWriter out;
-  out.raw(kMagic).u8(static_cast<std::uint8_t>(header.kind)).u8(header.major).u8(header.minor).u8(header.suite);
-  out.u16(header.flags).u16(static_cast<std::uint16_t>(area.size())).u64(header.payload_length).u64(0).raw(area.bytes());
+  out.raw(kMagic)
+      .u8(static_cast<std::uint8_t>(header.kind))
+      .u8(header.major)
+      .u8(header.minor)
+      .u8(header.suite);
+  out.u16(header.flags)
+      .u16(static_cast<std::uint16_t>(area.size()))
+      .u64(header.payload_length)
+      .u64(0)
+      .raw(area.bytes());
   Bytes bytes = out.take();
   const Bytes check = header_check(bytes);
   std::ranges::copy(check, bytes.begin() + kCheckOffset);
@@ -125,7 +138,8 @@ Result<DecodedHeader> decode_header(ByteView data, ObjectKind expected, std::str
   if (data.size() < kHeaderBytes) {
     return damaged(name, "ends after " + std::to_string(data.size()) + " bytes, in its header");
   }
-  if (!std::ranges::equal(data.first(kMagic.size()), kMagic)) return damaged(name, "is not an object of a vault");
+  if (!std::ranges::equal(data.first(kMagic.size()), kMagic))
+    return damaged(name, "is not an object of a vault");
   ByteReader reader(data.subspan(kMagic.size()), name);
   DecodedHeader out;
   ObjectHeader& header = out.header;
@@ -192,7 +206,8 @@ Bytes encode_signed(ObjectKind kind, std::string_view name, ByteView body, const
   header.payload_length = body.size() + kSignatureBlock;
   header.tlvs = std::move(tlvs);
   Bytes out = encode_header(header);
-  const crypto::Signature signature = crypto::sign(writer, signed_message(name, out, body, writer.public_key));
+  const crypto::Signature signature =
+      crypto::sign(writer, signed_message(name, out, body, writer.public_key));
   out.insert(out.end(), body.begin(), body.end());
   out.insert(out.end(), writer.public_key.begin(), writer.public_key.end());
   out.insert(out.end(), signature.begin(), signature.end());
@@ -200,7 +215,8 @@ Bytes encode_signed(ObjectKind kind, std::string_view name, ByteView body, const
 }
 
 Result<SignedObject> decode_signed(ByteView data, ObjectKind expected, std::string_view name,
-                                   std::span<const crypto::PublicKey> writers, std::span<const std::uint16_t> known) {
+                                   std::span<const crypto::PublicKey> writers,
+                                   std::span<const std::uint16_t> known) {
   HF_ASSIGN(DecodedObject object, decode_object(data, expected, name, known));
   if (object.payload.size() < kSignatureBlock) return damaged(name, "is too short for its signature");
   const ByteView payload(object.payload);
@@ -212,7 +228,8 @@ Result<SignedObject> decode_signed(ByteView data, ObjectKind expected, std::stri
   const Bytes message = signed_message(name, data.first(object.header_size), body, out.writer);
   if (!crypto::verify(out.writer, message, signature)) return damaged(name, "its signature does not match");
   if (std::ranges::find(writers, out.writer) == writers.end()) {
-    return make_error(ErrorKind::kDenied, std::string(name) + ": signed by " + to_hex(out.writer).substr(0, 16) +
+    return make_error(ErrorKind::kDenied, std::string(name) + ": signed by " +
+                                              to_hex(out.writer).substr(0, 16) +
                                               ", who is not a writer of this vault")
         .with_object(std::string(name));
   }

@@ -1,4 +1,5 @@
-// The object header: round trip, truncation at every byte, every bit of the header flipped, versions and unknown fields.
+// The object header: round trip, truncation at every byte, every bit of the header flipped, versions and
+// unknown fields.
 #include "vault/object.h"
 
 #include <gtest/gtest.h>
@@ -9,7 +10,8 @@ namespace hf::vault {
 namespace {
 
 Bytes sample() {
-  return encode_object(ObjectKind::kAttachment, as_bytes("payload"), {{7, to_bytes("note")}, {kTlvVaultId, Bytes(16, 3)}});
+  return encode_object(ObjectKind::kAttachment, as_bytes("payload"),
+                       {{7, to_bytes("note")}, {kTlvVaultId, Bytes(16, 3)}});
 }
 
 TEST(Object, RoundTrip) {
@@ -26,7 +28,8 @@ TEST(Object, RoundTrip) {
 
 TEST(Object, BytesAreThoseOfTheFormatPage) {
   const Bytes bytes = encode_object(ObjectKind::kCommit, as_bytes("x"));
-  const Bytes begin = {0x89, 'H', 'F', 'V', 0x0d, 0x0a, 0x1a, 0x0a, 4, 1, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0};
+  const Bytes begin = {0x89, 'H', 'F', 'V', 0x0d, 0x0a, 0x1a, 0x0a, 4, 1, 0, 1,
+                       0,    0,   0,   0,   1,    0,    0,    0,    0, 0, 0, 0};
   EXPECT_EQ(to_bytes(ByteView(bytes).first(24)), begin);
   const crypto::Digest check = crypto::sha256(begin);
   EXPECT_TRUE(std::equal(check.begin(), check.begin() + 8, bytes.begin() + 24));
@@ -98,7 +101,8 @@ TEST(Object, SignedIsBoundToItsNameAndWriter) {
   const auto object = decode_signed(bytes, ObjectKind::kCommit, "commits/1", writers).value();
   EXPECT_EQ(to_text(object.body), "body");
   EXPECT_EQ(object.writer, writer.public_key);
-  EXPECT_EQ(decode_signed(bytes, ObjectKind::kCommit, "commits/2", writers).error().kind, ErrorKind::kCorrupt);
+  EXPECT_EQ(decode_signed(bytes, ObjectKind::kCommit, "commits/2", writers).error().kind,
+            ErrorKind::kCorrupt);
   EXPECT_EQ(decode_signed(bytes, ObjectKind::kCommit, "commits/1", {}).error().kind, ErrorKind::kDenied);
   for (std::size_t bit = 0; bit < bytes.size() * 8; ++bit) {
     Bytes damaged = bytes;
@@ -106,7 +110,9 @@ TEST(Object, SignedIsBoundToItsNameAndWriter) {
     ASSERT_FALSE(decode_signed(damaged, ObjectKind::kCommit, "commits/1", writers).has_value()) << bit;
   }
   for (std::size_t n = 0; n < bytes.size(); ++n) {
-    ASSERT_FALSE(decode_signed(ByteView(bytes).first(n), ObjectKind::kCommit, "commits/1", writers).has_value()) << n;
+    ASSERT_FALSE(
+        decode_signed(ByteView(bytes).first(n), ObjectKind::kCommit, "commits/1", writers).has_value())
+        << n;
   }
 }
 
@@ -115,7 +121,8 @@ TEST(Object, RandomBytesNeverCrash) {
   for (int round = 0; round < 20000; ++round) {
     Bytes bytes = sample();
     bytes.resize(rng.bounded(bytes.size() + 20));
-    for (int i = 0; i < 3 && !bytes.empty(); ++i) bytes[rng.bounded(bytes.size())] = static_cast<std::uint8_t>(rng.u64());
+    for (int i = 0; i < 3 && !bytes.empty(); ++i)
+      bytes[rng.bounded(bytes.size())] = static_cast<std::uint8_t>(rng.u64());
     (void)decode_object(bytes, ObjectKind::kAttachment, "attach/x");
   }
 }

@@ -1,10 +1,11 @@
 // Packs: many sealed chunks in one object (docs/format/vault.md, "Packs").
 //
-//   object header (flags open-ended, metadata; TLVs vault id, wrapped key) | sealed chunks | sealed directory | parity | footer
+//   object header (flags open-ended, metadata; TLVs vault id, wrapped key) | sealed chunks | sealed directory
+//   | parity | footer
 //
-// Every attempt at a pack has a fresh random key, wrapped to the vault's public key; the nonce of a record is its offset
-// in the pack, which never repeats under one key. The AAD binds header, kind of record, offset, lengths and chunk id.
-// Invariant: a chunk that read_chunk returns has the id that was asked for.
+// Every attempt at a pack has a fresh random key, wrapped to the vault's public key; the nonce of a record is
+// its offset in the pack, which never repeats under one key. The AAD binds header, kind of record, offset,
+// lengths and chunk id. Invariant: a chunk that read_chunk returns has the id that was asked for.
 #pragma once
 
 #include <functional>
@@ -20,12 +21,13 @@ namespace hf::vault {
 
 enum class PackKind : std::uint8_t { kData = 1, kMetadata = 2 };
 
-inline constexpr std::size_t kDefaultPackBytes = 16 * 1024 * 1024;    // a pack is closed once it is at least this large
+// a pack is closed once it is at least this large
+inline constexpr std::size_t kDefaultPackBytes = 16 * 1024 * 1024;
 inline constexpr std::uint64_t kMaxPackBytes = 1024ULL * 1024 * 1024;
 inline constexpr std::size_t kMaxPackHeaderBytes = 192;
 inline constexpr std::size_t kPackFooterBytes = 64;
 inline constexpr std::size_t kPackEntryBytes = 48;
-inline constexpr std::uint8_t kChunkCompressed = 0x01;                // zstd, one frame, with its content size
+inline constexpr std::uint8_t kChunkCompressed = 0x01;  // zstd, one frame, with its content size
 
 struct PackEntry {
   ChunkId id;
@@ -50,16 +52,17 @@ class PackWriter {
   using Sink = std::function<Status(ByteView bytes)>;   // receives the pack's bytes in order
   struct Options {
     PackKind kind = PackKind::kData;
-    bool decode_after_encode = false;   // opens each record again and compares: catches bad memory before upload
+    // opens each record again and compares: catches bad memory before upload
+    bool decode_after_encode = false;
     int zstd_level = 1;
   };
-  static Result<PackWriter> start(crypto::Entropy& entropy, const VaultId& vault, const crypto::PublicKey& vault_public,
-                                  Options options, Sink sink);
+  static Result<PackWriter> start(crypto::Entropy& entropy, const VaultId& vault,
+                                  const crypto::PublicKey& vault_public, Options options, Sink sink);
   PackWriter(PackWriter&&) noexcept;
   PackWriter& operator=(PackWriter&&) noexcept;
   ~PackWriter();
 
-  Status add(const ChunkId& id, ByteView plain);   // REQUIRES: id is the id of plain, and not yet in this pack
+  Status add(const ChunkId& id, ByteView plain);  // REQUIRES: id is the id of plain, and not yet in this pack
   std::uint64_t size() const;                      // bytes given to the sink so far
   std::size_t count() const;
   Result<FinishedPack> finish();                   // directory, parity, footer
@@ -77,8 +80,8 @@ struct PackKey {
   PackKind kind = PackKind::kData;
   std::size_t header_size = 0;
 };
-// `header`: the pack's first bytes, at least the header and TLVs. kDenied if `keys` cannot read; kCorrupt if the pack is
-// of another vault or damaged.
+// `header`: the pack's first bytes, at least the header and TLVs. kDenied if `keys` cannot read; kCorrupt if
+// the pack is of another vault or damaged.
 Result<PackKey> open_pack(ByteView header, const Keys& keys, std::string_view name);
 
 struct PackFooter {
@@ -96,8 +99,8 @@ Result<PackFooter> parse_pack_footer(ByteView footer, std::uint64_t object_size,
 Result<std::vector<PackEntry>> open_directory(const PackKey& key, const PackFooter& footer, ByteView sealed,
                                               std::string_view name);
 // `stored`: exactly the record's bytes. Opens, decompresses, and proves the chunk id.
-Result<Bytes> read_chunk(const PackKey& key, const PackEntry& entry, ByteView stored, const ChunkHasher& hasher,
-                         std::string_view name);
+Result<Bytes> read_chunk(const PackKey& key, const PackEntry& entry, ByteView stored,
+                         const ChunkHasher& hasher, std::string_view name);
 
 // The three above over a reader: header, footer, directory. This is how an index is rebuilt from packs.
 struct OpenedPack {

@@ -46,14 +46,17 @@ Result<PackEntry> decode_pack_entry(ByteReader& in) {
 
 Status check_pack_entry(const PackEntry& e, std::string_view name) {
   if ((e.flags & ~kChunkCompressed) != 0) {
-    return make_error(ErrorKind::kUnsupported, std::string(name) + ": a chunk is stored in a way that is not known")
+    return make_error(ErrorKind::kUnsupported,
+                      std::string(name) + ": a chunk is stored in a way that is not known")
         .with_hint("Use a newer Holdfast for this vault.");
   }
   const std::uint64_t raw = std::uint64_t{e.plain_length} + crypto::kAeadTagBytes;
   const bool compressed = (e.flags & kChunkCompressed) != 0;
-  const bool fits = compressed ? e.stored_length >= crypto::kAeadTagBytes && e.stored_length < raw : e.stored_length == raw;
+  const bool fits =
+      compressed ? e.stored_length >= crypto::kAeadTagBytes && e.stored_length < raw : e.stored_length == raw;
   if (!fits || e.plain_length > kMaxChunkBytes) {
-    return make_error(ErrorKind::kCorrupt, std::string(name) + ": the lengths of chunk " + to_string(e.id) + " cannot be");
+    return make_error(ErrorKind::kCorrupt,
+                      std::string(name) + ": the lengths of chunk " + to_string(e.id) + " cannot be");
   }
   return ok();
 }

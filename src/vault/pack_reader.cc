@@ -10,19 +10,22 @@ namespace hf::vault {
 namespace {
 
 Error damaged(std::string_view name, std::string_view why) {
-  return make_error(ErrorKind::kCorrupt, std::string(name) + ": " + std::string(why)).with_object(std::string(name));
+  return make_error(ErrorKind::kCorrupt, std::string(name) + ": " + std::string(why))
+      .with_object(std::string(name));
 }
 
 }  // namespace
 
 Result<PackKey> open_pack(ByteView header, const Keys& keys, std::string_view name) {
   if (!keys.can_read()) {
-    return make_error(ErrorKind::kDenied, std::string(name) + ": this credential may write to the vault, not read it")
+    return make_error(ErrorKind::kDenied,
+                      std::string(name) + ": this credential may write to the vault, not read it")
         .with_hint("Use a passphrase or key of level 'read' or 'admin'.");
   }
   HF_ASSIGN(const DecodedHeader decoded, decode_header(header, ObjectKind::kPack, name));
   if ((decoded.header.flags & kFlagOpenEnded) == 0) return damaged(name, "its header is not that of a pack");
-  if (!std::ranges::equal(decoded.header.tlv(kTlvVaultId), keys.vault)) return damaged(name, "belongs to another vault");
+  if (!std::ranges::equal(decoded.header.tlv(kTlvVaultId), keys.vault))
+    return damaged(name, "belongs to another vault");
   auto key = crypto::box_open(*keys.vault_private, kPackKeyInfo, decoded.header.tlv(kTlvWrappedKey));
   if (!key.has_value() || key->size() != crypto::kAeadKeyBytes) return damaged(name, "its key does not open");
   PackKey out;
@@ -34,7 +37,8 @@ Result<PackKey> open_pack(ByteView header, const Keys& keys, std::string_view na
 }
 
 Result<PackFooter> parse_pack_footer(ByteView footer, std::uint64_t object_size, std::string_view name) {
-  if (footer.size() != kPackFooterBytes || object_size > kMaxPackBytes || object_size < kHeaderBytes + kPackFooterBytes) {
+  if (footer.size() != kPackFooterBytes || object_size > kMaxPackBytes ||
+      object_size < kHeaderBytes + kPackFooterBytes) {
     return damaged(name, "has not the size of a pack");
   }
   const ByteView body = footer.first(kPackFooterBody);
@@ -42,7 +46,8 @@ Result<PackFooter> parse_pack_footer(ByteView footer, std::uint64_t object_size,
   if (!std::ranges::equal(ByteView(check).first(kPackFooterCheck), footer.last(kPackFooterCheck))) {
     return damaged(name, "its last 64 bytes are damaged, or it ends early");
   }
-  if (!std::ranges::equal(body.first(kPackFooterMagic.size()), kPackFooterMagic)) return damaged(name, "has no footer");
+  if (!std::ranges::equal(body.first(kPackFooterMagic.size()), kPackFooterMagic))
+    return damaged(name, "has no footer");
   ByteReader in(body.subspan(kPackFooterMagic.size()), name);
   PackFooter out;
   HF_ASSIGN(out.directory_offset, in.u64());
@@ -84,14 +89,16 @@ Result<std::vector<PackEntry>> open_directory(const PackKey& key, const PackFoot
   return entries;
 }
 
-Result<Bytes> read_chunk(const PackKey& key, const PackEntry& entry, ByteView stored, const ChunkHasher& hasher,
-                         std::string_view name) {
+Result<Bytes> read_chunk(const PackKey& key, const PackEntry& entry, ByteView stored,
+                         const ChunkHasher& hasher, std::string_view name) {
   HF_TRY(check_pack_entry(entry, name));
   const std::string what = "chunk " + to_string(entry.id) + " at byte " + std::to_string(entry.offset);
   if (stored.size() != entry.stored_length) return damaged(name, what + " has the wrong length");
-  auto opened = crypto::open(key.key, crypto::counter_nonce(entry.offset), chunk_associated(key.header_digest, entry), stored);
+  auto opened = crypto::open(key.key, crypto::counter_nonce(entry.offset),
+                             chunk_associated(key.header_digest, entry), stored);
   if (!opened.has_value()) return damaged(name, what + " is damaged");
-  auto plain = (entry.flags & kChunkCompressed) != 0 ? decompress(*opened, entry.plain_length) : std::move(opened);
+  auto plain =
+      (entry.flags & kChunkCompressed) != 0 ? decompress(*opened, entry.plain_length) : std::move(opened);
   if (!plain.has_value()) return damaged(name, what + ": " + plain.error().text);
   if (hasher.id(*plain) != entry.id) return damaged(name, what + " is not what its id says");
   return std::move(*plain);
@@ -101,7 +108,8 @@ Result<OpenedPack> read_pack_directory(const RangeReader& reader, std::uint64_t 
                                        std::string_view name) {
   OpenedPack out;
   if (object_size < kHeaderBytes + kPackFooterBytes) return damaged(name, "is too short for a pack");
-  const auto head = static_cast<std::size_t>(std::min<std::uint64_t>(object_size, kHeaderBytes + kMaxTlvBytes));
+  const auto head =
+      static_cast<std::size_t>(std::min<std::uint64_t>(object_size, kHeaderBytes + kMaxTlvBytes));
   HF_ASSIGN(out.header, reader(0, head));
   HF_ASSIGN(out.key, open_pack(out.header, keys, name));
   out.header.resize(out.key.header_size);

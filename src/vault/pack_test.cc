@@ -1,4 +1,5 @@
-// Packs: what goes in comes out; anything changed, cut or exchanged is refused; the directory alone rebuilds the index.
+// Packs: what goes in comes out; anything changed, cut or exchanged is refused; the directory alone rebuilds
+// the index.
 #include "vault/pack.h"
 
 #include <gtest/gtest.h>
@@ -18,12 +19,15 @@ struct Packed {
   Bytes object;
   FinishedPack finished;
 
-  explicit Packed(std::vector<Bytes> content, PackKind kind = PackKind::kData, std::uint64_t seed = 1) : chunks(content) {
+  explicit Packed(std::vector<Bytes> content, PackKind kind = PackKind::kData, std::uint64_t seed = 1)
+      : chunks(content) {
     SeededEntropy entropy(seed);
-    PackWriter writer = PackWriter::start(entropy, vault.keys.vault, vault.keys.vault_public, {kind, true, 1}, [&](ByteView b) {
-                          object.insert(object.end(), b.begin(), b.end());
-                          return ok();
-                        }).value();
+    PackWriter writer = PackWriter::start(entropy, vault.keys.vault, vault.keys.vault_public, {kind, true, 1},
+                                          [&](ByteView b) {
+                                            object.insert(object.end(), b.begin(), b.end());
+                                            return ok();
+                                          })
+                            .value();
     for (const Bytes& chunk : chunks) EXPECT_TRUE(writer.add(hasher.id(chunk), chunk).has_value());
     EXPECT_EQ(writer.size(), object.size());
     finished = writer.finish().value();
@@ -39,8 +43,12 @@ struct Packed {
 
 std::vector<Bytes> some_chunks(std::uint64_t seed) {
   Rng rng(seed);
-  return {testing::compressible_bytes(rng, 100'000), testing::random_bytes(rng, 70'000), Bytes{}, to_bytes("x"),
-          testing::compressible_bytes(rng, 300), Bytes(200'000, 0)};
+  return {testing::compressible_bytes(rng, 100'000),
+          testing::random_bytes(rng, 70'000),
+          Bytes{},
+          to_bytes("x"),
+          testing::compressible_bytes(rng, 300),
+          Bytes(200'000, 0)};
 }
 
 TEST(Pack, RoundTrip) {
@@ -51,7 +59,8 @@ TEST(Pack, RoundTrip) {
   EXPECT_EQ(pack.key.kind, PackKind::kMetadata);
   EXPECT_EQ(p.finished.size, p.object.size());
   EXPECT_EQ(p.finished.sha256, crypto::sha256(p.object));
-  for (std::size_t i = 0; i < p.chunks.size(); ++i) EXPECT_EQ(p.read(pack, p.object, i).value(), p.chunks[i]) << i;
+  for (std::size_t i = 0; i < p.chunks.size(); ++i)
+    EXPECT_EQ(p.read(pack, p.object, i).value(), p.chunks[i]) << i;
   EXPECT_LT(p.finished.entries[0].stored_length, 60'000U);
   EXPECT_EQ(p.finished.entries[1].flags, 0);             // the probe found nothing to save
   EXPECT_EQ(p.finished.entries[5].flags, kChunkCompressed);
@@ -123,10 +132,11 @@ TEST(Pack, ContentThatIsNotItsIdIsRefused) {
   const Packed p({});
   SeededEntropy entropy(5);
   Bytes object;
-  PackWriter writer = PackWriter::start(entropy, p.vault.keys.vault, p.vault.keys.vault_public, {}, [&](ByteView b) {
-                        object.insert(object.end(), b.begin(), b.end());
-                        return ok();
-                      }).value();
+  PackWriter writer =
+      PackWriter::start(entropy, p.vault.keys.vault, p.vault.keys.vault_public, {}, [&](ByteView b) {
+        object.insert(object.end(), b.begin(), b.end());
+        return ok();
+      }).value();
   ASSERT_TRUE(writer.add(p.hasher.id(as_bytes("good")), as_bytes("evil")).has_value());
   ASSERT_TRUE(writer.finish().has_value());
   const OpenedPack pack = p.open(object).value();
@@ -143,17 +153,19 @@ TEST(Pack, LengthsThatCannotBeAreRefusedBeforeAllocation) {
   e.flags = kChunkCompressed;
   EXPECT_EQ(read_chunk(pack.key, e, Bytes(e.stored_length), p.hasher, "x").error().kind, ErrorKind::kCorrupt);
   e.flags = 0x80;
-  EXPECT_EQ(read_chunk(pack.key, e, Bytes(e.stored_length), p.hasher, "x").error().kind, ErrorKind::kUnsupported);
+  EXPECT_EQ(read_chunk(pack.key, e, Bytes(e.stored_length), p.hasher, "x").error().kind,
+            ErrorKind::kUnsupported);
 }
 
 TEST(Pack, AFullDiskIsReported) {
   const Created vault = testing::test_vault();
   SeededEntropy entropy(1);
   int calls = 0;
-  PackWriter writer = PackWriter::start(entropy, vault.keys.vault, vault.keys.vault_public, {}, [&](ByteView) -> Status {
-                        if (++calls > 1) return make_error(ErrorKind::kExhausted, "disk full");
-                        return ok();
-                      }).value();
+  PackWriter writer =
+      PackWriter::start(entropy, vault.keys.vault, vault.keys.vault_public, {}, [&](ByteView) -> Status {
+        if (++calls > 1) return make_error(ErrorKind::kExhausted, "disk full");
+        return ok();
+      }).value();
   EXPECT_EQ(writer.add({}, as_bytes("x")).error().kind, ErrorKind::kExhausted);
   // A second try at the same offset would use the nonce twice.
   EXPECT_EQ(writer.add({}, as_bytes("y")).error().kind, ErrorKind::kFailed);
@@ -186,7 +198,8 @@ TEST(Pack, CompressionIsRefusedWhereItLies) {
   EXPECT_EQ(decompress(frame, plain.size()).value(), plain);
   EXPECT_FALSE(decompress(frame, plain.size() - 1).has_value());
   EXPECT_FALSE(decompress(frame, plain.size() + 1).has_value());
-  for (std::size_t n = 0; n < frame.size(); ++n) EXPECT_FALSE(decompress(ByteView(frame).first(n), plain.size()).has_value());
+  for (std::size_t n = 0; n < frame.size(); ++n)
+    EXPECT_FALSE(decompress(ByteView(frame).first(n), plain.size()).has_value());
   Bytes twice = frame;
   twice.insert(twice.end(), frame.begin(), frame.end());
   EXPECT_FALSE(decompress(twice, plain.size()).has_value());

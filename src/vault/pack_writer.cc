@@ -10,7 +10,9 @@ namespace hf::vault {
 
 namespace {
 
-Error given_up() { return make_error(ErrorKind::kFailed, "pack was given up after an error: begin another one"); }
+Error given_up() {
+  return make_error(ErrorKind::kFailed, "pack was given up after an error: begin another one");
+}
 
 }  // namespace
 
@@ -32,7 +34,8 @@ struct PackWriter::State {
 };
 
 Status PackWriter::State::write(ByteView bytes) {
-  broken = true;   // until the sink has taken it: a record may never be sealed again at the same offset (its nonce)
+  // until the sink has taken it: a record may never be sealed again at the same offset (its nonce)
+  broken = true;
   HF_TRY(sink(bytes));
   broken = false;
   hash.update(bytes);
@@ -42,11 +45,13 @@ Status PackWriter::State::write(ByteView bytes) {
 
 // Memory that flips bits is found here, before the only good copy (the source) may be gone.
 Status PackWriter::State::verify(const PackEntry& entry, ByteView sealed, ByteView plain) const {
-  const auto opened = crypto::open(key, crypto::counter_nonce(entry.offset), chunk_associated(header_digest, entry), sealed);
+  const auto opened =
+      crypto::open(key, crypto::counter_nonce(entry.offset), chunk_associated(header_digest, entry), sealed);
   const bool compressed = (entry.flags & kChunkCompressed) != 0;
   const auto decoded = opened.has_value() && compressed ? decompress(*opened, entry.plain_length) : opened;
   if (decoded.has_value() && std::ranges::equal(*decoded, plain)) return ok();
-  return make_error(ErrorKind::kCorrupt, "chunk " + to_string(entry.id) + " changed in memory while it was being written")
+  return make_error(ErrorKind::kCorrupt,
+                    "chunk " + to_string(entry.id) + " changed in memory while it was being written")
       .with_hint("Test this machine's memory; nothing of this pack was kept.");
 }
 
@@ -55,8 +60,8 @@ PackWriter::PackWriter(PackWriter&&) noexcept = default;
 PackWriter& PackWriter::operator=(PackWriter&&) noexcept = default;
 PackWriter::~PackWriter() = default;
 
-Result<PackWriter> PackWriter::start(crypto::Entropy& entropy, const VaultId& vault, const crypto::PublicKey& vault_public,
-                                     Options options, Sink sink) {
+Result<PackWriter> PackWriter::start(crypto::Entropy& entropy, const VaultId& vault,
+                                     const crypto::PublicKey& vault_public, Options options, Sink sink) {
   auto state = std::make_unique<State>(options, std::move(sink));
   state->key = entropy.secret(crypto::kAeadKeyBytes);
   HF_ASSIGN(Bytes wrapped, crypto::box_seal(entropy, vault_public, kPackKeyInfo, state->key.reveal()));
@@ -89,8 +94,8 @@ Status PackWriter::add(const ChunkId& id, ByteView plain) {
   if (compressed.has_value()) entry.flags = kChunkCompressed;
   const ByteView encoded = compressed.has_value() ? ByteView(*compressed) : plain;
   entry.stored_length = static_cast<std::uint32_t>(encoded.size() + crypto::kAeadTagBytes);
-  const Bytes sealed =
-      crypto::seal(s.key, crypto::counter_nonce(entry.offset), chunk_associated(s.header_digest, entry), encoded);
+  const Bytes sealed = crypto::seal(s.key, crypto::counter_nonce(entry.offset),
+                                    chunk_associated(s.header_digest, entry), encoded);
   if (s.options.decode_after_encode) HF_TRY(s.verify(entry, sealed, plain));
   HF_TRY(s.write(sealed));
   s.pack.entries.push_back(entry);

@@ -12,16 +12,20 @@ namespace {
 constexpr std::string_view kPageInfo = "holdfast/v1 page";
 
 std::size_t page_count(std::size_t bytes) { return (bytes + kPageBytes - 1) / kPageBytes; }
-std::size_t page_length(std::size_t bytes, std::size_t page) { return std::min(kPageBytes, bytes - page * kPageBytes); }
+std::size_t page_length(std::size_t bytes, std::size_t page) {
+  return std::min(kPageBytes, bytes - page * kPageBytes);
+}
 
 }  // namespace
 
-PageHasher::PageHasher(const Secret& id_key) : key_(crypto::hkdf_sha256(id_key.reveal(), {}, kPageInfo, 32).reveal()) {}
+PageHasher::PageHasher(const Secret& id_key)
+    : key_(crypto::hkdf_sha256(id_key.reveal(), {}, kPageInfo, 32).reveal()) {}
 
 void PageHasher::digests(ByteView pages, std::span<PageDigest> out) const {
   HF_CHECK(out.size() == page_count(pages.size()));
   std::vector<ByteView> pieces;
-  for (std::size_t i = 0; i < out.size(); ++i) pieces.push_back(pages.subspan(i * kPageBytes, page_length(pages.size(), i)));
+  for (std::size_t i = 0; i < out.size(); ++i)
+    pieces.push_back(pages.subspan(i * kPageBytes, page_length(pages.size(), i)));
   std::vector<crypto::Digest> hashes(pieces.size());
   crypto::sha256_leaves(pieces, hashes);
   for (std::size_t i = 0; i < out.size(); ++i) {
@@ -64,7 +68,8 @@ PageChunker::OldPage PageChunker::old_page(std::size_t page, std::size_t length)
   return {&e, static_cast<std::uint32_t>(e.chunk_offset + (begin - e.offset))};
 }
 
-PageChunker::OldPage PageChunker::keepable(std::size_t page, std::size_t length, const PageDigest& digest) const {
+PageChunker::OldPage PageChunker::keepable(std::size_t page, std::size_t length,
+                                           const PageDigest& digest) const {
   const OldPage old = old_page(page, length);
   if (old.extent == nullptr || previous_->digests[page] != digest) return {};
   const bool half_used = used_.at(old.extent->chunk) * 2 >= old.extent->chunk_length;

@@ -1,5 +1,5 @@
-// Relations: what is restored from the map is what was fed, over many backups; only changed pages are stored; the spread
-// of a range and the waste in old chunks stay bounded.
+// Relations: what is restored from the map is what was fed, over many backups; only changed pages are stored;
+// the spread of a range and the waste in old chunks stay bounded.
 #include "vault/pages.h"
 
 #include <gtest/gtest.h>
@@ -53,14 +53,16 @@ struct Vault {
 };
 
 void change_page(Rng& rng, Bytes& file, std::size_t page) {
-  const std::size_t at = page * kPageBytes + rng.bounded(std::min(kPageBytes, file.size() - page * kPageBytes));
+  const std::size_t at =
+      page * kPageBytes + rng.bounded(std::min(kPageBytes, file.size() - page * kPageBytes));
   file[at] ^= static_cast<std::uint8_t>(1 + rng.bounded(255));
 }
 
 TEST(Pages, FirstTimeIsWholeRanges) {
   Rng rng(1);
   Vault vault;
-  for (const std::size_t size : {0UL, 1UL, 8192UL, 8193UL, kRangeBytes, kRangeBytes + 1, 5 * kRangeBytes + 12345}) {
+  for (const std::size_t size :
+       {0UL, 1UL, 8192UL, 8193UL, kRangeBytes, kRangeBytes + 1, 5 * kRangeBytes + 12345}) {
     const Bytes file = testing::random_bytes(rng, size);
     const PageMap map = vault.backup(file, nullptr, &rng);
     EXPECT_EQ(vault.restore(map, size), file);
@@ -111,7 +113,8 @@ TEST(Pages, ShrinkingGrowingAndShortLastPage) {
   Vault vault;
   Bytes file = testing::random_bytes(rng, 3 * kRangeBytes + 5000);
   PageMap map = vault.backup(file, nullptr);
-  for (const std::size_t size : {3 * kRangeBytes + 4999, kRangeBytes + 8192, kRangeBytes, 1000UL, 9 * kRangeBytes + 1, 0UL}) {
+  for (const std::size_t size :
+       {3 * kRangeBytes + 4999, kRangeBytes + 8192, kRangeBytes, 1000UL, 9 * kRangeBytes + 1, 0UL}) {
     const std::size_t old = file.size();
     file.resize(size);
     for (std::size_t i = old; i < size; ++i) file[i] = static_cast<std::uint8_t>(rng.u64());
@@ -153,16 +156,19 @@ TEST(Pages, ManyBackupsStayExactAndCompact) {
       for (std::size_t i = 0; i < pages / 50; ++i) change_page(rng, file, rng.bounded(pages));
       const PageMap next = vault.backup(file, &map, &rng);
       ASSERT_EQ(vault.restore(next, file.size()), file) << day;
-      EXPECT_LE(widest_range(next, file.size()), kMaxRangeChunks + 2) << day;   // kept chunks, and two dense ones
+      EXPECT_LE(widest_range(next, file.size()), kMaxRangeChunks + 2)
+          << day;  // kept chunks, and two dense ones
       total += vault.stored;
       map = next;
     }
     EXPECT_LT(held_bytes(map), file.size() * 2);
-    EXPECT_LT(total, 60 * file.size() / 5);   // whole chunks would have stored about half of the file each time
+    EXPECT_LT(total,
+              60 * file.size() / 5);  // whole chunks would have stored about half of the file each time
   }
 }
 
-// A digest that is wrong must not matter silently: the chunker believes digests, so they must be of the page itself.
+// A digest that is wrong must not matter silently: the chunker believes digests, so they must be of the page
+// itself.
 TEST(Pages, DigestsAreTheDefinition) {
   Rng rng(6);
   const Bytes key(32, 9);

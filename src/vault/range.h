@@ -7,7 +7,8 @@
 
 namespace hf::vault {
 
-// Exactly `length` bytes at `offset`, or an error, also where the object ends before. Never more than one call at a time.
+// Exactly `length` bytes at `offset`, or an error, also where the object ends before. Never more than one
+// call at a time.
 using RangeReader = std::function<Result<Bytes>(std::uint64_t offset, std::size_t length)>;
 
 // For an object already in memory, which must outlive the reader.

@@ -14,7 +14,8 @@ Bytes random_bytes(Rng& rng, std::size_t n) {
 }
 
 Bytes compressible_bytes(Rng& rng, std::size_t n) {
-  static constexpr std::string_view kWords[] = {"order ", "customer ", "0000", "amount=", "\n", "null,", "2026-"};
+  static constexpr std::string_view kWords[] = {
+      "order ", "customer ", "0000", "amount=", "\n", "null,", "2026-"};
   Bytes out;
   while (out.size() < n) {
     const ByteView word = as_bytes(kWords[rng.bounded(std::size(kWords))]);
@@ -47,7 +48,8 @@ FetchChunk MemoryChunks::fetch() {
   return [this](const ChunkRef& ref) -> Result<Bytes> {
     ++fetched;
     const auto found = chunks.find(ref.id);
-    if (found == chunks.end()) return make_error(ErrorKind::kNotFound, "chunk " + to_string(ref.id) + " is not there");
+    if (found == chunks.end())
+      return make_error(ErrorKind::kNotFound, "chunk " + to_string(ref.id) + " is not there");
     return found->second;
   };
 }

@@ -1,4 +1,5 @@
-// Fixtures for tests of the vault: random bytes by seed, a vault's keys at no cost, a store of chunks in memory.
+// Fixtures for tests of the vault: random bytes by seed, a vault's keys at no cost, a store of chunks in
+// memory.
 #pragma once
 
 #include <map>

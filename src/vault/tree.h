@@ -1,9 +1,11 @@
-// The tree of a snapshot: one stream of entries in path order, cut into metadata chunks, with a sparse index of first paths.
+// The tree of a snapshot: one stream of entries in path order, cut into metadata chunks, with a sparse index
+// of first paths.
 //
-// Order: paths are compared component by component, components as unsigned bytes, a parent before what it contains; the
-// same as comparing whole paths as bytes with '/' below every other byte: "a" < "a/b" < "a/c" < "a!b" < "ab".
-// Names are raw bytes, never normalised. A path is relative, its components are not empty, not "." and not "..", and hold
-// no NUL; the empty path is the root itself. Invariant: a reader never returns a path that could leave the target folder.
+// Order: paths are compared component by component, components as unsigned bytes, a parent before what it
+// contains; the same as comparing whole paths as bytes with '/' below every other byte: "a" < "a/b" < "a/c" <
+// "a!b" < "ab". Names are raw bytes, never normalised. A path is relative, its components are not empty, not
+// "." and not "..", and hold no NUL; the empty path is the root itself. Invariant: a reader never returns a
+// path that could leave the target folder.
 #pragma once
 
 #include <functional>
@@ -18,7 +20,14 @@
 namespace hf::vault {
 
 enum class EntryType : std::uint8_t {
-  kFile = 1, kDirectory = 2, kSymlink = 3, kHardLink = 4, kCharDevice = 5, kBlockDevice = 6, kFifo = 7, kSocket = 8,
+  kFile = 1,
+  kDirectory = 2,
+  kSymlink = 3,
+  kHardLink = 4,
+  kCharDevice = 5,
+  kBlockDevice = 6,
+  kFifo = 7,
+  kSocket = 8,
 };
 
 struct FileTime {
@@ -60,7 +69,7 @@ inline constexpr std::size_t kMaxPathBytes = 65535;
 inline constexpr std::size_t kMaxNameBytes = 255;                    // user and group names, xattr names
 inline constexpr std::size_t kMaxXattrBytes = 1024 * 1024;           // all of one entry
 inline constexpr std::size_t kMaxRecordBytes = 4 * 1024 * 1024;
-inline constexpr std::size_t kRecordExtents = 4096;                  // a file with more has continuation records
+inline constexpr std::size_t kRecordExtents = 4096;  // a file with more has continuation records
 inline constexpr std::size_t kMaxFileExtents = 4 * 1024 * 1024;       // about 4 TiB; 300 MiB of memory
 inline constexpr std::size_t kInlineDigests = 1024;
 inline constexpr std::size_t kDigestChunkBytes = 64 * 1024;
@@ -111,8 +120,8 @@ class TreeReader {
   static Result<TreeReader> open(const TreeRoot& root, FetchChunk fetch);
   // The next entry, or nothing at the end.
   Result<std::optional<Entry>> next();
-  // The next call of next() gives the first entry that is not before `path`. Reads one chunk of the stream, or two where
-  // `path` lies at a chunk's end.
+  // The next call of next() gives the first entry that is not before `path`. Reads one chunk of the stream,
+  // or two where `path` lies at a chunk's end.
   Status seek(std::string_view path);
   Result<std::optional<Entry>> find(std::string_view path);   // exactly this path; moves the reader
 
@@ -145,6 +154,7 @@ class TreeReader {
 
 // Page digests to and from an entry.
 Status set_page_digests(Entry& entry, std::span<const PageDigest> digests, const StoreChunk& store);
-Result<std::vector<PageDigest>> page_digests(const Entry& entry, const FetchChunk& fetch);   // empty if it has none
+Result<std::vector<PageDigest>> page_digests(const Entry& entry,
+                                             const FetchChunk& fetch);  // empty if it has none
 
 }  // namespace hf::vault

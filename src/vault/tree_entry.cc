@@ -16,10 +16,12 @@ Error invalid(std::string why) { return make_error(ErrorKind::kInvalid, std::mov
 int rank(char c) { return c == '/' ? 0 : static_cast<unsigned char>(c) + 1; }
 
 Status check_names(const Entry& e) {
-  if (e.user.size() > kMaxNameBytes || e.group.size() > kMaxNameBytes) return invalid("name of its owner is too long");
+  if (e.user.size() > kMaxNameBytes || e.group.size() > kMaxNameBytes)
+    return invalid("name of its owner is too long");
   std::size_t total = 0;
   for (const Xattr& x : e.xattrs) {
-    if (x.name.empty() || x.name.size() > kMaxNameBytes) return invalid("name of an extended attribute is empty or too long");
+    if (x.name.empty() || x.name.size() > kMaxNameBytes)
+      return invalid("name of an extended attribute is empty or too long");
     total += x.name.size() + x.value.size();
   }
   if (total > kMaxXattrBytes) return invalid("extended attributes are larger than 1 MiB");
@@ -35,7 +37,8 @@ Status check_digests(const Entry& e) {
   }
   std::uint64_t held = 0;
   for (const ChunkRef& c : e.page_digest_chunks) {
-    if (c.length == 0 || c.length > kDigestChunkBytes) return invalid("chunk of page digests has an odd length");
+    if (c.length == 0 || c.length > kDigestChunkBytes)
+      return invalid("chunk of page digests has an odd length");
     held += c.length;
   }
   if (held != wanted || e.size > kMaxPagedFile) return invalid("page digests do not fit the file's size");
@@ -44,7 +47,8 @@ Status check_digests(const Entry& e) {
 
 Status check_content(const Entry& e) {
   const bool file = e.type == EntryType::kFile;
-  if (!file && (e.size != 0 || !e.extents.empty() || !e.page_digests.empty() || !e.page_digest_chunks.empty())) {
+  if (!file &&
+      (e.size != 0 || !e.extents.empty() || !e.page_digests.empty() || !e.page_digest_chunks.empty())) {
     return invalid("only files have content");
   }
   const bool device = e.type == EntryType::kCharDevice || e.type == EntryType::kBlockDevice;
@@ -105,7 +109,8 @@ Status check_entry(const Entry& e) {
   if (e.type < EntryType::kFile || e.type > EntryType::kSocket) return invalid("unknown type of entry");
   if (e.path.empty() && e.type != EntryType::kDirectory) return invalid("the root is not a folder");
   if (e.mode > kPermissionBits) return invalid("mode has more than the permission bits");
-  if (e.mtime.nanoseconds >= kNanoseconds || e.ctime.nanoseconds >= kNanoseconds) return invalid("time has too many nanoseconds");
+  if (e.mtime.nanoseconds >= kNanoseconds || e.ctime.nanoseconds >= kNanoseconds)
+    return invalid("time has too many nanoseconds");
   HF_TRY(check_names(e));
   HF_TRY(check_content(e));
   return check_links(e);

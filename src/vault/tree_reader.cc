@@ -90,7 +90,8 @@ Result<std::optional<Entry>> TreeReader::read_entry() {
   HF_ASSIGN(const ByteView body, record());
   ByteReader in(body, kWhat);
   HF_ASSIGN(const std::uint8_t type, in.u8());
-  if (type != static_cast<std::uint8_t>(RecordType::kEntry)) return damaged("an entry does not begin where it should");
+  if (type != static_cast<std::uint8_t>(RecordType::kEntry))
+    return damaged("an entry does not begin where it should");
   HF_ASSIGN(EntryRecord begun, decode_entry_record(in));
   if (first_in_chunk && (rows_[row_].continues || rows_[row_].path != begun.entry.path)) {
     return damaged("its index does not fit at '" + begun.entry.path + "'");
@@ -110,7 +111,8 @@ Status TreeReader::read_more_extents(Entry& entry, std::uint64_t total) {
     HF_ASSIGN(const ByteView body, record());
     ByteReader in(body, kWhat);
     HF_ASSIGN(const std::uint8_t type, in.u8());
-    if (type != static_cast<std::uint8_t>(RecordType::kMoreExtents)) return damaged("extents of '" + entry.path + "' are missing");
+    if (type != static_cast<std::uint8_t>(RecordType::kMoreExtents))
+      return damaged("extents of '" + entry.path + "' are missing");
     const std::size_t before = entry.extents.size();
     HF_TRY(decode_extents(in, entry.extents));
     HF_TRY(in.expect_end());

@@ -15,7 +15,9 @@ constexpr std::uint64_t kNewChunk = 1;
 constexpr std::uint64_t kFirstKnown = 2;
 constexpr std::size_t kLeastExtent = 2;          // bytes: a hole
 
-std::uint64_t zigzag(std::int64_t v) { return (static_cast<std::uint64_t>(v) << 1) ^ static_cast<std::uint64_t>(v >> 63); }
+std::uint64_t zigzag(std::int64_t v) {
+  return (static_cast<std::uint64_t>(v) << 1) ^ static_cast<std::uint64_t>(v >> 63);
+}
 std::int64_t unzigzag(std::uint64_t v) { return static_cast<std::int64_t>((v >> 1) ^ (~(v & 1) + 1)); }
 
 void write_time(ByteWriter& out, const FileTime& t) { out.varint(zigzag(t.seconds)).varint(t.nanoseconds); }
@@ -95,7 +97,8 @@ Status skip_extensions(ByteReader& in) {
     HF_ASSIGN(std::uint64_t type, in.varint());
     HF_TRY(in.sized(kMaxXattrBytes));
     if ((type & 1) != 0) {
-      return make_error(ErrorKind::kUnsupported, "an entry needs extension " + std::to_string(type) + ", which is not known")
+      return make_error(ErrorKind::kUnsupported,
+                        "an entry needs extension " + std::to_string(type) + ", which is not known")
           .with_hint("Use a newer Holdfast for this vault.");
     }
   }
@@ -159,14 +162,16 @@ Result<EntryRecord> decode_entry_record(ByteReader& in) {
 
 Status decode_extents(ByteReader& in, std::vector<Extent>& extents) {
   HF_ASSIGN(std::uint64_t count, in.varint());
-  if (count > kRecordExtents || count > in.remaining() / kLeastExtent) return in.corrupt("too many extents in one record");
+  if (count > kRecordExtents || count > in.remaining() / kLeastExtent)
+    return in.corrupt("too many extents in one record");
   std::uint64_t offset = extents.empty() ? 0 : extents.back().offset + extents.back().length;
   std::vector<ChunkRef> known;
   for (std::uint64_t i = 0; i < count; ++i) {
     Extent e;
     e.offset = offset;
     HF_ASSIGN(e.length, in.varint());
-    if (e.length == 0 || e.length > UINT64_MAX / 2 - offset) return in.corrupt("extent has a length that cannot be");
+    if (e.length == 0 || e.length > UINT64_MAX / 2 - offset)
+      return in.corrupt("extent has a length that cannot be");
     HF_ASSIGN(std::uint64_t ref, in.varint());
     e.hole = ref == kHole;
     if (ref == kNewChunk) {

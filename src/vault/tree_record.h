@@ -1,4 +1,5 @@
-// Records of the tree stream, as bytes. One record begins an entry; a file with many extents goes on in further records.
+// Records of the tree stream, as bytes. One record begins an entry; a file with many extents goes on in
+// further records.
 #pragma once
 
 #include "vault/tree.h"
@@ -16,7 +17,7 @@ struct EntryRecord {
   std::uint64_t extents_total = 0;   // in this record and those that go on
 };
 Result<EntryRecord> decode_entry_record(ByteReader& in);                  // after the type byte
-Status decode_extents(ByteReader& in, std::vector<Extent>& extents);      // appends; offsets go on from the last
+Status decode_extents(ByteReader& in, std::vector<Extent>& extents);  // appends; offsets go on from the last
 // kCorrupt where check_entry() says no: the reader believes no more than the writer allows.
 Status check_decoded(const Entry& entry);
 

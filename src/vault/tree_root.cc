@@ -13,7 +13,11 @@ constexpr std::size_t kMaxIndexChunks = 1024;
 
 Bytes encode_root(const TreeRoot& root) {
   ByteWriter out;
-  out.u8(kRootVersion).varint(root.entries).varint(root.stream_bytes).varint(root.file_bytes).varint(root.index.size());
+  out.u8(kRootVersion)
+      .varint(root.entries)
+      .varint(root.stream_bytes)
+      .varint(root.file_bytes)
+      .varint(root.index.size());
   for (const ChunkRef& ref : root.index) out.raw(ref.id.bytes).u32(ref.length);
   return out.take();
 }
@@ -36,7 +40,8 @@ Result<TreeRoot> decode_root(ByteView data) {
     HF_ASSIGN(ByteView id, in.raw(sizeof(ref.id.bytes)));
     ref.id.bytes = to_array<sizeof(ref.id.bytes)>(id);
     HF_ASSIGN(ref.length, in.u32());
-    if (ref.length == 0 || ref.length > kMaxChunkBytes) return in.corrupt("chunk of the sparse index has an odd length");
+    if (ref.length == 0 || ref.length > kMaxChunkBytes)
+      return in.corrupt("chunk of the sparse index has an odd length");
     root.index.push_back(ref);
   }
   HF_TRY(in.expect_end());
@@ -65,12 +70,14 @@ Result<std::vector<PageDigest>> page_digests(const Entry& entry, const FetchChun
   Bytes bytes = entry.page_digests;
   for (const ChunkRef& ref : entry.page_digest_chunks) {
     HF_ASSIGN(const Bytes part, fetch(ref));
-    if (part.size() != ref.length) return make_error(ErrorKind::kCorrupt, "chunk of page digests has the wrong length");
+    if (part.size() != ref.length)
+      return make_error(ErrorKind::kCorrupt, "chunk of page digests has the wrong length");
     bytes.insert(bytes.end(), part.begin(), part.end());
   }
   std::vector<PageDigest> out(bytes.size() / sizeof(PageDigest));
   for (std::size_t i = 0; i < out.size(); ++i) {
-    out[i] = to_array<sizeof(PageDigest)>(ByteView(bytes).subspan(i * sizeof(PageDigest), sizeof(PageDigest)));
+    out[i] =
+        to_array<sizeof(PageDigest)>(ByteView(bytes).subspan(i * sizeof(PageDigest), sizeof(PageDigest)));
   }
   return out;
 }

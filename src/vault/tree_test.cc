@@ -1,4 +1,5 @@
-// Trees: order, round trip with everything an entry may hold, look-ups that read little, and streams that cannot be.
+// Trees: order, round trip with everything an entry may hold, look-ups that read little, and streams that
+// cannot be.
 #include "vault/tree.h"
 
 #include <gtest/gtest.h>
@@ -28,7 +29,8 @@ std::vector<std::string> components(std::string_view path) {
   return out;
 }
 
-// std::string compares as unsigned bytes, vectors of them component by component: the definition of the order.
+// std::string compares as unsigned bytes, vectors of them component by component: the definition of the
+// order.
 int by_definition(std::string_view a, std::string_view b) {
   const auto ca = components(a);
   const auto cb = components(b);
@@ -36,7 +38,8 @@ int by_definition(std::string_view a, std::string_view b) {
 }
 
 TEST(Tree, OrderIsByComponents) {
-  const std::vector<std::string> order = {"", "a", "a/b", "a/b/c", "a/c", "a\x01", "a!", "a!b", "a-b/x", "a.", "ab", "b", "\xff"};
+  const std::vector<std::string> order = {"",    "a",     "a/b", "a/b/c", "a/c", "a\x01", "a!",
+                                          "a!b", "a-b/x", "a.",  "ab",    "b",   "\xff"};
   for (std::size_t i = 0; i < order.size(); ++i) {
     for (std::size_t j = 0; j < order.size(); ++j) {
       const int sign = compare_paths(order[i], order[j]);
@@ -203,8 +206,9 @@ TEST(Tree, LookupsFindEveryPathAndReadLittle) {
 
 TEST(Tree, FilesWithManyExtentsSpanRecordsAndChunks) {
   Rng rng(4);
-  const std::vector<Entry> entries = {file(rng, "a", 1), file(rng, "big", 3 * kRecordExtents + 17), file(rng, "c", 1),
-                                      file(rng, "huge", kRecordExtents), file(rng, "z", kRecordExtents + 1)};
+  const std::vector<Entry> entries = {file(rng, "a", 1), file(rng, "big", 3 * kRecordExtents + 17),
+                                      file(rng, "c", 1), file(rng, "huge", kRecordExtents),
+                                      file(rng, "z", kRecordExtents + 1)};
   Stored stored(entries);
   EXPECT_EQ(stored.all().value(), entries);
   TreeReader reader = stored.open();
@@ -255,14 +259,15 @@ TEST(Tree, WriterRefusesWhatCannotBe) {
   EXPECT_EQ(writer.add(file(rng, "a", 0)).error().kind, ErrorKind::kInvalid);
 }
 
-// Replaces one chunk's content under its id: what a bug or a hostile writer could store. Reading ends with an error or
-// with valid entries; it never crashes, and never gives a path that leaves the folder.
+// Replaces one chunk's content under its id: what a bug or a hostile writer could store. Reading ends with an
+// error or with valid entries; it never crashes, and never gives a path that leaves the folder.
 TEST(Tree, DamagedStreamsNeverCrash) {
   Rng rng(7);
   std::vector<Entry> entries = one_of_everything();
   const auto more = many(60, 8);
   for (const Entry& e : more) entries.push_back(e);
-  std::ranges::sort(entries, [](const Entry& a, const Entry& b) { return compare_paths(a.path, b.path) < 0; });
+  std::ranges::sort(entries,
+                    [](const Entry& a, const Entry& b) { return compare_paths(a.path, b.path) < 0; });
   const Stored original(entries);
   std::size_t refused = 0;
   for (int round = 0; round < 3000; ++round) {
@@ -296,7 +301,8 @@ TEST(Tree, TruncatedRecordsAreCorrupt) {
   }
   const Stored stored(one_of_everything());
   const Bytes root = encode_root(stored.root);
-  for (std::size_t n = 0; n < root.size(); ++n) EXPECT_FALSE(decode_root(ByteView(root).first(n)).has_value()) << n;
+  for (std::size_t n = 0; n < root.size(); ++n)
+    EXPECT_FALSE(decode_root(ByteView(root).first(n)).has_value()) << n;
 }
 
 TEST(Tree, AMissingOrExchangedChunkIsAnError) {

@@ -22,7 +22,8 @@ Status TreeWriter::add(const Entry& entry) {
   }
   HF_TRY(add_record(encode_entry_record(entry), entry.path, false));
   for (std::size_t at = kRecordExtents; at < entry.extents.size(); at += kRecordExtents) {
-    const auto part = std::span(entry.extents).subspan(at, std::min(kRecordExtents, entry.extents.size() - at));
+    const auto part =
+        std::span(entry.extents).subspan(at, std::min(kRecordExtents, entry.extents.size() - at));
     HF_TRY(add_record(encode_extents_record(part), entry.path, true));
   }
   last_ = entry.path;
@@ -33,7 +34,8 @@ Status TreeWriter::add(const Entry& entry) {
 
 // A chunk ends after the record in which the chunker cut, so that every chunk begins with a record.
 Status TreeWriter::add_record(ByteView body, std::string_view path, bool continues) {
-  if (body.size() > kMaxRecordBytes) return make_error(ErrorKind::kInvalid, "entry '" + std::string(path) + "' is too large");
+  if (body.size() > kMaxRecordBytes)
+    return make_error(ErrorKind::kInvalid, "entry '" + std::string(path) + "' is too large");
   if (chunk_.empty()) {
     chunk_path_ = path;
     chunk_continues_ = continues;
@@ -60,7 +62,8 @@ Status TreeWriter::close_chunk() {
   row.raw(id.bytes).varint(chunk_.size()).u8(chunk_continues_ ? 1 : 0).sized(chunk_path_);
   index_.insert(index_.end(), row.bytes().begin(), row.bytes().end());
   chunk_.clear();
-  if (index_.size() > kMaxTreeIndexBytes) return make_error(ErrorKind::kExhausted, "tree is too large for its index");
+  if (index_.size() > kMaxTreeIndexBytes)
+    return make_error(ErrorKind::kExhausted, "tree is too large for its index");
   return ok();
 }
 

@@ -1,5 +1,6 @@
-// Fixed numbers of the formats. They were computed from docs/format/vault.md by a program that shares no code with this one;
-// a change that turns one of them red makes every vault that exists unreadable, or stops it from deduplicating.
+// Fixed numbers of the formats. They were computed from docs/format/vault.md by a program that shares no code
+// with this one; a change that turns one of them red makes every vault that exists unreadable, or stops it
+// from deduplicating.
 #include <gtest/gtest.h>
 
 #include "base/hex.h"
@@ -64,7 +65,8 @@ TEST(Vectors, Cuts) {
 TEST(Vectors, ChunkIds) {
   const ChunkHasher hasher(key());
   EXPECT_EQ(to_string(hasher.id({})), "84aabe28e21bd6530aebb632d667ce34a309d8c5053292f7621491a01c6aed28");
-  EXPECT_EQ(to_string(hasher.id(stream(40'000))), "189eb38a6851e70c82c39711a5be9b8ef4f7fa89abf4e2e5bf711b81462efe27");
+  EXPECT_EQ(to_string(hasher.id(stream(40'000))),
+            "189eb38a6851e70c82c39711a5be9b8ef4f7fa89abf4e2e5bf711b81462efe27");
 }
 
 TEST(Vectors, PageDigest) {
@@ -89,9 +91,10 @@ TEST(Vectors, EntryRecord) {
   id.bytes.fill(0xaa);
   e.extents = {{0, 8192, false, id, 0, 9000}, {8192, 100, true, {}, 0, 0}, {8292, 16, false, id, 8192, 9000}};
   ASSERT_TRUE(check_entry(e).has_value());
-  const std::string expected = std::string("0101") + "03612f62" + "a403" + "e807" + "00" + "0175" + "00" + "0105" + "0200" +
-                               "ac02" + "02" + "f440" + "00" + "00" + "00" + "00" + "00" + "00" + "00" + "03" + "03" +
-                               "8040" + "01" + std::string(64, 'a') + "a846" + "00" + "6400" + "1002" + "8040";
+  const std::string expected = std::string("0101") + "03612f62" + "a403" + "e807" + "00" + "0175" + "00" +
+                               "0105" + "0200" + "ac02" + "02" + "f440" + "00" + "00" + "00" + "00" + "00" +
+                               "00" + "00" + "03" + "03" + "8040" + "01" + std::string(64, 'a') + "a846" +
+                               "00" + "6400" + "1002" + "8040";
   EXPECT_EQ(to_hex(encode_entry_record(e)), expected);
 }
 
