@@ -35,8 +35,9 @@ TEST(Canary, SignaturesBindEveryField) {
   const Bytes signature = hmac_signer(kKey)(message).value();
   EXPECT_TRUE(hmac_check(kKey)(message, signature));
   EXPECT_FALSE(hmac_check(Secret(Bytes(32, 0x12)))(message, signature));
-  for (const Bytes& other : {canary_message(2, row), canary_message(1, {8, row.written, row.origin}),
-                             canary_message(1, {7, row.written + 1us, row.origin}), canary_message(1, {7, row.written, "us-west"})}) {
+  for (const Bytes& other :
+       {canary_message(2, row), canary_message(1, {8, row.written, row.origin}),
+        canary_message(1, {7, row.written + 1us, row.origin}), canary_message(1, {7, row.written, "us-west"})}) {
     EXPECT_FALSE(hmac_check(kKey)(other, signature));
   }
   EXPECT_FALSE(hmac_signer(Secret(Bytes(8, 1)))(message));
@@ -84,7 +85,8 @@ TEST(Canary, TheLoopSurvivesTheServersDeath) {
     });
   });
   const auto wait = [&](auto until) {
-    for (const MonoTime end = world.soon(30s); !until() && world.clock.mono() < end;) world.clock.sleep_until(world.soon(5ms), {});
+    const MonoTime end = world.soon(30s);
+    while (!until() && world.clock.mono() < end) world.clock.sleep_until(world.soon(5ms), {});
     return until();
   };
   EXPECT_TRUE(wait([&] { return written >= 3; }));

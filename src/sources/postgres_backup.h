@@ -56,6 +56,6 @@ Result<PostgresServerFacts> inspect_server(remote::PgConnection& connection);
 
 // Takes the base backup into `session` (not committed) with its WAL into `target`. `previous` may be null.
 Result<PostgresBackupReport> take_base_backup(Env& env, const PostgresBackupOptions& options, vault::BackupSession& session,
-                                              vault::SnapshotReader* previous, const WalTarget& target);
+                                              vault::SnapshotReader* previous, const BackupWalTarget& target);
 
 }  // namespace hf::sources

@@ -15,21 +15,22 @@
 
 #include "remote/postgres_replication.h"
 #include "sources/wal_record.h"
+#include "sources/wal_target.h"
 #include "vault/wal_archive.h"
 
 namespace hf::sources {
 
 // Where whole segments and pieces go: the vault's archive, or a test's memory.
-struct WalTarget {
+struct BackupWalTarget {
   std::function<Status(const vault::WalFrame& whole)> put_segment;
   std::function<Status(const vault::WalFrame& part)> put_frame;
 };
-WalTarget archive_target(vault::WalArchive& archive);
+BackupWalTarget archive_target(vault::WalArchive& archive);
 
 // Cuts a stream of WAL, which begins at a segment's start, into segments and the part that is left.
 class WalCutter {
  public:
-  WalCutter(std::uint64_t system_id, Timeline timeline, std::uint64_t segment_size, Lsn start, WalTarget target);
+  WalCutter(std::uint64_t system_id, Timeline timeline, std::uint64_t segment_size, Lsn start, BackupWalTarget target);
   Status take(Lsn start, ByteView bytes);          // kCorrupt if it does not follow what came before
   Status flush();                                  // what is left becomes a frame
   Lsn received() const { return frame_.start + frame_.bytes.size(); }
@@ -37,9 +38,8 @@ class WalCutter {
 
  private:
   Status put();
-  void note(const WalEvent& event);
   const std::uint64_t segment_size_;
-  WalTarget target_;
+  BackupWalTarget target_;
   WalDecoder decoder_;
   vault::WalFrame frame_;                          // of the open segment, or of the open part of it
   Lsn durable_;
@@ -57,7 +57,7 @@ struct BackupWalOptions {
 class BackupWal {
  public:
   // Connects and makes the slot. Without a free slot it goes on, and says so in warning().
-  static Result<std::unique_ptr<BackupWal>> prepare(Clock& clock, const BackupWalOptions& options, WalTarget target);
+  static Result<std::unique_ptr<BackupWal>> prepare(Clock& clock, const BackupWalOptions& options, BackupWalTarget target);
   ~BackupWal();
 
   // Streams from the segment of `lsn`, in a thread of its own.
@@ -67,7 +67,7 @@ class BackupWal {
   const std::string& warning() const { return warning_; }
 
  private:
-  BackupWal(Clock& clock, BackupWalOptions options, WalTarget target, remote::PgReplication connection)
+  BackupWal(Clock& clock, BackupWalOptions options, BackupWalTarget target, remote::PgReplication connection)
       : clock_(clock), options_(std::move(options)), target_(std::move(target)), connection_(std::move(connection)) {}
   Status stream(std::stop_token stop, Lsn start, Timeline timeline);
   Status one_message(remote::WalStream& stream, WalCutter& cutter);
@@ -75,7 +75,7 @@ class BackupWal {
 
   Clock& clock_;
   BackupWalOptions options_;
-  WalTarget target_;
+  BackupWalTarget target_;
   remote::PgReplication connection_;
   std::string warning_;
   std::atomic<std::uint64_t> stop_lsn_{0};         // 0: not known yet

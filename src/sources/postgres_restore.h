@@ -57,7 +57,7 @@ struct RestorePlan {
 Result<RestorePlan> plan_restore(vault::Repository& repository, const RecoveryTarget& target,
                                  const vault::SnapshotFilter& scope);
 
-struct WalSource {
+struct WalAccess {
   // Empty: the WAL that the plan needs is staged beside the data, because no key may be left behind.
   std::string key_file;
   std::string vault_url;                         // with key_file
@@ -69,7 +69,7 @@ struct PostgresRestoreOptions {
   std::string data_dir;                          // absent or empty
   std::optional<UserIds> owner;
   std::map<std::uint32_t, std::string> tablespaces;   // by oid; else <data_dir>/tablespaces/<oid>
-  WalSource wal;
+  WalAccess wal;
   std::string action = "promote";                // pause, shutdown
   PostgresSettings settings;                     // more for postgresql.auto.conf
   std::function<void(std::uint64_t bytes)> progress;
@@ -92,6 +92,7 @@ Result<PostgresRestoreReport> restore_postgres(Env& env, vault::Repository& repo
                                                const PostgresRestoreOptions& options);
 
 // `restore_command` for postgresql.conf: quoted for the shell, '%' of paths doubled.
-std::string restore_command(const WalSource& source, std::uint64_t system_id, const std::string& staged_dir);
+// A new place has no WAL of its own, so a tail of a segment is welcome there whatever its timeline's state.
+std::string restore_command(const WalAccess& source, const std::string& staged_dir);
 
 }  // namespace hf::sources

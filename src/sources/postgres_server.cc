@@ -22,6 +22,7 @@ constexpr std::size_t kSocketDirLimit = 90;      // sun_path is 108, "/.s.PGSQL.
 constexpr std::size_t kLogTail = 4096;           // bytes
 constexpr int kStatusLine = 8;                   // LOCK_FILE_LINE_PM_STATUS, since PostgreSQL 10
 constexpr int kKillRounds = 50;
+constexpr std::uint32_t kInProduction = 6;       // DB_IN_PRODUCTION of catalog/pg_control.h, 13 to 18
 
 struct ProcStat {
   pid_t parent = 0;
@@ -192,11 +193,21 @@ std::string PostgresServer::status_line() const {
   return lines[kStatusLine - 1];
 }
 
+// pg_control: system identifier (8 bytes), two versions (4 each), then DBState, which becomes DB_IN_PRODUCTION together with
+// the end of recovery. The status line alone says "ready" to a hot standby as well.
+bool PostgresServer::in_production() const {
+  std::ifstream in(options_.data_dir + "/global/pg_control", std::ios::binary);
+  std::uint32_t fields[5] = {};
+  in.read(reinterpret_cast<char*>(fields), sizeof fields);
+  return in.gcount() == sizeof fields && fields[4] == kInProduction;
+}
+
 Status PostgresServer::wait_ready(MonoTime deadline, std::stop_token stop, ServerState state) {
   while (true) {
     const bool alive = running();
     const std::string status = status_line();
-    if (alive && (status == "ready" || (status == "standby" && state == ServerState::kAnswers))) return ok();
+    const bool answers = status == "ready" || status == "standby";
+    if (alive && answers && (state == ServerState::kAnswers || in_production())) return ok();
     if (!alive) {
       return make_error(ErrorKind::kFailed, "the PostgreSQL server in " + options_.data_dir + " ended: " + reason(log_tail()))
           .with_hint("Its log is " + options_.log_file + ".")

@@ -141,6 +141,7 @@ class PostgresServer {
   PostgresServer(Env& env, ServerOptions options) : env_(&env), options_(std::move(options)) {}
   Status signal_tree(int number, bool postmaster_too);
   std::string status_line() const;
+  bool in_production() const;
 
   Env* env_;
   ServerOptions options_;

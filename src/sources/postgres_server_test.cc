@@ -153,6 +153,21 @@ TEST(PostgresServer, AttachFindsAReleasedServer) {
   EXPECT_EQ(PostgresServer::attach(world.env, options).error().kind, ErrorKind::kNotFound);
 }
 
+TEST(PostgresServer, AHotStandbyAnswersButIsNotReadWrite) {
+  World world;
+  { PostgresServer server = world.make_server("a"); ASSERT_TRUE(server.stop(StopMode::kFast, world.soon(30s))); }
+  StandbyOptions standby;
+  standby.owner = world.user;
+  ASSERT_TRUE(make_standby(world.env, world.path("a"), standby));
+  auto server = PostgresServer::start(world.env, world.server_options(world.path("a")));
+  ASSERT_TRUE(server);
+  ASSERT_TRUE(server->wait_ready(world.soon(60s)));
+  EXPECT_EQ(server->wait_ready(world.soon(100ms), {}, ServerState::kReadWrite).error().kind, ErrorKind::kTimeout);
+  EXPECT_EQ(world.sql(*server, "select pg_promote(true, 60)"), "t");
+  EXPECT_TRUE(server->wait_ready(world.soon(60s), {}, ServerState::kReadWrite));
+  EXPECT_EQ(world.sql(*server, "create table t (id int); select pg_is_in_recovery()"), "f");
+}
+
 TEST(PostgresServer, SocketPathLimitIsSaid) {
   World world;
   ServerOptions options = world.server_options(world.path("a"));

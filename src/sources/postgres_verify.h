@@ -36,7 +36,7 @@ struct VerifyOptions {
   std::optional<UserIds> owner;
   RecoveryTarget target;
   vault::SnapshotFilter scope;
-  WalSource wal;
+  WalAccess wal;
   std::vector<SqlAssertion> assertions;
   bool amcheck = false;                          // pg_amcheck over all databases: heap and B-tree structure
   std::string database = "postgres";
