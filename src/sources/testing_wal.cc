@@ -104,7 +104,7 @@ vault::WalTimes MemoryTarget::times() {
   return times_;
 }
 
-Result<vault::WalSegmentData> MemorySource::read_segment(Timeline timeline, std::uint64_t segment) {
+Result<vault::WalSegmentData> MemoryReader::read_segment(Timeline timeline, std::uint64_t segment) {
   Lsn start;
   Bytes all = target_.bytes(timeline, start);
   Lsn from{segment * segment_size_};
@@ -121,13 +121,13 @@ Result<vault::WalSegmentData> MemorySource::read_segment(Timeline timeline, std:
   return data;
 }
 
-Result<Bytes> MemorySource::read_history(Timeline timeline) {
+Result<Bytes> MemoryReader::read_history(Timeline timeline) {
   auto all = target_.histories();
   if (all.count(timeline) == 0) return make_error(ErrorKind::kNotFound, "not in the archive");
   return all[timeline];
 }
 
-Result<std::vector<vault::TimelineSeal>> MemorySource::read_seals(Timeline timeline) {
+Result<std::vector<vault::TimelineSeal>> MemoryReader::read_seals(Timeline timeline) {
   std::vector<vault::TimelineSeal> out;
   for (const auto& s : target_.seals()) {
     if (s.timeline == timeline) out.push_back(s);
@@ -135,7 +135,7 @@ Result<std::vector<vault::TimelineSeal>> MemorySource::read_seals(Timeline timel
   return out;
 }
 
-FetchService::FetchService(WalSource& source, std::string data_directory)
+FetchService::FetchService(WalReader& source, std::string data_directory)
     : source_(source), data_directory_(std::move(data_directory)) {
   folder_ = (std::filesystem::temp_directory_path() / "holdfast-fetch-XXXXXX").string();
   HF_CHECK(::mkdtemp(folder_.data()) != nullptr);

@@ -46,9 +46,9 @@ class MemoryTarget final : public WalTarget {
 };
 
 // Reads what a MemoryTarget got, as the archive would give it.
-class MemorySource final : public WalSource {
+class MemoryReader final : public WalReader {
  public:
-  MemorySource(MemoryTarget& target, std::uint64_t segment_size)
+  MemoryReader(MemoryTarget& target, std::uint64_t segment_size)
       : target_(target), segment_size_(segment_size) {}
   Result<vault::WalSegmentData> read_segment(Timeline timeline, std::uint64_t segment) override;
   Result<Bytes> read_history(Timeline timeline) override;
@@ -63,7 +63,7 @@ class MemorySource final : public WalSource {
 // Answers a server's restore_command: a script hands each request to this thread, which calls fetch_wal().
 class FetchService {
  public:
-  FetchService(WalSource& source, std::string data_directory);
+  FetchService(WalReader& source, std::string data_directory);
   ~FetchService();
   std::string command() const;         // for restore_command
   std::vector<std::string> answers();  // "<name> <exit code>"
@@ -71,7 +71,7 @@ class FetchService {
  private:
   void serve(std::stop_token stop);
   void answer(const std::string& id);
-  WalSource& source_;
+  WalReader& source_;
   const std::string data_directory_;
   std::string folder_;
   std::mutex mutex_;

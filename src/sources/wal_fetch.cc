@@ -72,7 +72,7 @@ Result<bool> own_reaches(Files& files, const WalFetchOptions& o, const vault::Wa
   return false;
 }
 
-Result<WalFetchOutcome> fetch_tail(Files& files, WalSource& source, const WalFetchOptions& o,
+Result<WalFetchOutcome> fetch_tail(Files& files, WalReader& source, const WalFetchOptions& o,
                                    const WalFileName& name, const vault::WalSegmentData& tail) {
   Lsn segment_end = tail.start + tail.segment_size;
   if (o.tail == WalTail::kAny) {
@@ -96,7 +96,7 @@ Result<WalFetchOutcome> fetch_tail(Files& files, WalSource& source, const WalFet
   return WalFetchOutcome::kFetched;
 }
 
-Result<WalFetchOutcome> fetch_segment(Files& files, WalSource& source, const WalFetchOptions& o,
+Result<WalFetchOutcome> fetch_segment(Files& files, WalReader& source, const WalFetchOptions& o,
                                       const ClusterIdentity& cluster, const WalFileName& name) {
   auto data = source.read_segment(name.timeline, name.segment);
   if (!data && data.error().kind == ErrorKind::kNotFound) {
@@ -144,7 +144,7 @@ Result<ClusterIdentity> read_cluster_identity(Files& files, const std::string& d
   return id;
 }
 
-Result<WalFetchOutcome> fetch_wal(Files& files, WalSource& source, const WalFetchOptions& options) {
+Result<WalFetchOutcome> fetch_wal(Files& files, WalReader& source, const WalFetchOptions& options) {
   if (auto timeline = history_name(options.name)) {
     auto text = source.read_history(*timeline);
     if (!text && text.error().kind == ErrorKind::kNotFound) return WalFetchOutcome::kAbsent;
@@ -158,7 +158,7 @@ Result<WalFetchOutcome> fetch_wal(Files& files, WalSource& source, const WalFetc
   return fetch_segment(files, source, options, cluster, *name);
 }
 
-Result<WalFetchOutcome> fetch_wal_patiently(Env& env, WalSource& source, const WalFetchOptions& options) {
+Result<WalFetchOutcome> fetch_wal_patiently(Env& env, WalReader& source, const WalFetchOptions& options) {
   Millis pause = kFirstPause;
   for (int attempt = 1;; ++attempt, pause *= 2) {
     auto outcome = fetch_wal(env.files, source, options);
@@ -171,7 +171,8 @@ Result<WalFetchOutcome> fetch_wal_patiently(Env& env, WalSource& source, const W
 
 Result<WalFetchOutcome> fetch_staged_wal(Files& files, const std::string& folder,
                                          const WalFetchOptions& options) {
-  HF_TRY(files.stat(folder));  // a folder that is gone proves nothing
+  // Only a folder that was staged to its end proves that a file is absent.
+  HF_TRY(files.stat(join_path(folder, kStagedComplete)));
   bool history = history_name(options.name).has_value();
   auto bytes = read_file(files, join_path(folder, options.name), history ? kMaxHistory : kMaxSegment);
   if (!bytes && bytes.error().kind == ErrorKind::kNotFound) return WalFetchOutcome::kAbsent;

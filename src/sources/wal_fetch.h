@@ -11,6 +11,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "io/env.h"
@@ -19,9 +20,9 @@
 namespace hf::sources {
 
 // Where WAL is read from: of one cluster.
-class WalSource {
+class WalReader {
  public:
-  virtual ~WalSource() = default;
+  virtual ~WalReader() = default;
   virtual Result<vault::WalSegmentData> read_segment(Timeline timeline,
                                                      std::uint64_t segment) = 0;  // kNotFound: proven
   virtual Result<Bytes> read_history(Timeline timeline) = 0;                      // kNotFound: proven
@@ -44,10 +45,12 @@ struct WalFetchOptions {
 
 enum class WalFetchOutcome : std::uint8_t { kFetched, kAbsent };
 
-Result<WalFetchOutcome> fetch_wal(Files& files, WalSource& source, const WalFetchOptions& options);
+Result<WalFetchOutcome> fetch_wal(Files& files, WalReader& source, const WalFetchOptions& options);
 // Again, a bounded number of times, while the archive cannot be reached.
-Result<WalFetchOutcome> fetch_wal_patiently(Env& env, WalSource& source, const WalFetchOptions& options);
-// From a folder of plain files (whole segments, tails, histories), as a restore stages them.
+Result<WalFetchOutcome> fetch_wal_patiently(Env& env, WalReader& source, const WalFetchOptions& options);
+// From a folder of plain files (whole segments, tails, histories), as a restore stages them; an error as long
+// as the file kStagedComplete, which the restore writes last, is not there.
+inline constexpr std::string_view kStagedComplete = "complete";
 Result<WalFetchOutcome> fetch_staged_wal(Files& files, const std::string& folder,
                                          const WalFetchOptions& options);
 

@@ -10,6 +10,7 @@
 #include "io/testing_folder.h"
 #include "sources/testing_load.h"
 #include "sources/testing_wal.h"
+#include "sources/wal_record.h"
 #include "sources/wal_push.h"
 
 namespace hf::sources {
@@ -25,7 +26,7 @@ class WalFetch : public testing::Test {
     standby.copy_from(primary);
   }
   // Recovers the standby from its own pg_wal and the target alone, promotes it, counts its rows.
-  std::string promoted_rows(WalSource& source) {
+  std::string promoted_rows(WalReader& source) {
     FetchService fetch(source, standby.data());
     standby.set({{"primary_conninfo", "''"}, {"restore_command", "'" + fetch.command() + "'"}});
     standby.start();
@@ -60,7 +61,7 @@ TEST_F(WalFetch, AStandbyThatLagsGetsEveryAcknowledgedRowFromTheSealedTail) {
   auto proof = request_seal(env, folder.file("spool"), "r1", 20s);
   ASSERT_TRUE(proof) << proof.error().text;
   ASSERT_NE(proof->seal.lsn.value % kSegment, 0U);
-  MemorySource source(target, kSegment);
+  MemoryReader source(target, kSegment);
   std::uint64_t rows = std::stoull(promoted_rows(source));
   EXPECT_GE(rows, load.acknowledged);
   EXPECT_LE(rows, load.acknowledged + 1);  // one in doubt
@@ -74,7 +75,7 @@ TEST_F(WalFetch, WithoutASealTheTailIsNotServedToAStandby) {
   ASSERT_EQ(primary.value("CREATE TABLE t AS SELECT 1"), "");
   Lsn end = position();
   ASSERT_TRUE(receiver.wait_for([&](const WalReceiverStatus& s) { return s.upload.uploaded >= end; }));
-  MemorySource source(target, kSegment);
+  MemoryReader source(target, kSegment);
   WalFetchOptions o;
   o.data_directory = standby.data();
   o.name = wal_file_name(1, end.value / kSegment, kSegment);
@@ -111,7 +112,7 @@ TEST_F(WalFetch, AShorterTailNeverShadowsTheStandbysOwnWal) {
   while (standby.value("SELECT pg_last_wal_receive_lsn() >= '" + format_lsn(end) + "'") != "t") {}
   primary.kill_all();
   standby.stop(SIGQUIT);
-  MemorySource source(target, kSegment);
+  MemoryReader source(target, kSegment);
   EXPECT_EQ(promoted_rows(source), all);
   std::string tail = wal_file_name(1, proof->seal.lsn.value / kSegment, kSegment) + " 1";
   EXPECT_NE(std::find(answers.begin(), answers.end(), tail), answers.end());
@@ -126,7 +127,7 @@ TEST_F(WalFetch, PushedFilesComeBackAndGapsAreErrors) {
   push.data_directory = primary.data();
   push.path = "pg_wal/" + name;
   ASSERT_TRUE(push_wal(files, target, push));
-  MemorySource source(target, kSegment);
+  MemoryReader source(target, kSegment);
   WalFetchOptions o;
   o.data_directory = primary.data();
   o.name = name;
@@ -149,6 +150,32 @@ TEST_F(WalFetch, PushedFilesComeBackAndGapsAreErrors) {
       .value();
   push.path = folder.file(wal_file_name(1, segment + 5, kSegment));
   EXPECT_EQ(push_wal(files, target, push).error().kind, ErrorKind::kCorrupt);
+}
+
+TEST_F(WalFetch, StagedFilesAreAbsentOnlyWhenTheStagingWasComplete) {
+  auto c = primary.connect();
+  ASSERT_TRUE(c.query("CREATE TABLE t AS SELECT 1"));
+  std::string name = wal_file_name(1, position().value / kSegment, kSegment);
+  Bytes segment = read_file(files, primary.data() + "/pg_wal/" + name, 2 << 20).value();
+  segment.resize(3 * kWalPageBytes);
+  WalFetchOptions o;
+  o.data_directory = primary.data();
+  o.path = folder.file("out");
+  o.name = name;
+  std::string staged = folder.file("staged");
+  EXPECT_EQ(exit_code_of(fetch_staged_wal(files, staged, o)), kWalFetchError);
+  ASSERT_TRUE(files.make_dirs(staged));
+  EXPECT_EQ(exit_code_of(fetch_staged_wal(files, staged, o)), kWalFetchError);
+  ASSERT_TRUE(write_file_atomic(files, staged + "/complete", {}));
+  EXPECT_EQ(exit_code_of(fetch_staged_wal(files, staged, o)), kWalAbsent);
+  ASSERT_TRUE(write_file_atomic(files, staged + "/" + name, segment));
+  ASSERT_EQ(exit_code_of(fetch_staged_wal(files, staged, o)), kWalFetched);
+  Bytes out = read_file(files, o.path, 2 << 20).value();
+  EXPECT_EQ(out.size(), kSegment);
+  EXPECT_TRUE(std::equal(segment.begin(), segment.end(), out.begin()));
+  o.name = wal_file_name(1, position().value / kSegment + 1, kSegment);  // another segment under this name
+  ASSERT_TRUE(write_file_atomic(files, staged + "/" + o.name, segment));
+  EXPECT_EQ(exit_code_of(fetch_staged_wal(files, staged, o)), kWalFetchError);
 }
 
 }  // namespace
