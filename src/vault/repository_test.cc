@@ -255,6 +255,7 @@ void enumerate_faults(std::function<StoreFaults(std::uint64_t)> fault_at, bool p
       }
     }
     calls = std::max(calls, faulty.calls());
+    EXPECT_TRUE(made || !faulty.lost_create()) << "call " << at << ": what was created must be found when read back: " << outcome;
     auto repository = vault.open();
     EXPECT_EQ(check_text(*repository), "") << "call " << at << " " << outcome;
     auto listed = repository->snapshots();

@@ -15,7 +15,9 @@ auto FaultyStore::guarded(Call&& call) -> decltype(call()) {
 }
 
 Status FaultyStore::put(const std::string& name, ByteView bytes, PutMode mode) {
-  return guarded([&] { return inner_.put(name, bytes, mode); });
+  Status put = guarded([&] { return inner_.put(name, bytes, mode); });
+  if (!put && put.error().effect == Effect::kMaybe && mode == PutMode::kCreate) lost_create_ = true;
+  return put;
 }
 
 Result<Bytes> FaultyStore::get(const std::string& name, ByteRange range) {

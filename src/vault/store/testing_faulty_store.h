@@ -30,6 +30,7 @@ class FaultyStore final : public Store {
   StoreProperties properties() const override { return inner_.properties(); }
 
   std::uint64_t calls() const { return calls_; }
+  bool lost_create() const { return lost_create_; }   // the lost answer was that of a create
 
  private:
   template <class Call>
@@ -37,6 +38,7 @@ class FaultyStore final : public Store {
   Store& inner_;
   StoreFaults faults_;
   std::atomic<std::uint64_t> calls_ = 0;
+  std::atomic<bool> lost_create_ = false;
 };
 
 }  // namespace hf::vault
