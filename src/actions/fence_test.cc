@@ -1,0 +1,86 @@
+// Fencing against a real primary with a real receiver: after the seal, its commits are acknowledged no more.
+#include <gtest/gtest.h>
+
+#include "actions/fence.h"
+#include "actions/testing_actions.h"
+#include "actions/wal_spools.h"
+#include "remote/testing_postgres.h"
+#include "sources/testing_wal.h"
+
+namespace hf::actions {
+namespace {
+
+struct FenceActionTest : ::testing::Test {
+  ActionBench bench;
+  WalSpools spools{bench.env};
+  FenceAction action{bench.resources, spools};
+  std::string spool = bench.folder.file("spool");
+
+  void input(const std::string& names, const std::string& level = "quorum") {
+    Json in = Json::object(), receivers = Json::array(), one = Json::object(), commit = Json::array();
+    receivers.push(one.set("name", "west").set("region", "us-west").set("spool", spool));
+    in.set("component", "orders")
+        .set("level", level)
+        .set("receivers", receivers)
+        .set("synchronous_standby_names", names);
+    bench.step("fence", in.set("synchronous_commit", commit.push("on")).set("source", "as the plan declares it"));
+  }
+  std::string seals() {
+    const auto seals = spools.seals(spool);
+    return seals ? std::to_string(seals->size()) : "none";
+  }
+};
+
+TEST_F(FenceActionTest, AfterTheSealNothingIsAcknowledged) {
+  remote::TestCluster primary;
+  primary.init({{"synchronous_standby_names", "'ANY 1 (west)'"}});
+  primary.start();
+  ASSERT_TRUE(primary.wait_ready());
+  sources::WalReceiverOptions options;
+  options.dsn = primary.dsn();
+  options.name = "west";
+  options.slot = "west";
+  options.spool = spool;
+  sources::MemoryTarget vault;
+  sources::RunningReceiver receiver(options, vault);
+  ASSERT_TRUE(receiver.wait_streaming());
+  remote::PgConnection before = primary.connect();
+  ASSERT_TRUE(before.query("create table t(n int)", {}, 30s).has_value()) << "the receiver acknowledges";
+  input("ANY 1 (west)");
+  expect_conformance(bench, action, {[&] { return seals(); }});
+  const auto seen = action.observe(bench.context(1, true));
+  ASSERT_TRUE(seen.has_value());
+  const Json& proof = seen->facts["fence_proof"];
+  EXPECT_EQ(proof["component"].as_string(), "orders");
+  EXPECT_EQ(proof["seals"].items().size(), 1u);
+  EXPECT_LE(*parse_lsn(seen->facts["replay_to"].as_string()), *parse_lsn(seen->facts["sealed_lsn"].as_string()));
+  remote::PgConnection after = primary.connect();
+  const auto commit = after.query("insert into t values (1)", {}, 2s);
+  ASSERT_FALSE(commit.has_value()) << "the old primary acknowledged a commit after its fence";
+  EXPECT_EQ(commit.error().effect, Effect::kMaybe);
+}
+
+TEST_F(FenceActionTest, AQuorumThatIsStillPossibleIsBlocked) {
+  input("ANY 1 (west, elsewhere)");
+  const auto refused = action.start(bench.context());
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().kind, ErrorKind::kBlocked);
+  EXPECT_NE(refused.error().text.find("west did not seal"), std::string::npos) << refused.error().text;
+  EXPECT_EQ(action.observe(bench.context())->state, runbook::ObservedState::kNotDone);
+}
+
+TEST_F(FenceActionTest, ALevelWithoutProofNeedsAPerson) {
+  input("ANY 1 (west)", "attested");
+  EXPECT_EQ(action.start(bench.context()).error().kind, ErrorKind::kBlocked);
+  Json waiver = Json::object();
+  bench.facts["waiver/orders"] = waiver.set("by", "maria").set("reason", "power is cut");
+  const auto waived = action.start(bench.context());
+  ASSERT_TRUE(waived.has_value()) << waived.error().text;
+  EXPECT_FALSE(waived->changed);
+  EXPECT_EQ(waived->facts.find("fence_proof"), nullptr) << "a waiver is no proof";
+  input("ANY 1 (west)", "network");
+  EXPECT_EQ(action.start(bench.context()).error().kind, ErrorKind::kUnsupported);
+}
+
+}  // namespace
+}  // namespace hf::actions
