@@ -224,6 +224,13 @@ TEST(Load, ASyntaxErrorIsOneFinding) {
   }
 }
 
+TEST(Load, ASyntaxErrorSaysWhatAndWhere) {
+  Loaded loaded = load_text("plan: 1\nregions: {a: [b, c}\n");
+  ASSERT_EQ(loaded.findings.size(), 1U);
+  EXPECT_EQ(loaded.findings[0].place.line, 2);
+  EXPECT_NE(loaded.findings[0].message, "the text is not YAML");
+}
+
 TEST(Load, LimitsHold) {
   EXPECT_TRUE(has(load_text(std::string(kMaxSourceBytes + 1, '#')).findings, "input-limit"));
   EXPECT_FALSE(has(load_text(std::string(kMaxSourceBytes, '#')).findings, "input-limit"));

@@ -49,7 +49,9 @@ services:
   database: {priority: critical, component: orders-db}
   orders: {priority: high, needs: [database], host: orders, port: 8080, health: {path: /health}}
 health:
-  orders: {url: "http://orders.demo.test:8080/health", every: 1s, timeout: 1s, fall: 2, rise: 2, from: [us-east, us-west, eu-west], quorum: 2, controls: ["127.0.3.1:5353"]}
+  orders: {url: "http://orders.demo.test:8080/health", every: 1s, timeout: 1s, fall: 2, rise: 2,
+           from: [us-east, us-west, eu-west], quorum: 2,
+           controls: ["127.0.3.1:5353"]}
 failover:
   mode: propose
   detect: [orders]
@@ -62,9 +64,12 @@ failover:
     - {name: checks, check: [standby-healthy, fence-possible]}
     - {name: fence, fence: orders-db, level: quorum, needs: [checks]}
     - {name: promote, promote: orders-db, to: us-west, timeout: 1m, needs: [fence]}
-    - {name: configure, configure: {file: {path: /etc/orders.env, set: {DATABASE_HOST: "{orders-db.host}"}}, reload: [kill, -HUP, "1"]}, needs: [promote]}
+    - {name: configure, configure: {file: {path: /etc/orders.env, set: {DATABASE_HOST: "{orders-db.host}"}},
+                   reload: [kill, -HUP, "1"]}, needs: [promote]}
     - {name: verify, verify: {http: "http://{host}:{port}/health", for: [orders], write: orders-db}, needs: [configure]}
-    - {name: traffic, dns: {provider: rfc2136, server: "127.0.3.1:5353", zone: demo.test, record: orders, a: ["127.0.2.1"], ttl: 5s, tsig: {name: holdfast, algorithm: hmac-sha256, secret: file:/keys/tsig}}, needs: [verify]}
+    - {name: traffic, dns: {provider: rfc2136, server: "127.0.3.1:5353", zone: demo.test, record: orders,
+         a: ["127.0.2.1"], ttl: 5s,
+         tsig: {name: holdfast, algorithm: hmac-sha256, secret: file:/keys/tsig}}, needs: [verify]}
     - {name: users, verify: {http: "http://orders.demo.test:8080/health"}, needs: [traffic]}
 failback:
   to: us-east
@@ -75,7 +80,11 @@ failback:
     - {name: switch, switchover: orders-db, to: us-east, needs: [resync]}
     - {name: verify, verify: {write: orders-db}, needs: [switch]}
 runbooks:
-  corruption: {approvals: 2, steps: [{name: ready, check: [vault-fresh]}, {name: recover, restore: {component: orders-db, at: ask, to: /restore, verify: assertions}, needs: [ready]}]}
+  corruption:
+    approvals: 2
+    steps:
+      - {name: ready, check: [vault-fresh]}
+      - {name: recover, restore: {component: orders-db, at: ask, to: /restore, verify: assertions}, needs: [ready]}
 )";
 }
 

@@ -4,7 +4,9 @@
 #include <libfyaml.h>
 
 #include <algorithm>
+#include <charconv>
 #include <memory>
+#include <optional>
 
 namespace hf::plan {
 namespace {
@@ -12,6 +14,7 @@ namespace {
 constexpr std::size_t kMaxDepth = 32;        // the deepest plan needs 9
 constexpr std::size_t kMaxNodes = 200'000;   // bounds memory: a value takes about 200 bytes
 constexpr std::size_t kMaxMembers = 10'000;  // of one map: looking for duplicate keys is quadratic
+constexpr std::size_t kMaxMessage = 4096;    // of the library about one source
 constexpr std::size_t kMaxFindings = 200;    // of one source; nobody reads more
 
 struct ParserDelete {
@@ -21,16 +24,39 @@ struct DiagDelete {
   void operator()(fy_diag* d) const { fy_diag_unref(d); }
 };
 
-// Collects messages; without a sink of its own the library writes them to stderr.
-std::unique_ptr<fy_diag, DiagDelete> make_diag() {
+// The library's messages go to `text`: its own collecting of errors leaks, and without a sink it writes to stderr.
+std::unique_ptr<fy_diag, DiagDelete> make_diag(std::string& text) {
   fy_diag_cfg config{};
   fy_diag_cfg_default(&config);
   config.fp = nullptr;
-  config.output_fn = [](fy_diag*, void*, const char*, std::size_t) {};
+  config.output_fn = [](fy_diag*, void* user, const char* part, std::size_t size) {
+    auto* out = static_cast<std::string*>(user);
+    if (out->size() < kMaxMessage) out->append(part, std::min(size, kMaxMessage));
+  };
+  config.user = &text;
   config.colorize = false;
-  std::unique_ptr<fy_diag, DiagDelete> diag(fy_diag_create(&config));
-  if (diag) fy_diag_set_collect_errors(diag.get(), true);
-  return diag;
+  return std::unique_ptr<fy_diag, DiagDelete>(fy_diag_create(&config));
+}
+
+// "<memory...>:LINE:COLUMN: error: MESSAGE" and, below it, an excerpt; nullopt if it is not of that form.
+struct Complaint {
+  int line = 1;
+  int column = 1;
+  std::string message;
+};
+std::optional<Complaint> parse_complaint(const std::string& text) {
+  constexpr std::string_view kMark = ": error: ";
+  std::size_t mark = text.find(kMark);
+  if (mark == std::string::npos || mark == 0) return std::nullopt;
+  std::size_t second = text.rfind(':', mark - 1);
+  std::size_t first = second == std::string::npos || second == 0 ? std::string::npos : text.rfind(':', second - 1);
+  if (first == std::string::npos) return std::nullopt;
+  Complaint out;
+  std::from_chars(text.data() + first + 1, text.data() + second, out.line);
+  std::from_chars(text.data() + second + 1, text.data() + mark, out.column);
+  std::size_t begin = mark + kMark.size();
+  out.message = text.substr(begin, text.find('\n', begin) - begin);
+  return out;
 }
 
 std::string text_of(fy_token* token) {
@@ -55,7 +81,7 @@ class Builder {
 
   Place place_of(fy_event* event) const;
   void report(std::string_view rule, Place place, std::string message, std::string hint);
-  void report_syntax(fy_diag* diag);
+  void report_syntax(const std::string& complaints);
   void refuse_extras(fy_event* event);
   bool take(fy_event* event);
   bool add(Node node);
@@ -90,21 +116,13 @@ void Builder::report(std::string_view rule, Place place, std::string message, st
   findings_.push_back(make_finding(rule, std::move(place), std::move(message), std::move(hint)));
 }
 
-void Builder::report_syntax(fy_diag* diag) {
-  Place place{source_.name, 1, 1, 1, 2, ""};
-  std::string why = "the text is not YAML";
-  void* at = nullptr;
-  if (fy_diag_error* error = diag != nullptr ? fy_diag_errors_iterate(diag, &at) : nullptr; error != nullptr) {
-    if (error->msg != nullptr) why = error->msg;
-    place.line = std::max(1, error->line);
-    place.column = std::max(1, error->column);
-    auto lines = static_cast<int>(std::ranges::count(source_.text, '\n')) + (source_.text.ends_with('\n') ? 0 : 1);
-    if (place.line > lines) place.line = std::max(1, lines), place.column = 1;  // found at the end of the text
-    place.end_line = place.line;
-    place.end_column = place.column + 1;
-  }
-  while (!why.empty() && (why.back() == '\n' || why.back() == ' ')) why.pop_back();
-  findings_.push_back(make_finding("yaml-syntax", place, why,
+void Builder::report_syntax(const std::string& complaints) {
+  Complaint why = parse_complaint(complaints).value_or(Complaint{1, 1, "the text is not YAML"});
+  auto lines = static_cast<int>(std::ranges::count(source_.text, '\n')) + (source_.text.ends_with('\n') ? 0 : 1);
+  if (why.line > lines) why = {lines, 1, why.message};  // found at the end of the text
+  int line = std::max(1, why.line), column = std::max(1, why.column);
+  while (!why.message.empty() && why.message.back() == ' ') why.message.pop_back();
+  findings_.push_back(make_finding("yaml-syntax", {source_.name, line, column, line, column + 1, ""}, why.message,
                                    "Mend this first; an unclosed bracket or quote is often earlier than the caret."));
 }
 
@@ -228,16 +246,17 @@ bool Builder::take(fy_event* event) {
 }
 
 Node Builder::build() {
-  std::unique_ptr<fy_diag, DiagDelete> diag = make_diag();
+  std::string complaints;
+  std::unique_ptr<fy_diag, DiagDelete> diag = make_diag(complaints);
   fy_parse_cfg config{};
   config.diag = diag.get();
-  config.flags = static_cast<fy_parse_cfg_flags>(FYPCF_QUIET | FYPCF_COLLECT_DIAG | FYPCF_ALLOW_DUPLICATE_KEYS);
+  config.flags = static_cast<fy_parse_cfg_flags>(FYPCF_QUIET | FYPCF_ALLOW_DUPLICATE_KEYS);
   std::unique_ptr<fy_parser, ParserDelete> parser(fy_parser_create(&config));
   Node empty;
   empty.kind = Node::Kind::kMap;
   empty.place = {source_.name, 1, 1, 1, 1, ""};
   if (!parser || fy_parser_set_string(parser.get(), source_.text.data(), source_.text.size()) != 0) {
-    report_syntax(nullptr);
+    report_syntax(complaints);
     return empty;
   }
   std::size_t before = findings_.size();
@@ -250,7 +269,7 @@ Node Builder::build() {
   }
   if (fy_parser_get_stream_error(parser.get())) {
     findings_.resize(before);
-    report_syntax(diag.get());
+    report_syntax(complaints);
     return empty;
   }
   return has_root_ && !root_.is_empty() ? std::move(root_) : empty;
