@@ -6,6 +6,7 @@
 
 namespace hf::plan {
 
+// A table, not a pass list, but read like one.
 const std::vector<Rule>& rules() {
   using enum FindingSeverity;
   static const std::vector<Rule> kRules = {

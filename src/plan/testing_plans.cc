@@ -8,6 +8,7 @@
 
 namespace hf::plan::testing {
 
+// One text, read like a pass list.
 std::string sound_plan() {
   return R"(plan: 1
 organization: Test
