@@ -11,7 +11,7 @@
 #include "actions/verify.h"
 #include "base/hex.h"
 #include "io/testing_net.h"
-#include "remote/testing_bind.h"
+#include "remote/bind_server.h"
 #include "remote/testing_postgres.h"
 
 namespace hf::actions {

@@ -6,7 +6,7 @@
 #include "io/testing_folder.h"
 #include "io/testing_net.h"
 #include "remote/dns.h"
-#include "remote/testing_bind.h"
+#include "remote/bind_server.h"
 
 namespace hf::remote {
 namespace {

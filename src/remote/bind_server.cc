@@ -1,4 +1,6 @@
-#include "remote/testing_bind.h"
+#include "remote/bind_server.h"
+
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -10,8 +12,8 @@ constexpr std::size_t kProgramBytes = 64 << 20;
 constexpr Micros kPollEvery = 20ms;
 constexpr const char* kProgramCopy = "named-holdfast";
 
-std::string zone_text(const BindZone& zone) {
-  return "$TTL 60\n@ IN SOA ns hostmaster 1 3600 600 86400 60\n@ IN NS ns\nns IN A 127.0.0.1\n" + zone.records + "\n";
+std::string zone_text(const BindZone& zone, int ttl_seconds) {
+  return "$TTL " + std::to_string(ttl_seconds) + "\n@ IN SOA ns hostmaster 1 3600 600 86400 60\n@ IN NS ns\nns IN A 127.0.0.1\n" + zone.records + "\n";
 }
 
 std::string config_text(const BindOptions& o, const Endpoint& at) {
@@ -34,21 +36,33 @@ std::string config_text(const BindOptions& o, const Endpoint& at) {
   return out;
 }
 
+Status give_folder(const Env& env, const BindOptions& o) {
+  if (!o.user) return ok();
+  HF_ASSIGN(std::vector<DirectoryEntry> entries, env.files.list(o.folder));
+  std::vector<std::string> paths = {o.folder};
+  for (const DirectoryEntry& e : entries) paths.push_back(join_path(o.folder, e.name));
+  for (const std::string& path : paths)
+    if (::lchown(path.c_str(), o.user->uid, o.user->gid) != 0) return errno_error(errno, "giving away", path);
+  return ok();
+}
+
 Status write_folder(const Env& env, const BindOptions& o, const Endpoint& at) {
   HF_TRY(env.files.make_dirs(o.folder));
   auto program = read_file(env.files, o.program, kProgramBytes);
   if (!program) return std::move(program).error().with_hint("Install BIND: apt-get install bind9.");
   HF_TRY(write_file_atomic(env.files, join_path(o.folder, kProgramCopy), *program, 0700));
   for (const BindZone& z : o.zones) {
-    HF_TRY(write_file_atomic(env.files, join_path(o.folder, z.name + ".zone"), as_bytes(zone_text(z))));
+    HF_TRY(write_file_atomic(env.files, join_path(o.folder, z.name + ".zone"), as_bytes(zone_text(z, o.ttl_seconds))));
   }
-  return write_file_atomic(env.files, join_path(o.folder, "named.conf"), as_bytes(config_text(o, at)));
+  HF_TRY(write_file_atomic(env.files, join_path(o.folder, "named.conf"), as_bytes(config_text(o, at))));
+  return give_folder(env, o);
 }
 
 ProcessSpec process_of(const BindOptions& o) {
   ProcessSpec spec;
   spec.argv = {join_path(o.folder, kProgramCopy), "-g", "-n", "1", "-c", join_path(o.folder, "named.conf")};  // -g: stays in the foreground
   spec.cwd = o.folder;
+  spec.user = o.user;
   spec.output_file = join_path(o.folder, "named.log");
   return spec;
 }

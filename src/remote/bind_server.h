@@ -1,9 +1,10 @@
-// A real BIND 9 for tests: a copy of the installed named (its AppArmor profile confines the installed path to the
+// A BIND 9 of our own, for the lab and for tests: a copy of the installed named (its AppArmor profile confines the installed path to the
 // system's own folders), authoritative for the zones given, in a folder of its own, ended with its object.
 // Needs nothing but io and remote/dns.h.
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,8 @@ struct BindOptions {
   std::uint16_t port = 0;              // 0: a free one
   std::vector<TsigKey> keys;
   std::vector<BindZone> zones;
+  std::optional<UserIds> user;         // who runs it, and owns its folder; empty: we
+  int ttl_seconds = 60;
   Micros start_timeout = 20s;
 };
 

@@ -1,0 +1,227 @@
+// backup run, list, show: by component of a plan, or of paths and databases without any plan.
+#include <sys/resource.h>
+
+#include "cli/commands.h"
+#include "cli/exit_codes.h"
+#include "cli/journal_access.h"
+#include "cli/plan_file.h"
+#include "cli/vault_access.h"
+#include "record/data_events.h"
+#include "sources/files.h"
+#include "sources/postgres_backup.h"
+
+namespace hf::cli {
+
+namespace {
+
+std::uint64_t peak_memory_bytes() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;
+}
+
+// What is to be backed up, from a plan or from the command line.
+struct Job {
+  std::string component;
+  std::vector<std::string> paths, excludes, tags;
+  std::string dsn;
+  bool reread = false;
+  bool accept_new_cluster = false;
+  std::string vault_name;      // of the plan, for the journal
+};
+
+struct Done {
+  vault::SnapshotInfo snapshot;
+  std::vector<sources::FailedItem> failed;
+  std::vector<std::string> warnings;
+  double seconds = 0;
+};
+
+Result<Done> back_up(Context& context, OpenVault& vault, const Job& job) {
+  MonoTime begin = context.env.clock.mono();
+  Done out;
+  if (!job.dsn.empty()) {
+    sources::PostgresBackupOptions options;
+    options.dsn = job.dsn;
+    options.component = job.component;
+    options.host = host_name();
+    options.tags = job.tags;
+    options.accept_new_cluster = job.accept_new_cluster;
+    options.stop = context.stop;
+    options.progress = [&](std::uint64_t bytes) { context.out.progress("base backup: " + format_bytes(bytes) + " read"); };
+    HF_ASSIGN(sources::PostgresBackupReport report, sources::backup_postgres(context.env, *vault.repository, options));
+    out.snapshot = report.snapshot;
+    out.warnings = report.warnings;
+  } else {
+    sources::TreeBackupOptions options;
+    options.paths = job.paths;
+    options.excludes = job.excludes;
+    options.reread = job.reread;
+    options.component = job.component;
+    options.host = host_name();
+    options.tags = job.tags;
+    HF_ASSIGN(sources::TreeBackupReport report, sources::backup_tree(*vault.repository, options));
+    out.snapshot = report.snapshot;
+    out.failed = report.failed;
+  }
+  out.seconds = std::chrono::duration<double>(context.env.clock.mono() - begin).count();
+  return out;
+}
+
+Outcome report(Context& context, const Job& job, const Done& done) {
+  const vault::SnapshotInfo& s = done.snapshot;
+  context.out.line("snapshot " + short_id(s.id) + (job.component.empty() ? "" : " of " + job.component) + ": " + format_count(s.files) + " files, " +
+                   format_bytes(s.source_bytes) + " read, " + format_bytes(s.new_bytes) + " new, " + format_bytes(s.stored_bytes) + " stored");
+  Json data = Json::object();
+  data.set("snapshot", long_id(s.id)).set("component", job.component).set("files", s.files).set("source_bytes", s.source_bytes);
+  data.set("new_bytes", s.new_bytes).set("stored_bytes", s.stored_bytes);
+  data.set("throughput_bytes_per_second", done.seconds > 0 ? static_cast<std::int64_t>(static_cast<double>(s.source_bytes) / done.seconds) : 0);
+  data.set("peak_memory_bytes", peak_memory_bytes());
+  Outcome out = finished(data, done.failed.empty() ? kExitOk : kExitPartial);
+  out.warnings = done.warnings;
+  for (const sources::FailedItem& f : done.failed)
+    out.errors.push_back(make_error(ErrorKind::kFailed, "not backed up: " + f.path + ": " + f.why).with_object(f.path));
+  return out;
+}
+
+Status record_backup(Context& context, const Job& job, const Done& done) {
+  record::BackupFinished body;
+  body.component = job.component;
+  body.snapshot = long_id(done.snapshot.id);
+  body.vault = job.vault_name;
+  body.files = done.snapshot.files;
+  body.source_bytes = done.snapshot.source_bytes;
+  body.new_bytes = done.snapshot.new_bytes;
+  body.stored_bytes = done.snapshot.stored_bytes;
+  body.duration = Micros(static_cast<std::int64_t>(done.seconds * 1e6));
+  HF_ASSIGN(std::unique_ptr<journal::LocalJournal> journal, open_journal(context));
+  record::Event event = stamped(context, record::event_of(body));
+  event.resource = "component/" + job.component;
+  HF_TRY(journal->append(event));
+  return ok();
+}
+
+Result<Job> job_of(Context& context, const plan::Component& component) {
+  Job job;
+  job.component = component.name;
+  const plan::Backup* full = nullptr;
+  for (const plan::Backup& b : component.backups)
+    if (b.kind == plan::BackupKind::kFull || b.kind == plan::BackupKind::kSnapshot) full = full == nullptr ? &b : full;
+  if (full == nullptr) return make_error(ErrorKind::kInvalid, "the plan has no full backup of '" + component.name + "'");
+  job.vault_name = full->vault;
+  if (const auto* postgres = std::get_if<plan::Postgres>(&component.detail)) {
+    HF_ASSIGN(Secret dsn, resolve_secret(context, postgres->primary.dsn));
+    job.dsn = dsn.reveal_text();
+    return job;
+  }
+  if (const auto* files = std::get_if<plan::Files>(&component.detail)) {
+    job.paths = files->paths;
+    job.excludes = files->exclude;
+    return job;
+  }
+  return make_error(ErrorKind::kUnsupported, "backups of components of kind " + std::string(plan::to_string(component.kind)) + " are not there yet")
+      .with_hint("docs/STATUS.md says what is.");
+}
+
+Outcome run_component(Context& context, const Arguments& args, const std::string& name) {
+  auto file = read_valid_plan(context);
+  if (!file) return failed(std::move(file).error());
+  const plan::Component* component = file->loaded.plan.find_component(name);
+  if (component == nullptr) return failed(make_error(ErrorKind::kUsage, "the plan has no component '" + name + "'"));
+  auto job = job_of(context, *component);
+  if (!job) return failed(std::move(job).error());
+  job->tags = args.all("--tag");
+  auto vault = open_plan_vault(context, file->loaded.plan, job->vault_name);
+  if (!vault) return failed(std::move(vault).error());
+  auto done = back_up(context, *vault, *job);
+  if (!done) return failed(std::move(done).error().with_context("backing up '" + name + "'"));
+  Outcome out = report(context, *job, *done);
+  if (auto recorded = record_backup(context, *job, *done); !recorded)
+    out.warnings.push_back("the backup is in the vault, but not in the journal: " + recorded.error().text);
+  return out;
+}
+
+Outcome run_all(Context& context, const Arguments& args) {
+  auto file = read_valid_plan(context);
+  if (!file) return failed(std::move(file).error());
+  Outcome all;
+  Json list = Json::array();
+  for (const plan::Component& c : file->loaded.plan.components) {
+    Outcome one = run_component(context, args, c.name);
+    if (one.exit_code != 0) all.exit_code = kExitPartial;
+    list.push(one.data);
+    all.errors.insert(all.errors.end(), one.errors.begin(), one.errors.end());
+  }
+  all.data.set("backups", list);
+  return all;
+}
+
+Outcome run_backup(Context& context, const Arguments& args) {
+  if (args.flag("--all")) return run_all(context, args);
+  if (!args.positional().empty()) return run_component(context, args, args.positional()[0]);
+  Job job;
+  job.paths = args.all("--path");
+  job.dsn = args.get_or("--postgres", "");
+  job.excludes = args.all("--exclude");
+  job.tags = args.all("--tag");
+  job.component = args.get_or("--component", "");
+  job.reread = args.flag("--reread");
+  job.accept_new_cluster = args.flag("--accept-new-cluster");
+  if (job.paths.empty() == job.dsn.empty()) {
+    return failed(make_error(ErrorKind::kUsage, "say what to back up: a component of the plan, --all, --path, or --postgres")
+                      .with_hint("For example: holdfast backup run --vault /backup --path /etc"));
+  }
+  auto vault = open_vault(context, args);
+  if (!vault) return failed(std::move(vault).error());
+  auto done = back_up(context, *vault, job);
+  if (!done) return failed(std::move(done).error());
+  return report(context, job, *done);
+}
+
+Outcome run_list(Context& context, const Arguments& args) {
+  auto vault = open_vault(context, args);
+  if (!vault) return failed(std::move(vault).error());
+  auto snapshots = vault->repository->snapshots();
+  if (!snapshots) return failed(std::move(snapshots).error());
+  Json list = Json::array();
+  std::vector<std::vector<std::string>> rows = {{"SNAPSHOT", "TIME", "HOST", "COMPONENT", "KIND", "SIZE", "PATHS"}};
+  for (const vault::SnapshotInfo& s : *snapshots) {
+    Json paths = Json::array(), tags = Json::array();
+    std::string words;
+    for (const std::string& p : s.meta.paths) { paths.push(p); words += (words.empty() ? "" : " ") + p; }
+    for (const std::string& t : s.meta.tags) tags.push(t);
+    Json one = Json::object();
+    one.set("snapshot", long_id(s.id)).set("time", format_time(s.finished)).set("host", s.meta.host).set("component", s.meta.component);
+    one.set("kind", vault::to_string(s.meta.kind)).set("paths", paths).set("source_bytes", s.source_bytes).set("tags", tags).set("partial", s.partial);
+    list.push(one);
+    rows.push_back({short_id(s.id), format_time(std::chrono::floor<Seconds>(s.finished)), s.meta.host, s.meta.component,
+                    std::string(vault::to_string(s.meta.kind)), format_bytes(s.source_bytes), words});
+  }
+  context.out.text(render_table(rows));
+  return finished(Json::object().set("snapshots", list));
+}
+
+}  // namespace
+
+std::vector<Command> backup_commands() {
+  return {
+      {{"backup", "run"}, "back up a component of the plan, or paths, or a PostgreSQL cluster",
+       {"holdfast backup run orders-db", "holdfast backup run --vault /backup/main --path /etc --path /srv --exclude '*.tmp'",
+        "holdfast backup run --vault /backup/main --postgres 'host=/run/postgresql user=postgres'"},
+       vault_options_and({{"--all", "", "every component of the plan", false, false},
+                              {"--path", "PATH", "a file or a folder", false, true},
+                              {"--postgres", "DSN", "a cluster, without a password in it", false, false},
+                              {"--component", "NAME", "a name for what is backed up", false, false},
+                              {"--exclude", "PATTERN", "as in .gitignore", false, true},
+                              {"--tag", "TEXT", "a word to find it by", false, true},
+                              {"--reread", "", "do not trust size and times of files", false, false},
+                              {"--accept-new-cluster", "", "the cluster may be another than in earlier snapshots", false, false}}),
+       "[COMPONENT]", 0, 1, run_backup},
+      {{"backup", "list"}, "the snapshots of a vault, newest last",
+       {"holdfast backup list --vault /backup/main", "holdfast backup list -o json | jq '.data.snapshots[-1]'",
+        "HOLDFAST_VAULT=/backup/main holdfast backup list"},
+       vault_options(), "", 0, 0, run_list},
+  };
+}
+
+}  // namespace hf::cli

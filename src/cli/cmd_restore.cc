@@ -1,0 +1,174 @@
+// restore: file trees and PostgreSQL data directories, to any moment that the vault holds.
+#include "cli/commands.h"
+#include "cli/exit_codes.h"
+#include "cli/vault_access.h"
+#include "sources/files.h"
+#include "sources/postgres_restore.h"
+
+namespace hf::cli {
+
+namespace {
+
+Error usage(std::string text, std::string hint) { return make_error(ErrorKind::kUsage, std::move(text)).with_hint(std::move(hint)); }
+
+// The moment asked for; exactly one of --snapshot, --at, --lsn, --name, or none for the latest.
+Result<sources::RecoveryTarget> target_of(const Arguments& args) {
+  sources::RecoveryTarget out;
+  int given = 0;
+  if (auto id = args.get("--snapshot")) {
+    ++given;
+    out.kind = sources::TargetKind::kSnapshot;
+    out.snapshot = *id;
+  }
+  if (auto text = args.get("--at")) {
+    ++given;
+    out.kind = sources::TargetKind::kTime;
+    HF_ASSIGN(out.time, parse_time(*text));
+  }
+  if (auto text = args.get("--lsn")) {
+    ++given;
+    out.kind = sources::TargetKind::kLsn;
+    HF_ASSIGN(out.lsn, parse_lsn(*text));
+  }
+  if (auto text = args.get("--name")) {
+    ++given;
+    out.kind = sources::TargetKind::kName;
+    out.name = *text;
+  }
+  if (given > 1) return usage("more than one moment is given", "Give one of --snapshot, --at, --lsn, --name.");
+  return out;
+}
+
+vault::SnapshotFilter scope_of(const Arguments& args) {
+  vault::SnapshotFilter out;
+  out.component = args.get_or("--component", "");
+  out.host = args.get_or("--host", "");
+  return out;
+}
+
+Outcome restore_cluster(Context& context, const Arguments& args, OpenVault& vault, const sources::RecoveryTarget& target) {
+  auto to = args.get("--to");
+  if (!to) return failed(usage("say where the data directory goes", "Give --to DATADIR, an empty or absent folder."));
+  auto plan = sources::plan_restore(*vault.repository, target, scope_of(args));
+  if (!plan) return failed(std::move(plan).error().with_context("restoring to " + sources::describe(target)));
+  sources::PostgresRestoreOptions options;
+  options.data_dir = *to;
+  auto owner = sources::server_user(args.get_or("--owner", ""));
+  if (!owner) return failed(std::move(owner).error());
+  options.owner = *owner;
+  options.wal.program = context.program;
+  options.wal.vault_url = vault.url;
+  options.wal.key_file = args.get_or("--key-file", "");
+  options.stop = context.stop;
+  options.progress = [&](std::uint64_t bytes) { context.out.progress("restored " + format_bytes(bytes)); };
+  auto done = sources::restore_postgres(context.env, *vault.repository, *plan, options);
+  if (!done) return failed(std::move(done).error().with_context("restoring to " + *to));
+  std::string point = done->recovery_point ? format_time(*done->recovery_point) : "";
+  context.out.line("data directory " + *to + " is ready to start: " + sources::describe(target) + ", timeline " + std::to_string(done->timeline) +
+                   ", up to " + format_lsn(done->lsn) + (point.empty() ? "" : ", newest commit " + point));
+  context.out.line(format_count(done->files) + " files, " + format_bytes(done->bytes) + "; WAL is replayed when the server starts");
+  Json data = Json::object();
+  data.set("snapshot", long_id(done->snapshot)).set("recovery_point", point.empty() ? Json() : Json(point)).set("files", done->files);
+  data.set("bytes", done->bytes).set("target", *to).set("lsn", format_lsn(done->lsn)).set("timeline", done->timeline);
+  Outcome out = finished(data);
+  out.warnings = done->warnings;
+  return out;
+}
+
+Outcome restore_files(Context& context, const Arguments& args, OpenVault& vault, const vault::SnapshotInfo& snapshot) {
+  sources::TreeRestoreOptions options;
+  options.in_place = args.flag("--in-place");
+  options.target = args.get_or("--to", "");
+  options.includes = args.all("--include");
+  if (options.target.empty() != options.in_place)
+    return failed(usage("say where the files go", "Give --to DIR, or --in-place for their own places."));
+  auto reader = vault.repository->open_snapshot(snapshot.id);
+  if (!reader) return failed(std::move(reader).error());
+  auto done = sources::restore_tree(**reader, options);
+  if (!done) return failed(std::move(done).error().with_context("restoring from " + short_id(snapshot.id)));
+  context.out.line("restored " + format_count(done->files) + " files, " + format_bytes(done->bytes) + " of snapshot " + short_id(snapshot.id) +
+                   (options.in_place ? " in place" : " to " + options.target));
+  Json data = Json::object();
+  data.set("snapshot", long_id(snapshot.id)).set("recovery_point", format_time(snapshot.finished)).set("files", done->files);
+  data.set("bytes", done->bytes).set("target", options.in_place ? Json("in place") : Json(options.target));
+  Outcome out = finished(data, done->failed.empty() ? kExitOk : kExitPartial);
+  for (const sources::FailedItem& f : done->failed)
+    out.errors.push_back(make_error(ErrorKind::kFailed, f.path + ": " + f.why).with_object(f.path));
+  return out;
+}
+
+// The newest snapshot of files that was finished at or before a moment.
+Result<vault::SnapshotInfo> files_at(vault::Repository& repository, const vault::SnapshotFilter& scope, WallTime at) {
+  HF_ASSIGN(std::vector<vault::SnapshotInfo> all, repository.snapshots());
+  const vault::SnapshotInfo* best = nullptr;
+  for (const vault::SnapshotInfo& s : all) {
+    bool fits = s.meta.kind == vault::SnapshotKind::kFiles && (scope.component.empty() || s.meta.component == scope.component) &&
+                (scope.host.empty() || s.meta.host == scope.host);
+    if (fits && s.finished <= at) best = &s;
+  }
+  if (best == nullptr) {
+    Error e = make_error(ErrorKind::kBlocked, "no snapshot of files is as old as " + format_time(at));
+    if (!all.empty()) e.hint = "The oldest snapshot in this vault is of " + format_time(all.front().finished) + ".";
+    return e;
+  }
+  return *best;
+}
+
+// Does the vault hold clusters in this scope, and does it hold anything else?
+Result<bool> is_about_postgres(vault::Repository& repository, const vault::SnapshotFilter& scope) {
+  HF_ASSIGN(std::vector<vault::SnapshotInfo> all, repository.snapshots());
+  bool postgres = false, files = false;
+  for (const vault::SnapshotInfo& s : all) {
+    if (!scope.component.empty() && s.meta.component != scope.component) continue;
+    if (!scope.host.empty() && s.meta.host != scope.host) continue;
+    (s.meta.kind == vault::SnapshotKind::kPostgres ? postgres : files) = true;
+  }
+  if (postgres && files) return usage("this vault holds files and PostgreSQL clusters", "Say which with --component NAME.");
+  return postgres;
+}
+
+Outcome run_restore(Context& context, const Arguments& args) {
+  auto target = target_of(args);
+  if (!target) return failed(std::move(target).error());
+  auto vault = open_vault(context, args);
+  if (!vault) return failed(std::move(vault).error());
+  vault::SnapshotFilter scope = scope_of(args);
+  if (target->kind == sources::TargetKind::kSnapshot) {
+    auto snapshot = vault->repository->find(target->snapshot, scope);
+    if (!snapshot) return failed(std::move(snapshot).error());
+    if (snapshot->meta.kind == vault::SnapshotKind::kPostgres) return restore_cluster(context, args, *vault, *target);
+    return restore_files(context, args, *vault, *snapshot);
+  }
+  auto postgres = is_about_postgres(*vault->repository, scope);
+  if (!postgres) return failed(std::move(postgres).error());
+  if (*postgres) return restore_cluster(context, args, *vault, *target);
+  if (target->kind != sources::TargetKind::kTime)
+    return failed(usage("say which snapshot", "Give --snapshot ID, --snapshot latest, or --at TIME."));
+  auto snapshot = files_at(*vault->repository, scope, target->time);
+  if (!snapshot) return failed(std::move(snapshot).error());
+  return restore_files(context, args, *vault, *snapshot);
+}
+
+}  // namespace
+
+std::vector<Command> restore_commands() {
+  return {
+      {{"restore"}, "bring files or a database back, to a snapshot or to a moment",
+       {"holdfast restore --vault /backup/main --snapshot latest --to /tmp/back",
+        "holdfast restore --vault /backup/main --at 2026-05-01T10:02:31Z --to /var/lib/postgresql/15/restored --owner postgres",
+        "holdfast restore --vault /backup/main --snapshot 4f2a --in-place"},
+       vault_options_and({{"--snapshot", "ID", "a snapshot, or latest", false, false},
+                              {"--at", "TIME", "the state at a time (RFC 3339)", false, false},
+                              {"--lsn", "LSN", "the state before a WAL position", false, false},
+                              {"--name", "NAME", "the state at a named restore point", false, false},
+                              {"--to", "DIR", "where it goes; files lie under it at their absolute path", false, false},
+                              {"--in-place", "", "files go to their own places", false, false},
+                              {"--include", "PATTERN", "only what matches", false, true},
+                              {"--component", "NAME", "which component", false, false},
+                              {"--host", "NAME", "of which host", false, false},
+                              {"--owner", "USER", "as root: who shall own a data directory (default postgres)", false, false}}),
+       "", 0, 0, run_restore},
+  };
+}
+
+}  // namespace hf::cli

@@ -1,0 +1,141 @@
+// vault init, check, copy, stats, unlock: the repository as a thing of its own.
+#include "cli/commands.h"
+#include "cli/exit_codes.h"
+#include "cli/vault_access.h"
+
+namespace hf::cli {
+
+namespace {
+
+Outcome run_init(Context& context, const Arguments& args) {
+  if (auto original = args.get("--copy-of")) {
+    auto url = vault_url(context, args);
+    if (!url) return failed(std::move(url).error());
+    auto credentials = vault_credentials(context, args);
+    if (!credentials) return failed(std::move(credentials).error());
+    auto from = open_vault(context, *original, *credentials);
+    if (!from) return failed(std::move(from).error());
+    crypto::SystemEntropy entropy;
+    auto store = vault::open_store(context.env.files, entropy, *url);
+    if (!store) return failed(std::move(store).error());
+    if (auto made = from->repository->init_copy(**store); !made) return failed(std::move(made).error());
+    context.out.line("created a copy of vault " + from->repository->vault_id() + " at " + *url);
+    return finished(Json::object().set("vault", from->repository->vault_id()).set("url", *url).set("copy_of", *original));
+  }
+  auto vault = init_vault(context, args);
+  if (!vault) return failed(std::move(vault).error());
+  context.out.line("created vault " + vault->repository->vault_id() + " at " + vault->url);
+  context.out.line("Keep the passphrase or key file: without it nothing in this vault can be read, by anyone.");
+  return finished(Json::object().set("vault", vault->repository->vault_id()).set("url", vault->url));
+}
+
+// "--read-data" alone reads everything; "--read-data=10%" a sample.
+Result<vault::CheckOptions> check_options(const Arguments& args, Rng& rng) {
+  vault::CheckOptions out;
+  if (auto text = args.get("--read-data")) {
+    out.read_data = true;
+    std::string digits = text->ends_with('%') ? text->substr(0, text->size() - 1) : *text;
+    bool good = !digits.empty() && digits.size() <= 3 && digits.find_first_not_of("0123456789") == std::string::npos;
+    int percent = good ? std::stoi(digits) : 0;
+    if (percent < 1 || percent > 100) {
+      return make_error(ErrorKind::kUsage, "--read-data=" + *text + " is not a share of the data")
+          .with_hint("Write --read-data for everything, or for example --read-data=10%.");
+    }
+    out.read_data_percent = static_cast<std::uint32_t>(percent);
+    out.sample_seed = rng.u64();
+  }
+  return out;
+}
+
+Outcome run_check(Context& context, const Arguments& args) {
+  auto vault = open_vault(context, args);
+  if (!vault) return failed(std::move(vault).error());
+  auto options = check_options(args, context.env.rng);
+  if (!options) return failed(std::move(options).error());
+  auto report = vault->repository->check(*options);
+  if (!report) return failed(std::move(report).error());
+  Json damaged = Json::array();
+  for (const vault::Damage& d : report->damaged) {
+    Json snapshots = Json::array();
+    for (const std::string& s : d.snapshots) snapshots.push(s);
+    damaged.push(Json::object().set("object", d.object).set("why", d.why).set("snapshots", snapshots));
+    context.out.line("damaged  " + d.object + ": " + d.why + (d.snapshots.empty() ? "" : "; hits " +
+                     std::to_string(d.snapshots.size()) + " snapshots"));
+  }
+  context.out.line(std::to_string(report->snapshots) + " snapshots, " + format_count(report->packs) + " packs, " +
+                   format_count(report->chunks) + " chunks, " + format_count(report->wal_objects) + " WAL objects; read " +
+                   format_bytes(report->read_bytes) + "; " + std::to_string(report->damaged.size()) + " damaged");
+  Json data = Json::object();
+  data.set("packs", report->packs).set("chunks", report->chunks).set("snapshots", report->snapshots);
+  data.set("wal_objects", report->wal_objects).set("attachments", report->attachments);
+  data.set("damaged", damaged).set("healed", Json::array()).set("read_bytes", report->read_bytes);
+  Outcome out = finished(data, report->damaged.empty() ? kExitOk : kExitMismatch);
+  if (!report->damaged.empty()) {
+    out.errors.push_back(make_error(ErrorKind::kCorrupt, std::to_string(report->damaged.size()) + " objects of the vault are damaged")
+                             .with_hint("Restore from a copy of the vault; `holdfast vault copy` from a good copy into a new store.")
+                             .with_object(report->damaged[0].object));
+  }
+  return out;
+}
+
+Outcome run_copy(Context& context, const Arguments& args) {
+  auto credentials = vault_credentials(context, args);
+  if (!credentials) return failed(std::move(credentials).error());
+  auto from = open_vault(context, args);
+  if (!from) return failed(std::move(from).error());
+  auto to = open_vault(context, *args.get("--to"), *credentials);
+  if (!to) {
+    Error e = std::move(to).error();
+    if (e.id == kNoVaultId) e.hint = "Create the copy first: holdfast vault init --copy-of " + from->url + " --vault " + *args.get("--to");
+    return failed(std::move(e));
+  }
+  auto report = from->repository->copy_to(*to->repository);
+  if (!report) return failed(std::move(report).error());
+  context.out.line("copied " + format_count(report->packs) + " packs, " + format_count(report->commits) + " snapshots, " +
+                   format_count(report->wal_objects) + " WAL objects, " + format_bytes(report->copied_bytes) + " to " + to->url);
+  Json data = Json::object();
+  data.set("packs", report->packs).set("commits", report->commits).set("wal_objects", report->wal_objects);
+  data.set("attachments", report->attachments).set("copied_bytes", report->copied_bytes);
+  data.set("snapshots_behind", report->snapshots_behind).set("to", to->url);
+  return finished(data);
+}
+
+Outcome run_unlock(Context& context, const Arguments& args) {
+  auto vault = open_vault(context, args);
+  if (!vault) return failed(std::move(vault).error());
+  auto done = vault->repository->unlock_leases();
+  if (!done) return failed(std::move(done).error());
+  Json list = Json::array();
+  for (const std::string& what : *done) {
+    context.out.line(what);
+    list.push(what);
+  }
+  return finished(Json::object().set("finished", list));
+}
+
+}  // namespace
+
+std::vector<Command> vault_commands() {
+  return {
+      {{"vault", "init"}, "create a vault, or an empty copy of one in another region",
+       {"holdfast vault init --vault /backup/main --passphrase-file ~/.holdfast",
+        "holdfast vault init --vault /mnt/eu/main --copy-of /backup/main --key-file /etc/holdfast/key",
+        "HOLDFAST_PASSPHRASE=... holdfast vault init --vault ./vault"},
+       vault_options_and({{"--copy-of", "URL", "the vault of which this becomes a copy", false, false}}), "", 0, 0, run_init},
+      {{"vault", "check"}, "verify that everything a snapshot needs is there and whole",
+       {"holdfast vault check --vault /backup/main", "holdfast vault check --vault /backup/main --read-data",
+        "holdfast vault check --vault /backup/main --read-data=10%"},
+       vault_options_and({{"--read-data", "SHARE", "read and authenticate every byte; --read-data=10% reads a sample", false, false, "100%"}}),
+       "", 0, 0, run_check},
+      {{"vault", "copy"}, "bring a copy of the vault in another region up to date",
+       {"holdfast vault copy --vault /backup/main --to /mnt/eu/main", "holdfast vault copy --to /mnt/eu/main -o json",
+        "holdfast vault init --copy-of /backup/main --vault /mnt/eu/main && holdfast vault copy --to /mnt/eu/main"},
+       vault_options_and({{"--to", "URL", "the copy", true, false}}), "", 0, 0, run_copy},
+      {{"vault", "unlock"}, "finish what writers that died had committed",
+       {"holdfast vault unlock --vault /backup/main", "holdfast vault unlock -o json",
+        "holdfast vault check --vault /backup/main"},
+       vault_options(), "", 0, 0, run_unlock},
+  };
+}
+
+}  // namespace hf::cli

@@ -1,0 +1,66 @@
+#include "cli/journal_access.h"
+
+#include "cli/vault_access.h"
+
+namespace hf::cli {
+
+namespace {
+
+constexpr Micros kWaitForWriter = 10s;
+constexpr auto kLookAgain = 50ms;
+
+// Owned by the process: journals keep a reference to it.
+crypto::Entropy& entropy() {
+  static crypto::SystemEntropy source;
+  return source;
+}
+
+}  // namespace
+
+std::string journal_folder(const Context& context) { return join_path(context.state_dir, "journal"); }
+
+record::Origin origin_of(const std::string& region) { return {host_name(), region}; }
+
+record::Actor actor_of(const Context& context) {
+  for (const char* name : {"SUDO_USER", "USER", "LOGNAME"})
+    if (auto it = context.environment.find(name); it != context.environment.end() && !it->second.empty())
+      return {it->second, "os-user"};
+  return {"holdfast", "os-user"};
+}
+
+record::Event stamped(Context& context, record::Event event, const std::string& region) {
+  event.time = context.env.clock.wall();
+  event.actor = actor_of(context);
+  event.origin = origin_of(region);
+  return event;
+}
+
+Result<std::unique_ptr<journal::LocalJournal>> open_journal_now(Context& context, const std::string& region) {
+  HF_TRY(context.env.files.make_dirs(context.state_dir));
+  journal::LocalOptions options;
+  options.folder = journal_folder(context);
+  options.here = origin_of(region);
+  return journal::LocalJournal::open(context.env.files, context.env.clock, context.env.log, entropy(), options);
+}
+
+Result<std::unique_ptr<journal::LocalJournal>> open_journal(Context& context, const std::string& region) {
+  MonoTime deadline = context.env.clock.mono() + kWaitForWriter;
+  while (true) {
+    auto journal = open_journal_now(context, region);
+    if (journal || journal.error().kind != ErrorKind::kBusy || context.env.clock.mono() > deadline) return journal;
+    if (!context.env.clock.sleep_until(context.env.clock.mono() + kLookAgain, context.stop)) return journal;
+  }
+}
+
+Result<std::unique_ptr<journal::LocalJournal>> read_journal(Context& context) {
+  return journal::LocalJournal::open_reader(context.env.files, journal_folder(context));
+}
+
+std::string new_run_id(Context& context, char kind) {
+  std::string stamp = format_time(std::chrono::floor<Seconds>(context.env.clock.wall()));
+  std::string out(1, kind);
+  out += "-" + stamp.substr(0, 4) + stamp.substr(5, 2) + stamp.substr(8, 2) + "-" + stamp.substr(11, 2) + stamp.substr(14, 2) + stamp.substr(17, 2);
+  return out + "-" + entropy().hex_id().substr(0, 4);
+}
+
+}  // namespace hf::cli

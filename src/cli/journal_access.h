@@ -1,0 +1,26 @@
+// The journal of this installation, for commands that add to it or read it.
+#pragma once
+
+#include <memory>
+
+#include "cli/command.h"
+#include "journal/local.h"
+
+namespace hf::cli {
+
+std::string journal_folder(const Context& context);
+// For writing; another writer is waited for, at most 10 s, then kBusy. Made if absent.
+Result<std::unique_ptr<journal::LocalJournal>> open_journal(Context& context, const std::string& region = {});
+// The same, but kBusy at once: for runs, of which there is one at a time.
+Result<std::unique_ptr<journal::LocalJournal>> open_journal_now(Context& context, const std::string& region = {});
+Result<std::unique_ptr<journal::LocalJournal>> read_journal(Context& context);
+
+record::Actor actor_of(const Context& context);
+record::Origin origin_of(const std::string& region);
+// Fills in who, where and when.
+record::Event stamped(Context& context, record::Event event, const std::string& region = {});
+
+// "f-20260501-100231-4f2a": sorts by time, short enough to type.
+std::string new_run_id(Context& context, char kind);
+
+}  // namespace hf::cli

@@ -1,0 +1,167 @@
+#include "cli/output.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+
+#include "cli/exit_codes.h"
+
+namespace hf::cli {
+
+namespace {
+constexpr auto kRedrawEvery = std::chrono::milliseconds(100);
+constexpr auto kHeartbeatEvery = std::chrono::seconds(30);
+}  // namespace
+
+Outcome failed(Error error) {
+  Outcome out;
+  out.exit_code = exit_code_of(error);
+  out.errors.push_back(std::move(error));
+  return out;
+}
+
+Outcome finished(Json data, int exit_code) {
+  Outcome out;
+  out.exit_code = exit_code;
+  out.data = std::move(data);
+  return out;
+}
+
+Output::Output(Format format, Clock& clock, bool terminal, bool color)
+    : format_(format), clock_(clock), terminal_(terminal), color_(color) {}
+
+void Output::put(int fd, std::string_view text) {
+  while (!text.empty()) {
+    ssize_t n = ::write(fd, text.data(), text.size());
+    if (n <= 0) return;  // a reader that went away stops nothing
+    text.remove_prefix(static_cast<std::size_t>(n));
+  }
+}
+
+void Output::clear_progress() {
+  if (progress_shown_) put(STDERR_FILENO, "\r\x1b[K");
+  progress_shown_ = false;
+}
+
+void Output::line(std::string_view text) {
+  std::lock_guard lock(mutex_);
+  clear_progress();
+  if (format_ == Format::kTable) put(STDOUT_FILENO, std::string(text) + "\n");
+}
+
+void Output::text(std::string_view text) {
+  std::lock_guard lock(mutex_);
+  clear_progress();
+  if (format_ == Format::kTable) put(STDOUT_FILENO, text);
+}
+
+void Output::note(std::string_view text) {
+  std::lock_guard lock(mutex_);
+  clear_progress();
+  put(STDERR_FILENO, std::string(text) + "\n");
+}
+
+void Output::event(std::string_view type, Json fields) {
+  if (format_ != Format::kJsonl) return;
+  Json out = Json::object();
+  out.set("type", type).set("time", format_time(clock_.wall()));
+  for (const Json::Member& m : fields.members()) out.set(m.first, m.second);
+  std::lock_guard lock(mutex_);
+  put(STDOUT_FILENO, dump_json(out) + "\n");
+}
+
+void Output::progress(std::string_view text) {
+  std::lock_guard lock(mutex_);
+  MonoTime now = clock_.mono();
+  if (terminal_) {
+    if (now - last_progress_ < kRedrawEvery) return;
+    put(STDERR_FILENO, "\r\x1b[K" + std::string(text));
+    progress_shown_ = true;
+  } else {
+    if (now - last_progress_ < kHeartbeatEvery) return;
+    put(STDERR_FILENO, std::string(text) + "\n");
+  }
+  last_progress_ = now;
+}
+
+void Output::begin(std::string_view) {
+  last_progress_ = clock_.mono();
+  if (format_ == Format::kJsonl) put(STDOUT_FILENO, "{\"type\":\"version\",\"schema\":\"1\"}\n");
+}
+
+int Output::end(std::string_view command, const Outcome& outcome, WallTime started, MonoTime started_mono) {
+  std::lock_guard lock(mutex_);
+  clear_progress();
+  for (const std::string& w : outcome.warnings) put(STDERR_FILENO, "holdfast: warning: " + w + "\n");
+  for (const Error& e : outcome.errors) put(STDERR_FILENO, render_error(e));
+  if (format_ == Format::kTable) return outcome.exit_code;
+  Json errors = Json::array();
+  for (const Error& e : outcome.errors) errors.push(error_json(e));
+  Json warnings = Json::array();
+  for (const std::string& w : outcome.warnings) warnings.push(w);
+  Json out = Json::object();
+  out.set("type", "result").set("command", command).set("ok", outcome.exit_code == 0).set("exit_code", outcome.exit_code);
+  out.set("started_at", format_time(started)).set("finished_at", format_time(clock_.wall()));
+  double seconds = std::chrono::duration<double>(clock_.mono() - started_mono).count();
+  out.set("duration_seconds", static_cast<double>(static_cast<std::int64_t>(seconds * 1000)) / 1000.0);
+  out.set("data", outcome.data).set("errors", errors).set("warnings", warnings);
+  put(STDOUT_FILENO, dump_json(out) + "\n");
+  return outcome.exit_code;
+}
+
+std::string render_table(const std::vector<std::vector<std::string>>& rows) {
+  std::vector<std::size_t> widths;
+  for (const auto& row : rows) {
+    widths.resize(std::max(widths.size(), row.size()));
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  }
+  std::string out;
+  for (const auto& row : rows) {
+    std::string line;
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      line += row[i];
+      if (i + 1 < row.size()) line.append(widths[i] - row[i].size() + 2, ' ');
+    }
+    out += line + "\n";
+  }
+  return out;
+}
+
+std::string format_bytes(std::uint64_t bytes) {
+  if (bytes < 1024) return std::to_string(bytes) + " B";
+  static constexpr const char* kUnits[] = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+  double v = static_cast<double>(bytes) / 1024;
+  std::size_t unit = 0;
+  while (v >= 1024 && unit + 1 < std::size(kUnits)) { v /= 1024; ++unit; }
+  char buf[40];
+  std::snprintf(buf, sizeof buf, "%.1f %s", v, kUnits[unit]);
+  return buf;
+}
+
+std::string format_count(std::uint64_t n) {
+  std::string digits = std::to_string(n), out;
+  for (std::size_t i = 0; i < digits.size(); ++i) {
+    if (i > 0 && (digits.size() - i) % 3 == 0) out.push_back(',');
+    out.push_back(digits[i]);
+  }
+  return out;
+}
+
+Json error_json(const Error& e) {
+  Json out = Json::object();
+  out.set("id", e.id).set("kind", to_string(e.kind)).set("message", e.text).set("hint", e.hint).set("object", e.object);
+  if (e.effect == Effect::kMaybe) out.set("effect", "maybe");
+  return out;
+}
+
+std::string render_error(const Error& e) {
+  std::string out = "holdfast: " + e.text;
+  if (!e.id.empty()) out += " [" + e.id + "]";
+  out += "\n";
+  if (e.effect == Effect::kMaybe) out += "  it is not known whether this took effect\n";
+  if (!e.hint.empty()) out += "  hint: " + e.hint + "\n";
+  return out;
+}
+
+}  // namespace hf::cli

@@ -1,0 +1,70 @@
+// What a command prints: tables for people, one JSON object, or a stream of JSON lines. Data goes to stdout, messages to
+// stderr. Progress is drawn on a terminal only; elsewhere it is one line per change and one every 30 s.
+#pragma once
+
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/json.h"
+#include "base/time.h"
+
+namespace hf::cli {
+
+enum class Format : std::uint8_t { kTable, kJson, kJsonl };
+
+// What a command ends with. The exit code of the program is `exit_code`.
+struct Outcome {
+  int exit_code = 0;
+  Json data = Json::object();
+  std::vector<Error> errors;
+  std::vector<std::string> warnings;
+};
+
+Outcome failed(Error error);                     // with the exit code of its kind
+Outcome finished(Json data, int exit_code = 0);
+
+class Output {
+ public:
+  Output(Format format, Clock& clock, bool terminal, bool color);
+
+  Format format() const { return format_; }
+  bool color() const { return color_; }
+  bool terminal() const { return terminal_; }
+  // A line of the table form; nothing in the JSON forms.
+  void line(std::string_view text);
+  // Text that is itself the data (a document, a schema, a key): stdout as it is, in the table form.
+  void text(std::string_view text);
+  // A message for the person, stderr in every form.
+  void note(std::string_view text);
+  // An event of the jsonl form; nothing in the others.
+  void event(std::string_view type, Json fields);
+  // The state of long work: "packs 12 of 80, 310 MB/s". Redrawn in place on a terminal, at most 10 times a second.
+  void progress(std::string_view text);
+
+  void begin(std::string_view command);
+  int end(std::string_view command, const Outcome& outcome, WallTime started, MonoTime started_mono);
+
+ private:
+  void put(int fd, std::string_view text);
+  void clear_progress();
+  Format format_;
+  Clock& clock_;
+  bool terminal_;
+  bool color_;
+  bool progress_shown_ = false;
+  MonoTime last_progress_{};
+  std::string last_text_;
+  std::mutex mutex_;
+};
+
+// Aligned columns; the first row is the head.
+std::string render_table(const std::vector<std::vector<std::string>>& rows);
+std::string format_bytes(std::uint64_t bytes);       // "1.4 GiB"
+std::string format_count(std::uint64_t n);           // "1,412"
+
+Json error_json(const Error& error);
+std::string render_error(const Error& error);        // "holdfast: ...\n  hint: ..."
+
+}  // namespace hf::cli

@@ -1,0 +1,140 @@
+#include "cli/vault_access.h"
+
+#include <unistd.h>
+
+#include "base/hex.h"
+#include "cli/exit_codes.h"
+#include "cli/plan_file.h"
+
+namespace hf::cli {
+
+namespace {
+
+constexpr std::size_t kKeyBytes = 32;
+constexpr std::size_t kMaxCredentialBytes = 64 << 10;
+
+// One for the whole process: it has no state, and repositories keep a reference to it.
+crypto::Entropy& entropy() {
+  static crypto::SystemEntropy source;
+  return source;
+}
+
+vault::RepositoryContext repository_context(Context& context, vault::Store& store) {
+  return {store, entropy(), context.env.clock, context.env.log, host_name()};
+}
+
+Error adjusted(Error error) {
+  if (error.kind == ErrorKind::kNotFound) error.id = kNoVaultId;
+  return error;
+}
+
+// The slot that a credential will open.
+vault::SlotLock lock_of(const vault::Credentials& credentials) {
+  if (const auto* passphrase = std::get_if<vault::Passphrase>(&credentials)) return *passphrase;
+  if (const auto* key = std::get_if<vault::KeyFile>(&credentials)) return *key;
+  return std::get<vault::Recipient>(credentials).key.public_key;
+}
+
+// A key file is 32 bytes, or their 64 hexadecimal digits.
+Result<vault::Credentials> read_key_file(Context& context, const std::string& path) {
+  HF_ASSIGN(Bytes bytes, read_file(context.env.files, path, kMaxCredentialBytes));
+  if (bytes.size() == kKeyBytes) return vault::Credentials(vault::KeyFile{Secret(std::move(bytes))});
+  std::string text = to_text(bytes);
+  while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
+  if (auto decoded = from_hex(text); decoded && decoded->size() == kKeyBytes)
+    return vault::Credentials(vault::KeyFile{Secret(std::move(*decoded))});
+  return make_error(ErrorKind::kInvalid, path + " is not a key file")
+      .with_hint("A key file holds 32 random bytes, or 64 hexadecimal digits; `head -c 32 /dev/urandom > FILE` makes one.")
+      .with_object(path);
+}
+
+Result<vault::Credentials> read_passphrase_file(Context& context, const std::string& path) {
+  HF_ASSIGN(Bytes bytes, read_file(context.env.files, path, kMaxCredentialBytes));
+  while (!bytes.empty() && (bytes.back() == '\n' || bytes.back() == '\r')) bytes.pop_back();
+  if (bytes.empty()) return make_error(ErrorKind::kInvalid, path + " holds no passphrase").with_object(path);
+  return vault::Credentials(vault::Passphrase{Secret(std::move(bytes))});
+}
+
+}  // namespace
+
+std::vector<Option> vault_options() {
+  return {{"--vault", "URL", "the vault: a directory (or HOLDFAST_VAULT)", false, false},
+          {"--passphrase-file", "FILE", "its passphrase (or HOLDFAST_PASSPHRASE)", false, false},
+          {"--key-file", "FILE", "a key file instead of a passphrase", false, false}};
+}
+
+std::vector<Option> vault_options_and(std::vector<Option> more) {
+  std::vector<Option> out = vault_options();
+  out.insert(out.end(), more.begin(), more.end());
+  return out;
+}
+
+Result<std::string> vault_url(Context& context, const Arguments& args) {
+  if (auto url = args.get("--vault")) return *url;
+  if (auto it = context.environment.find("HOLDFAST_VAULT"); it != context.environment.end()) return it->second;
+  return make_error(ErrorKind::kUsage, "no vault is named").with_hint("Give --vault URL, or set HOLDFAST_VAULT.");
+}
+
+Result<vault::Credentials> vault_credentials(Context& context, const Arguments& args) {
+  if (auto path = args.get("--key-file")) return read_key_file(context, *path);
+  if (auto path = args.get("--passphrase-file")) return read_passphrase_file(context, *path);
+  if (auto it = context.environment.find("HOLDFAST_PASSPHRASE"); it != context.environment.end() && !it->second.empty())
+    return vault::Credentials(vault::Passphrase{Secret(it->second)});
+  return make_error(ErrorKind::kDenied, "no passphrase and no key is given for the vault")
+      .with_hint("Give --passphrase-file FILE or --key-file FILE, or set HOLDFAST_PASSPHRASE.");
+}
+
+Result<OpenVault> open_vault(Context& context, const std::string& url, const vault::Credentials& credentials) {
+  OpenVault out;
+  out.url = url;
+  HF_ASSIGN(out.store, vault::open_store(context.env.files, entropy(), url));
+  auto repository = vault::Repository::open(repository_context(context, *out.store), credentials);
+  if (!repository) return adjusted(std::move(repository).error());
+  out.repository = std::move(*repository);
+  return out;
+}
+
+Result<OpenVault> open_vault(Context& context, const Arguments& args) {
+  HF_ASSIGN(std::string url, vault_url(context, args));
+  HF_ASSIGN(vault::Credentials credentials, vault_credentials(context, args));
+  return open_vault(context, url, credentials);
+}
+
+Result<OpenVault> init_vault(Context& context, const Arguments& args) {
+  OpenVault out;
+  HF_ASSIGN(out.url, vault_url(context, args));
+  HF_ASSIGN(vault::Credentials credentials, vault_credentials(context, args));
+  HF_ASSIGN(out.store, vault::open_store(context.env.files, entropy(), out.url));
+  HF_ASSIGN(out.repository, vault::Repository::init(repository_context(context, *out.store), lock_of(credentials), {}));
+  return out;
+}
+
+Result<OpenVault> open_plan_vault(Context& context, const plan::Plan& plan, const std::string& name) {
+  const plan::Vault* v = plan.find_vault(name);
+  if (v == nullptr) return make_error(ErrorKind::kInvalid, "the plan has no vault '" + name + "'");
+  const plan::Vault* keyed = v;
+  while (!keyed->key && keyed->key_file.empty() && !keyed->copy_of.empty()) {
+    keyed = plan.find_vault(keyed->copy_of);
+    if (keyed == nullptr) return make_error(ErrorKind::kInvalid, "the plan's vault '" + v->copy_of + "' is not there");
+  }
+  if (!keyed->key_file.empty()) {
+    HF_ASSIGN(vault::Credentials credentials, read_key_file(context, keyed->key_file));
+    return open_vault(context, v->url, credentials);
+  }
+  HF_ASSIGN(Secret passphrase, resolve_secret(context, keyed->key));
+  if (passphrase.empty())
+    return make_error(ErrorKind::kDenied, "the plan gives no key for the vault '" + name + "'")
+        .with_hint("Set vaults." + name + ".key or key_file.");
+  return open_vault(context, v->url, vault::Credentials(vault::Passphrase{passphrase}));
+}
+
+std::string host_name() {
+  char buf[256] = {};
+  if (gethostname(buf, sizeof buf - 1) != 0) return "unknown";
+  return buf;
+}
+
+std::string long_id(const vault::SnapshotId& id) { return to_hex(ByteView(id.data(), id.size())); }
+std::string short_id(const vault::SnapshotId& id) { return long_id(id).substr(0, 12); }
+
+}  // namespace hf::cli

@@ -1,0 +1,40 @@
+// Opening a vault from a URL and a credential, for every command that needs one.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "cli/command.h"
+#include "crypto/keys.h"
+#include "plan/plan.h"
+#include "vault/repository.h"
+
+namespace hf::cli {
+
+// An open vault and what it stands on.
+struct OpenVault {
+  std::string url;
+  std::unique_ptr<vault::Store> store;
+  std::unique_ptr<vault::Repository> repository;
+};
+
+// --vault, --passphrase-file, --key-file: add them to a command that opens a vault.
+std::vector<Option> vault_options();
+std::vector<Option> vault_options_and(std::vector<Option> more);
+
+// --vault, else HOLDFAST_VAULT. kUsage if neither.
+Result<std::string> vault_url(Context& context, const Arguments& args);
+// --key-file, --passphrase-file, else HOLDFAST_PASSPHRASE. kDenied with a hint if none.
+Result<vault::Credentials> vault_credentials(Context& context, const Arguments& args);
+
+Result<OpenVault> open_vault(Context& context, const std::string& url, const vault::Credentials& credentials);
+Result<OpenVault> open_vault(Context& context, const Arguments& args);
+Result<OpenVault> init_vault(Context& context, const Arguments& args);
+// The vault that the plan names; its key from the plan.
+Result<OpenVault> open_plan_vault(Context& context, const plan::Plan& plan, const std::string& name);
+
+std::string host_name();
+std::string short_id(const vault::SnapshotId& id);   // the first 12 digits
+std::string long_id(const vault::SnapshotId& id);
+
+}  // namespace hf::cli
