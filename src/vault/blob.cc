@@ -4,13 +4,14 @@
 
 #include "crypto/aead.h"
 #include "crypto/hash.h"
-#include "vault/zstd.h"
+#include "vault/compress.h"
 
 namespace hf::vault {
 namespace {
 
 constexpr std::string_view kBoxInfo = "holdfast/v1 blob";
 constexpr std::uint8_t kCompressed = 1;
+constexpr int kZstdLevel = 1;
 constexpr std::size_t kMaxBox = kMaxBlobMeta + 4096;
 constexpr std::size_t kMaxHead = kMaxBox + 8192;
 
@@ -35,15 +36,15 @@ crypto::Digest blob_digest(const Keys& keys, ByteView plain) {
 
 Result<Bytes> encode_blob(crypto::Entropy& entropy, const Keys& keys, ObjectKind kind, std::string_view name,
                           ByteView metadata, ByteView plain) {
-  if (metadata.size() > kMaxBlobMeta) return make_error(ErrorKind::kExhausted, std::string(name) + ": its metadata are too large");
+  if (metadata.size() > kMaxBlobMeta)
+    return make_error(ErrorKind::kExhausted, std::string(name) + ": its metadata are too large");
   const Secret key = entropy.secret(crypto::kAeadKeyBytes);
-  HF_ASSIGN(Bytes packed, zstd_compress(plain, 1));
-  const bool compressed = packed.size() < plain.size();
-  const ByteView stored = compressed ? ByteView(packed) : plain;
+  const std::optional<Bytes> packed = Compressor(kZstdLevel).compress(plain);
+  const ByteView stored = packed.has_value() ? ByteView(*packed) : plain;
   const Bytes data = crypto::seal(key, crypto::counter_nonce(0), associated_data(kind, name), stored);
 
   ByteWriter inner;
-  inner.raw(key.reveal()).u64(plain.size()).u8(compressed ? kCompressed : 0).sized(metadata);
+  inner.raw(key.reveal()).u64(plain.size()).u8(packed.has_value() ? kCompressed : 0).sized(metadata);
   Secret secret_inner(inner.take());
   HF_ASSIGN(Bytes box, crypto::box_seal(entropy, keys.vault_public, kBoxInfo, secret_inner.reveal()));
   ByteWriter body;
@@ -113,7 +114,7 @@ Result<Bytes> open_blob_data(const BlobHead& head, const OpenedHead& opened, Byt
     if (stored->size() == opened.plain_length) return stored;
     return named(make_error(ErrorKind::kCorrupt, std::string(name) + ": wrong length"), name);
   }
-  auto plain = zstd_decompress(*stored, static_cast<std::size_t>(opened.plain_length));
+  auto plain = decompress(*stored, static_cast<std::size_t>(opened.plain_length));
   if (!plain) return named(std::move(plain).error().with_context(name), name);
   return plain;
 }

@@ -1,4 +1,5 @@
-// zstd around one chunk: compressed only where it pays, and never decompressed beyond the length expected.
+// zstd around one chunk or blob: compressed only where it pays, never decompressed beyond the length
+// expected.
 #pragma once
 
 #include <memory>
@@ -12,8 +13,8 @@ class Compressor {
  public:
   explicit Compressor(int level);
   ~Compressor();
-  // One zstd frame with its content size, or nothing where it would save less than 1/32: samples of a large
-  // chunk are tried first, so that data which is compressed already costs a fiftieth of a full try.
+  // One zstd frame with its content size, or nothing where it would save less than 1/32: samples of large
+  // data are tried first, so that data which is compressed already costs a fiftieth of a full try.
   std::optional<Bytes> compress(ByteView plain);
 
  private:
