@@ -19,7 +19,8 @@ Status check_words(const std::string& kind, const std::string& name) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
   });
   if (!kind_good) return make_error(ErrorKind::kInvalid, "'" + kind + "' is no kind of attachment");
-  if (name.empty() || name.size() > kMaxName) return make_error(ErrorKind::kInvalid, "the name of an attachment has 1 to 1024 bytes");
+  if (name.empty() || name.size() > kMaxName)
+    return make_error(ErrorKind::kInvalid, "the name of an attachment has 1 to 1024 bytes");
   return ok();
 }
 
@@ -98,7 +99,8 @@ Result<AttachmentInfo> Attachments::put(const std::string& kind, const std::stri
 Result<Bytes> Attachments::get_version(const std::string& kind, const std::string& name, std::uint64_t version) {
   const Repository::Core& core = repository_.core();
   HF_TRY(check_words(kind, name));
-  HF_ASSIGN(Blob blob, read_blob(core.store, folder(core, kind, name) + padded(version), ObjectKind::kAttachment, core.keys, core.writers));
+  HF_ASSIGN(Blob blob, read_blob(core.store, folder(core, kind, name) + padded(version),
+                                 ObjectKind::kAttachment, core.keys, core.writers));
   return std::move(blob.plain);
 }
 
@@ -107,7 +109,8 @@ Result<Bytes> Attachments::get(const std::string& kind, const std::string& name)
   HF_TRY(check_words(kind, name));
   HF_ASSIGN(const auto present, newest(core, folder(core, kind, name)));
   if (present) return get_version(kind, name, *version_of(present->name));
-  return make_error(ErrorKind::kNotFound, "no attachment " + kind + "/" + name + " in the vault at " + core.store.properties().place);
+  return make_error(ErrorKind::kNotFound, "no attachment " + kind + "/" + name + " in the vault at " +
+                                              core.store.properties().place);
 }
 
 Result<std::vector<AttachmentInfo>> Attachments::list(const std::string& kind, bool all) {

@@ -192,7 +192,8 @@ void Session::abandon() {
 Result<std::unique_ptr<BackupSession>> begin_session(const Repository::Core& core, SnapshotMeta meta) {
   HF_TRY(core.check_writable());
   HF_ASSIGN(const auto finished, finish_committed_leases(core, false));
-  for (const std::string& session : finished) core.log.info("vault", "finished the commit of an earlier run", {{"session", session}});
+  for (const std::string& session : finished)
+    core.log.info("vault", "finished the commit of an earlier run", {{"session", session}});
   HF_ASSIGN(std::unique_ptr<Lease> lease, Lease::open(core));
   auto chunks = ChunkStore::open(core, *lease);
   if (!chunks) {

@@ -57,7 +57,9 @@ class Checker {
   std::unordered_map<ChunkId, bool, ChunkIdHash> good_;
 };
 
-void Checker::damage(const std::string& object, const std::string& why) { damaged_.try_emplace(object, why, std::set<std::string>()); }
+void Checker::damage(const std::string& object, const std::string& why) {
+  damaged_.try_emplace(object, why, std::set<std::string>());
+}
 
 void Checker::hit(const std::string& object, const std::string& snapshot) {
   damaged_.try_emplace(object, "a snapshot cannot be read by it", std::set<std::string>()).first->second.second.insert(snapshot);
@@ -65,7 +67,9 @@ void Checker::hit(const std::string& object, const std::string& snapshot) {
 
 Status Checker::finding(const std::string& object, Error error) {
   const ErrorKind k = error.kind;
-  if (k != ErrorKind::kCorrupt && k != ErrorKind::kDenied && k != ErrorKind::kUnsupported && k != ErrorKind::kInvalid) return error;
+  if (k != ErrorKind::kCorrupt && k != ErrorKind::kDenied && k != ErrorKind::kUnsupported &&
+      k != ErrorKind::kInvalid)
+    return error;
   damage(object, error.text);
   return ok();
 }
@@ -144,7 +148,8 @@ Status Checker::read_run(const IndexRun& run) {
     rows.push_back(&indexed);
   }
   Status read = run.for_each([&](const IndexEntry& entry) -> Status {
-    if (entry.pack >= rows.size()) return make_error(ErrorKind::kCorrupt, run.name() + ": a row names a pack that it does not list");
+    if (entry.pack >= rows.size())
+      return make_error(ErrorKind::kCorrupt, run.name() + ": a row names a pack that it does not list");
     rows[entry.pack]->chunks.push_back(entry.chunk);
     ++report_.chunks;
     return ok();
@@ -187,7 +192,8 @@ Status Checker::check_packs() {
 Status Checker::check_pack(const std::string& object, std::uint64_t size, IndexedPack* indexed) {
   if (indexed != nullptr && size != indexed->row.size) {
     indexed->unusable = size < indexed->row.size;
-    return make_error(ErrorKind::kCorrupt, object + ": has " + std::to_string(size) + " bytes, " + std::to_string(indexed->row.size) + " were written");
+    return make_error(ErrorKind::kCorrupt, object + ": has " + std::to_string(size) + " bytes, " +
+                                               std::to_string(indexed->row.size) + " were written");
   }
   Status directory = check_directory(object, size, indexed);
   if (!directory && directory.error().kind != ErrorKind::kCorrupt) return directory;
@@ -228,7 +234,9 @@ Status Checker::read_pack(const std::string& object, std::uint64_t size, Indexed
     }
     for (const PackEntry& entry : entries) {
       const bool inside = std::uint64_t{entry.offset} + entry.stored_length <= bytes.size();
-      const bool good = inside && read_chunk(*key, entry, ByteView(bytes).subspan(entry.offset, entry.stored_length), core_.hasher, object);
+      const bool good =
+          inside && read_chunk(*key, entry, ByteView(bytes).subspan(entry.offset, entry.stored_length),
+                               core_.hasher, object);
       if (good) continue;
       whole = false;
       if (indexed != nullptr) indexed->bad.insert(entry.id);
@@ -357,6 +365,8 @@ Result<CheckReport> Checker::run() {
 
 }  // namespace
 
-Result<CheckReport> check_vault(Repository& repository, const CheckOptions& options) { return Checker(repository, options).run(); }
+Result<CheckReport> check_vault(Repository& repository, const CheckOptions& options) {
+  return Checker(repository, options).run();
+}
 
 }  // namespace hf::vault

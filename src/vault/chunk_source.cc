@@ -51,7 +51,8 @@ Result<Bytes> ChunkSource::read_record(const ChunkLocation& location, ByteView s
 }
 
 Result<Bytes> ChunkSource::read(const ChunkLocation& location) {
-  HF_ASSIGN(const Bytes stored, core_.store.get(pack_object_name(location.pack.name), {location.chunk.offset, location.chunk.stored_length}));
+  HF_ASSIGN(const Bytes stored, core_.store.get(pack_object_name(location.pack.name),
+                                                {location.chunk.offset, location.chunk.stored_length}));
   return read_record(location, stored);
 }
 

@@ -15,7 +15,9 @@ constexpr std::size_t kZeroBytes = 256 * 1024;
 class StreamContent final : public QueuedContent {
  public:
   StreamContent(const Repository::Core& core, ChunkQueue& queue)
-      : QueuedContent(queue), chunker_(core.data_table, core.config.parameters.data, [this](ByteView chunk) { return emit(chunk); }) {}
+      : QueuedContent(queue), chunker_(core.data_table, core.config.parameters.data, [this](ByteView chunk) {
+          return emit(chunk);
+        }) {}
 
   Status write(ByteView bytes) override { return chunker_.feed(bytes); }
 
@@ -55,7 +57,8 @@ class PagesContent final : public QueuedContent {
   PagesContent(const Repository::Core& core, ChunkQueue& queue, const PageMap* previous)
       : QueuedContent(queue),
         previous_(previous != nullptr ? std::optional<PageMap>(*previous) : std::nullopt),
-        chunker_(core.page_hasher, previous_ ? &*previous_ : nullptr, [this](ByteView chunk) { return queue_.add(ids_, chunk); }) {}
+        chunker_(core.page_hasher, previous_ ? &*previous_ : nullptr,
+                 [this](ByteView chunk) { return queue_.add(ids_, chunk); }) {}
 
   Status write(ByteView bytes) override {
     size_ += bytes.size();

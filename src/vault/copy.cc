@@ -70,13 +70,17 @@ Status Copier::copy_packs(const IndexRun& run, const Epoch& epoch, std::set<std:
     HF_ASSIGN(const IndexPack pack, run.pack(row));
     const std::string object = pack_object_name(pack.name);
     if (epoch.forbids(pack.name)) {
-      return make_error(ErrorKind::kBlocked, object + " is being collected in " + to_.store.properties().place).with_object(object)
+      return make_error(ErrorKind::kBlocked,
+                        object + " is being collected in " + to_.store.properties().place)
+          .with_object(object)
           .with_hint("Run `holdfast vault prune` there to its end, then copy again.");
     }
     if (present.contains(object)) continue;
     HF_ASSIGN(const Bytes bytes, from_.store.get(object));
     if (bytes.size() != pack.size || crypto::sha256(bytes) != pack.sha256) {
-      return make_error(ErrorKind::kCorrupt, object + ": its bytes are not those that were written, and it is not copied").with_object(object)
+      return make_error(ErrorKind::kCorrupt,
+                        object + ": its bytes are not those that were written, and it is not copied")
+          .with_object(object)
           .with_hint("Run `holdfast vault check --read-data` on " + from_.store.properties().place + ".");
     }
     HF_TRY(to_.create_once(object, bytes));
@@ -157,7 +161,8 @@ Status Copier::end_frames(const std::string& sealed, const std::set<std::string>
   if (first == there.end() || !first->starts_with(prefix) || !to_.keys.can_read()) return ok();
   HF_ASSIGN(const Blob blob, read_blob(to_.store, sealed, ObjectKind::kWalSegment, to_.keys, to_.writers));
   HF_ASSIGN(const WalMeta meta, decode_wal_meta(blob.opened.metadata));
-  return WalArchive(to_repository_).seal_segment(meta.system_id, meta.timeline, meta.start.value / meta.segment_size, meta.segment_size);
+  return WalArchive(to_repository_)
+      .seal_segment(meta.system_id, meta.timeline, meta.start.value / meta.segment_size, meta.segment_size);
 }
 
 Status Copier::copy_wal() {
@@ -198,7 +203,9 @@ Status Copier::report_lag() {
 
 Result<CopyReport> Copier::run() {
   if (from_.config.vault != to_.config.vault) {
-    return make_error(ErrorKind::kInvalid, to_.store.properties().place + " is another vault, not a copy of " + from_.store.properties().place)
+    return make_error(ErrorKind::kInvalid, to_.store.properties().place +
+                                               " is another vault, not a copy of " +
+                                               from_.store.properties().place)
         .with_hint("A copy is made by `holdfast vault copy` into an empty place.");
   }
   if (from_.store_id == to_.store_id) return make_error(ErrorKind::kInvalid, "the vault cannot be copied to itself");

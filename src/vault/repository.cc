@@ -27,7 +27,8 @@ Status expect_empty(Store& store) {
     if (info.name.starts_with("config/")) {
       return make_error(ErrorKind::kExists, "there is a vault at " + store.properties().place).with_object(info.name);
     }
-    return make_error(ErrorKind::kExists, store.properties().place + " is not empty: it holds " + info.name).with_object(info.name)
+    return make_error(ErrorKind::kExists, store.properties().place + " is not empty: it holds " + info.name)
+        .with_object(info.name)
         .with_hint("Give a folder that does not exist yet, or is empty.");
   });
 }
@@ -117,7 +118,8 @@ Result<StoreId> read_store_object(Store& store) {
 Repository::Repository(std::unique_ptr<Core> core) : core_(std::move(core)) {}
 Repository::~Repository() = default;
 
-Result<std::unique_ptr<Repository>> Repository::init(const RepositoryContext& context, const SlotLock& lock, const InitOptions& options) {
+Result<std::unique_ptr<Repository>> Repository::init(const RepositoryContext& context, const SlotLock& lock,
+                                                     const InitOptions& options) {
   Store& store = context.store;
   if (!store.properties().conditional_create) {
     return make_error(ErrorKind::kUnsupported, store.properties().place + " cannot create an object only if it is absent")
@@ -187,7 +189,9 @@ Result<SnapshotInfo> Repository::find(const std::string& id, const SnapshotFilte
       .with_hint("`holdfast backup list` shows what there is.");
 }
 
-Result<std::unique_ptr<BackupSession>> Repository::begin_backup(SnapshotMeta meta) { return begin_session(*core_, std::move(meta)); }
+Result<std::unique_ptr<BackupSession>> Repository::begin_backup(SnapshotMeta meta) {
+  return begin_session(*core_, std::move(meta));
+}
 
 Result<std::unique_ptr<SnapshotReader>> Repository::open_snapshot(const SnapshotId& id) {
   HF_ASSIGN(const std::vector<CommittedRecord> commits, read_commits(*core_, nullptr));

@@ -83,7 +83,8 @@ struct CopyReport {
 
 class Repository {
  public:
-  // Creates a vault in an empty store; `lock` closes its first slot, of admin level. kExists if there is one. Stores without conditional creation: kUnsupported.
+  // Creates a vault in an empty store; `lock` closes its first slot, of admin level. kExists if there is one.
+  // Stores without conditional creation: kUnsupported.
   static Result<std::unique_ptr<Repository>> init(const RepositoryContext& context, const SlotLock& lock,
                                                   const InitOptions& options);
   // kNotFound: no vault there. kDenied: wrong passphrase or key, and nothing was written. kUnsupported: a newer format.

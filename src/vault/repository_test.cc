@@ -29,7 +29,8 @@ std::vector<TestFile> some_files(std::uint64_t seed = 7) {
 
 std::string damage_text(const CheckReport& report) {
   std::string text;
-  for (const Damage& d : report.damaged) text += d.object + " (" + d.why + ", " + std::to_string(d.snapshots.size()) + " snapshots) ";
+  for (const Damage& d : report.damaged)
+    text += d.object + " (" + d.why + ", " + std::to_string(d.snapshots.size()) + " snapshots) ";
   return text;
 }
 
@@ -90,9 +91,16 @@ TEST(Repository, ReadsRangesOfFiles) {
   auto entry = (*reader)->find_entry("b/large");
   ASSERT_TRUE(entry) << entry.error().text;
   const Bytes whole = some_files()[2].bytes;
-  for (auto [offset, length] : {std::pair<std::uint64_t, std::uint64_t>{0, 10}, {999'990, 500'000}, {2'999'999, 100}, {3'000'000, 5}, {0, 1u << 30}}) {
+  for (auto [offset, length] : {std::pair<std::uint64_t, std::uint64_t>{0, 10},
+                                {999'990, 500'000},
+                                {2'999'999, 100},
+                                {3'000'000, 5},
+                                {0, 1u << 30}}) {
     Bytes got;
-    ASSERT_TRUE((*reader)->read_content(*entry, offset, length, [&](ByteView b) { got.insert(got.end(), b.begin(), b.end()); return ok(); }));
+    ASSERT_TRUE((*reader)->read_content(*entry, offset, length, [&](ByteView b) {
+      got.insert(got.end(), b.begin(), b.end());
+      return ok();
+    }));
     const std::uint64_t n = std::min<std::uint64_t>(length, whole.size() - offset);
     EXPECT_TRUE(got == to_bytes(ByteView(whole).subspan(offset, n))) << offset;
   }
@@ -205,7 +213,10 @@ TEST(Repository, SaysWhatIsWrongWithAVault) {
 
   MemoryStore occupied(vault.clock);
   occupied.set("something", to_bytes("x"));
-  EXPECT_EQ(Repository::init(vault.context(occupied), SlotLock(Passphrase{Secret(std::string_view("x"))}), {}).error().kind, ErrorKind::kExists);
+  EXPECT_EQ(Repository::init(vault.context(occupied), SlotLock(Passphrase{Secret(std::string_view("x"))}), {})
+                .error()
+                .kind,
+            ErrorKind::kExists);
 
   Bytes config = *vault.store.get("config/1");
   for (std::size_t i = 0; i < config.size(); ++i) {

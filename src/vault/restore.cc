@@ -58,7 +58,8 @@ class Reader final : public SnapshotReader {
   Result<TreeReader> open_tree();
   Status read_extent(const Extent& extent, std::uint64_t from, std::uint64_t to, const std::function<Status(ByteView)>& out);
   Result<std::vector<PlannedChunk>> plan(const std::vector<Place>& places);
-  Status read_group(std::span<const PlannedChunk> group, const std::vector<Place>& places, RestoreSink& sink, RestoreTotals& totals);
+  Status read_group(std::span<const PlannedChunk> group, const std::vector<Place>& places, RestoreSink& sink,
+                    RestoreTotals& totals);
 
   const Repository::Core& core_;
   SnapshotRecord record_;
@@ -97,7 +98,8 @@ Result<std::optional<Entry>> Reader::next_entry() {
   return pass_->next();
 }
 
-Status Reader::read_extent(const Extent& extent, std::uint64_t from, std::uint64_t to, const std::function<Status(ByteView)>& out) {
+Status Reader::read_extent(const Extent& extent, std::uint64_t from, std::uint64_t to,
+                           const std::function<Status(ByteView)>& out) {
   static constexpr std::array<std::uint8_t, kZeroBytes> kZeros{};
   if (extent.hole) {
     for (std::uint64_t at = from; at < to;) {
@@ -147,7 +149,8 @@ Result<std::vector<PlannedChunk>> Reader::plan(const std::vector<Place>& places)
 }
 
 // One read of neighbouring records of one pack; each chunk goes to all its places.
-Status Reader::read_group(std::span<const PlannedChunk> group, const std::vector<Place>& places, RestoreSink& sink, RestoreTotals& totals) {
+Status Reader::read_group(std::span<const PlannedChunk> group, const std::vector<Place>& places,
+                          RestoreSink& sink, RestoreTotals& totals) {
   const std::uint64_t begin = group.front().location.chunk.offset;
   const PackEntry& last = group.back().location.chunk;
   const std::uint64_t length = std::uint64_t{last.offset} + last.stored_length - begin;
@@ -156,8 +159,10 @@ Status Reader::read_group(std::span<const PlannedChunk> group, const std::vector
   if (stored) totals.read_bytes += length;
   for (const PlannedChunk& chunk : group) {
     const PackEntry& record = chunk.location.chunk;
-    Result<Bytes> plain = stored ? source_->read_record(chunk.location, ByteView(*stored).subspan(record.offset - begin, record.stored_length))
-                                 : Result<Bytes>(stored.error());
+    Result<Bytes> plain =
+        stored ? source_->read_record(chunk.location,
+                                      ByteView(*stored).subspan(record.offset - begin, record.stored_length))
+               : Result<Bytes>(stored.error());
     if (!plain) plain = source_->read(record.id);      // alone, and from any other place that has it
     if (!plain) return std::move(plain).error();
     for (std::size_t i = chunk.first; i < chunk.first + chunk.count; ++i) {
@@ -196,7 +201,9 @@ Result<RestoreTotals> Reader::restore(const std::vector<RestoreItem>& items, Res
 }  // namespace
 
 Result<Bytes> SnapshotReader::read_whole(const Entry& entry, std::uint64_t limit) {
-  if (entry.size > limit) return make_error(ErrorKind::kExhausted, "'" + entry.path + "' is larger than " + std::to_string(limit) + " bytes");
+  if (entry.size > limit)
+    return make_error(ErrorKind::kExhausted,
+                      "'" + entry.path + "' is larger than " + std::to_string(limit) + " bytes");
   Bytes out;
   HF_TRY(read_content(entry, 0, entry.size, [&](ByteView bytes) {
     out.insert(out.end(), bytes.begin(), bytes.end());

@@ -96,7 +96,8 @@ Result<Listed> list_segment(const Repository::Core& core, const std::string& pre
 Status check_piece(const Piece& piece, std::uint64_t system_id, Timeline timeline, std::uint64_t segment) {
   const WalMeta& m = piece.meta;
   if (m.system_id == system_id && m.timeline == timeline && m.start.value / m.segment_size == segment) return ok();
-  return make_error(ErrorKind::kCorrupt, piece.object + ": its metadata belong to another place in the log").with_object(piece.object);
+  return make_error(ErrorKind::kCorrupt, piece.object + ": its metadata belong to another place in the log")
+      .with_object(piece.object);
 }
 
 // One attempt; kNotFound where an object of the listing is gone.
@@ -125,7 +126,8 @@ Result<WalSegmentData> assemble(const Repository::Core& core, const Listed& list
 }
 
 // Removes the frames of a sealed segment, after the bytes of all of them proved to be those of the segment.
-Status drop_frames(const Repository::Core& core, const std::string& prefix, Lsn start, ByteView whole, const std::string& sealed) {
+Status drop_frames(const Repository::Core& core, const std::string& prefix, Lsn start, ByteView whole,
+                   const std::string& sealed) {
   HF_ASSIGN(const Listed listed, list_segment(core, prefix));
   for (std::size_t i = 0; i < listed.frames.size(); ++i) {
     const WalName& frame = listed.frames[i];
@@ -152,9 +154,12 @@ std::string WalArchive::cluster_prefix(std::uint64_t system_id) const {
 
 Status WalArchive::put_frame(const WalFrame& frame) {
   const Repository::Core& core = repository_.core();
-  const WalMeta meta{frame.system_id, frame.timeline, frame.segment_size, frame.start, frame.start + frame.bytes.size(), frame.times};
+  const WalMeta meta{
+      frame.system_id, frame.timeline, frame.segment_size, frame.start, frame.start + frame.bytes.size(),
+      frame.times};
   HF_TRY(check_wal_meta(meta));
-  const std::string prefix = segment_prefix(cluster_prefix(frame.system_id), frame.timeline, frame.start.value / frame.segment_size);
+  const std::string prefix =
+      segment_prefix(cluster_prefix(frame.system_id), frame.timeline, frame.start.value / frame.segment_size);
   const std::string name = frame_name(prefix, meta.start, meta.end);
   auto put = put_blob(core, ObjectKind::kWalFrame, name, encode_wal_meta(meta), frame.bytes);
   if (put) return ok();
@@ -164,12 +169,15 @@ Status WalArchive::put_frame(const WalFrame& frame) {
 
 Status WalArchive::put_segment(const WalFrame& whole) {
   const Repository::Core& core = repository_.core();
-  const WalMeta meta{whole.system_id, whole.timeline, whole.segment_size, whole.start, whole.start + whole.bytes.size(), whole.times};
+  const WalMeta meta{
+      whole.system_id, whole.timeline, whole.segment_size, whole.start, whole.start + whole.bytes.size(),
+      whole.times};
   HF_TRY(check_wal_meta(meta));
   if (whole.bytes.size() != whole.segment_size) {
     return make_error(ErrorKind::kInvalid, "the segment at " + format_lsn(whole.start) + " is not whole");
   }
-  const std::string prefix = segment_prefix(cluster_prefix(whole.system_id), whole.timeline, whole.start.value / whole.segment_size);
+  const std::string prefix =
+      segment_prefix(cluster_prefix(whole.system_id), whole.timeline, whole.start.value / whole.segment_size);
   const std::string name = prefix + "sealed";
   auto put = put_blob(core, ObjectKind::kWalSegment, name, encode_wal_meta(meta), whole.bytes);
   if (!put && put.error().kind == ErrorKind::kExists) return corrupt_pair(name, "the new segment");
@@ -185,8 +193,9 @@ Status WalArchive::put_segment(const WalFrame& whole) {
 Status WalArchive::seal_segment(std::uint64_t system_id, Timeline timeline, std::uint64_t segment, std::uint64_t segment_size) {
   HF_ASSIGN(WalSegmentData data, read_segment(system_id, timeline, segment));
   if (data.segment_size != segment_size) {
-    return make_error(ErrorKind::kInvalid, "the segments of this cluster have " + std::to_string(data.segment_size) + " bytes, not " +
-                      std::to_string(segment_size));
+    return make_error(ErrorKind::kInvalid, "the segments of this cluster have " +
+                                               std::to_string(data.segment_size) + " bytes, not " +
+                                               std::to_string(segment_size));
   }
   if (!data.complete) {
     return make_error(ErrorKind::kBlocked, "segment " + wal_file_name(timeline, segment, segment_size) +
@@ -228,7 +237,8 @@ Result<Bytes> WalArchive::read_history(std::uint64_t system_id, Timeline timelin
 }
 
 Status WalArchive::put_seal(const TimelineSeal& seal) {
-  if (seal.receiver.empty() || seal.timeline == 0) return make_error(ErrorKind::kInvalid, "a seal needs a receiver and a timeline");
+  if (seal.receiver.empty() || seal.timeline == 0)
+    return make_error(ErrorKind::kInvalid, "a seal needs a receiver and a timeline");
   const Repository::Core& core = repository_.core();
   const std::string name = timeline_prefix(cluster_prefix(seal.system_id), seal.timeline) + "seals/" +
                            to_hex(core.keyed_name("receiver", as_bytes(seal.receiver)));

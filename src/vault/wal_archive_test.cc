@@ -37,7 +37,8 @@ struct WalArchiveTest : ::testing::Test {
   WalArchive wal{*repository};
   std::size_t frames() {
     std::size_t n = 0;
-    for (const auto& [name, bytes] : vault.store.snapshot()) n += name.starts_with("wal/") && name.find('-') != std::string::npos ? 1 : 0;
+    for (const auto& [name, bytes] : vault.store.snapshot())
+      n += name.starts_with("wal/") && name.find('-') != std::string::npos ? 1 : 0;
     return n;
   }
 };
@@ -153,7 +154,8 @@ TEST_F(WalArchiveTest, SealingSurvivesAnyFailingCall) {
       FaultyStore faulty(fresh.store, {});
       auto opened = fresh.open(&faulty);
       const std::uint64_t before = faulty.calls();
-      FaultyStore failing(fresh.store, lost ? StoreFaults{.lose_answer_at = before + call} : StoreFaults{.stop_at = before + call});
+      FaultyStore failing(fresh.store, lost ? StoreFaults{.lose_answer_at = before + call}
+                                            : StoreFaults{.stop_at = before + call});
       auto broken = fresh.open(&failing);
       Status sealed = WalArchive(*broken).seal_segment(kSystem, 1, 1, kSize);
       auto data = WalArchive(*plain).read_segment(kSystem, 1, 1);

@@ -48,8 +48,8 @@ Result<ClusterObjects> list_cluster(const Repository::Core& core, const std::str
   return out;
 }
 
-Status add_spans(const Repository::Core& core, const std::vector<std::pair<WalName, ObjectInfo>>& objects, std::uint64_t system_id,
-                 TimelineCoverage& out) {
+Status add_spans(const Repository::Core& core, const std::vector<std::pair<WalName, ObjectInfo>>& objects,
+                 std::uint64_t system_id, TimelineCoverage& out) {
   std::set<std::uint64_t> sealed;
   for (const auto& [name, info] : objects) {
     if (name.part == WalPart::kSealed) sealed.insert(name.segment);
@@ -62,7 +62,8 @@ Status add_spans(const Repository::Core& core, const std::vector<std::pair<WalNa
     auto span = read_span(core, info, is_sealed, meta);
     if (!span) return std::move(span).error();
     if (meta.system_id != system_id || meta.timeline != out.timeline) {
-      return make_error(ErrorKind::kCorrupt, info.name + ": its metadata belong to another place in the log").with_object(info.name);
+      return make_error(ErrorKind::kCorrupt, info.name + ": its metadata belong to another place in the log")
+          .with_object(info.name);
     }
     out.segment_size = meta.segment_size;
     out.spans.push_back(std::move(*span));

@@ -1,5 +1,6 @@
 // What every store must do, as one suite: instantiate it with a maker of empty stores.
-//   INSTANTIATE_TEST_SUITE_P(Mine, StoreSuite, testing::Values(StoreMaker{"name", [] { return std::unique_ptr<StoreFixture>(...); }}));
+//   INSTANTIATE_TEST_SUITE_P(Mine, StoreSuite,
+//                            testing::Values(StoreMaker{"name", [] { return std::unique_ptr<StoreFixture>(...); }}));
 #pragma once
 
 #include <gtest/gtest.h>
