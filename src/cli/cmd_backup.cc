@@ -1,6 +1,7 @@
 // backup run, list, show: by component of a plan, or of paths and databases without any plan.
 #include <sys/resource.h>
 
+#include "cli/attach.h"
 #include "cli/commands.h"
 #include "cli/exit_codes.h"
 #include "cli/journal_access.h"
@@ -84,7 +85,7 @@ Outcome report(Context& context, const Job& job, const Done& done) {
   return out;
 }
 
-Status record_backup(Context& context, const Job& job, const Done& done) {
+Status record_backup(Context& context, const PlanFile& file, const Job& job, const Done& done, std::vector<std::string>& warnings) {
   record::BackupFinished body;
   body.component = job.component;
   body.snapshot = long_id(done.snapshot.id);
@@ -98,6 +99,7 @@ Status record_backup(Context& context, const Job& job, const Done& done) {
   record::Event event = stamped(context, record::event_of(body));
   event.resource = "component/" + job.component;
   HF_TRY(journal->append(event));
+  for (std::string& skipped : attach_state(context, file, *journal)) warnings.push_back(std::move(skipped));
   return ok();
 }
 
@@ -136,7 +138,7 @@ Outcome run_component(Context& context, const Arguments& args, const std::string
   auto done = back_up(context, *vault, *job);
   if (!done) return failed(std::move(done).error().with_context("backing up '" + name + "'"));
   Outcome out = report(context, *job, *done);
-  if (auto recorded = record_backup(context, *job, *done); !recorded)
+  if (auto recorded = record_backup(context, *file, *job, *done, out.warnings); !recorded)
     out.warnings.push_back("the backup is in the vault, but not in the journal: " + recorded.error().text);
   return out;
 }

@@ -6,6 +6,7 @@
 #include "cli/exit_codes.h"
 #include "cli/journal_access.h"
 #include "cli/plan_file.h"
+#include "cli/replication_access.h"
 #include "cli/wire.h"
 #include "health/runner.h"
 #include "health/watcher.h"
@@ -47,6 +48,8 @@ std::vector<std::jthread> start_canaries(Context& context, const plan::Plan& pla
       }
       writer.run(context.stop, [&](const Result<sources::CanaryRow>& row) {
         if (!row) return;
+        if (auto seen = observe_replication(context, name, options.dsn); !seen)
+          context.env.log.warning("replication", "not observed", {{"component", name}, {"why", seen.error().text}});
         if (auto kept = remember_canary(context, name, *row); !kept)
           context.env.log.warning("canary", "not remembered", {{"why", kept.error().text}});
       });

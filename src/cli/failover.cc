@@ -1,15 +1,17 @@
 #include "cli/failover.h"
 
 #include "base/hex.h"
-#include "cli/canary_access.h"
+#include "cli/attach.h"
 #include "cli/exit_codes.h"
 #include "cli/journal_access.h"
 #include "cli/measure.h"
+#include "cli/replication_access.h"
 #include "cli/run_access.h"
 #include "cli/vault_access.h"
 #include "crypto/hash.h"
 #include "plan/objective.h"
 #include "record/proof_events.h"
+#include "remote/postgres.h"
 #include "runbook/spec_from_plan.h"
 #include "sources/wal_record.h"
 #include "vault/wal_archive.h"
@@ -147,6 +149,10 @@ Result<runbook::FailoverPlan> plan_failover(Context& context, const PlanFile& fi
   options.plan_hash = file.hash;
   options.now = context.env.clock.wall();
   HF_ASSIGN(options.impact_at, impact_of(context));
+  for (const plan::Component& c : plan.components) {
+    HF_ASSIGN(std::optional<runbook::ObservedReplication> seen, observed_replication(context, c.name));
+    if (seen) options.observed.push_back(*seen);
+  }
   HF_ASSIGN(runbook::RunSpec spec, runbook::make_run_spec(plan, *plan.failover, options));
   runbook::Risk risk;
   if (Promotion p = promotion_of(plan, *plan.failover); p.successor != nullptr) {
@@ -271,6 +277,7 @@ Outcome execute_run(Context& context, const PlanFile& file, const RunRequest& re
     if (found) measured = std::move(*found);
     else warnings.push_back("the run's measurements are not in the journal: " + found.error().text);
   }
+  for (std::string& skipped : attach_state(context, file, **journal)) warnings.push_back(std::move(skipped));
   Outcome out = outcome_of(context, spec, *report, measured);
   out.warnings = std::move(warnings);
   return out;

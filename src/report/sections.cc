@@ -153,7 +153,7 @@ void write_failover(Pages& p) {
   p.out.table({"Step", "Does", "After", "Irreversible", "Last run"}, rows);
   if (last == nullptr) return;
   p.out.heading(3, "The last failover");
-  p.out.paragraph("Run " + code(last->id) + " of " + minute_of(last->at) + (last->resumed > 0 ? ", resumed " + std::to_string(last->resumed) + " time(s) after Holdfast itself had died" : "") +
+  p.out.paragraph("Run " + code(last->id) + " of " + minute_of(last->at) + (last->resumed > 0 ? ", resumed " + std::to_string(last->resumed) + " time(s)" : "") +
                   ": " + escaped(last->finished->value.verdict) + ".");
   if (last->fence) p.out.paragraph("Fence: " + p.out.measured(escaped(last->fence->value.level), last->fence->from, last->fence->value.explanation) + ".");
   std::vector<std::vector<std::string>> phases;
