@@ -37,7 +37,7 @@ tidy:
 fuzz:
 	@./setup --dev
 	@cmake --preset fuzz
-	@cmake --build build-fuzz
+	@cmake --build build-fuzz --target fuzzers
 	@fuzz/run build-fuzz
 
 clean:
