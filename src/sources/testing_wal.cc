@@ -200,14 +200,20 @@ void FetchService::answer(const std::string& id) {
   std::filesystem::rename(folder_ + "/answer." + id + ".part", folder_ + "/answer." + id);
 }
 
-RunningReceiver::RunningReceiver(WalReceiverOptions options, WalTarget& target)
-    : receiver_(env_, std::move(options), target),
+RunningReceiver::RunningReceiver(WalReceiverOptions options, WalTarget& target, Files* files)
+    : env_{clock_, rng_, files != nullptr ? *files : files_, processes_, log_},
+      receiver_(env_, std::move(options), target),
       thread_([this](std::stop_token s) { outcome_ = receiver_.run(s); }) {}
 
 RunningReceiver::~RunningReceiver() { (void)stop(); }
 
 Status RunningReceiver::stop() {
   thread_.request_stop();
+  if (thread_.joinable()) thread_.join();
+  return std::exchange(outcome_, ok());
+}
+
+Status RunningReceiver::finish() {
   if (thread_.joinable()) thread_.join();
   return std::exchange(outcome_, ok());
 }

@@ -82,9 +82,11 @@ class FetchService {
 // A receiver in a thread of this process.
 class RunningReceiver {
  public:
-  RunningReceiver(WalReceiverOptions options, WalTarget& target);
+  // `files`: where its spool lies; null: the real ones. Its lock is a real file all the same.
+  RunningReceiver(WalReceiverOptions options, WalTarget& target, Files* files = nullptr);
   ~RunningReceiver();
   Status stop();
+  Status finish();  // waits until it ends by itself: for receivers that must refuse
   WalReceiverStatus status() { return receiver_.status(); }
   bool wait_for(const std::function<bool(const WalReceiverStatus&)>& condition, Micros timeout = 30s);
   bool wait_streaming() {
@@ -99,7 +101,7 @@ class RunningReceiver {
   PosixFiles files_;
   PosixProcesses processes_{clock_};
   MemoryLog log_;
-  Env env_{clock_, rng_, files_, processes_, log_};
+  Env env_;
   WalReceiver receiver_;
   Status outcome_ = ok();
   std::jthread thread_;

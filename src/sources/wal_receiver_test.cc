@@ -192,8 +192,10 @@ TEST(WalReceiver, RefusesAnotherClusterASecondProcessAndAFullSlotTable) {
   MemoryTarget target;
   RunningReceiver receiver(options_for(one, folder.file("spool")), target);
   ASSERT_TRUE(receiver.wait_for([](const WalReceiverStatus& s) { return s.upload.uploaded.value != 0; }));
-  RunningReceiver second(options_for(one, folder.file("spool")), target);
-  while (second.stop().has_value()) {}
+  {
+    RunningReceiver second(options_for(one, folder.file("spool")), target);
+    EXPECT_EQ(second.finish().error().kind, ErrorKind::kBusy);
+  }
   EXPECT_TRUE(receiver.stop());
   RunningReceiver other(options_for(two, folder.file("spool"), "other"), target);
   ASSERT_TRUE(other.wait_for([](const WalReceiverStatus& s) { return !s.error.empty(); }));
