@@ -133,7 +133,8 @@ void set_metadata(int folder, const std::string& name, const vault::Entry& entry
   const bool link = entry.type == vault::EntryType::kSymlink;
   if (!link && ::fchmodat(folder, name.c_str(), entry.mode, 0) < 0) note("mode");
   for (const vault::Xattr& x : entry.xattrs) {
-    if (::lsetxattr(proc_path(folder, name).c_str(), x.name.c_str(), x.value.data(), x.value.size(), 0) < 0) note("attribute " + x.name);
+    if (::lsetxattr(proc_path(folder, name).c_str(), x.name.c_str(), x.value.data(), x.value.size(), 0) < 0)
+      note("attribute " + x.name);
   }
   const timespec mtime{static_cast<time_t>(entry.mtime.seconds), static_cast<long>(entry.mtime.nanoseconds)};
   const timespec times[2] = {mtime, mtime};

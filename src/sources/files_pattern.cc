@@ -50,10 +50,15 @@ bool match_name(std::string_view pattern, std::string_view name) {
     }
     if (p < pattern.size()) {
       step = 1;
-      if (pattern[p] == '?') matched = true;
-      else if (pattern[p] == '\\' && p + 1 < pattern.size()) { matched = pattern[p + 1] == name[n]; step = 2; }
-      else if (std::size_t length = pattern[p] == '[' ? match_class(pattern.substr(p), name[n], matched) : 0; length != 0) step = length;
-      else matched = pattern[p] == name[n];
+      const std::size_t length = pattern[p] == '[' ? match_class(pattern.substr(p), name[n], matched) : 0;
+      if (length != 0) {
+        step = length;
+      } else if (pattern[p] == '\\' && p + 1 < pattern.size()) {
+        matched = pattern[p + 1] == name[n];
+        step = 2;
+      } else {
+        matched = pattern[p] == '?' || pattern[p] == name[n];
+      }
     }
     if (matched) {
       p += step;

@@ -41,11 +41,13 @@ class Walker {
   Status walk_roots();
   Status walk_ancestors(const std::string& root);
   Status visit(int folder, const std::string& name, const std::string& path, std::size_t depth);
-  Status visit_directory(int folder, const std::string& name, const std::string& path, const struct ::stat& st, std::size_t depth);
+  Status visit_directory(int folder, const std::string& name, const std::string& path,
+                         const struct ::stat& st, std::size_t depth);
   Status visit_children(const Descriptor& directory, const std::string& path, std::size_t depth);
   Status visit_file(int folder, const std::string& name, vault::Entry entry, const struct ::stat& st);
   Result<bool> reuse(vault::Entry& entry, const struct ::stat& st);
-  Result<bool> read_file(int folder, const std::string& name, vault::Entry& entry, std::unique_ptr<vault::ContentWriter>& content);
+  Result<bool> read_file(int folder, const std::string& name, vault::Entry& entry,
+                         std::unique_ptr<vault::ContentWriter>& content);
   Status read_data(int fd, std::uint64_t size, vault::ContentWriter& content);
   Status read_range(int fd, std::uint64_t from, std::uint64_t to, vault::ContentWriter& content);
   Status complete_entry(int folder, const std::string& name, vault::Entry& entry, const struct ::stat& st);
@@ -164,7 +166,8 @@ Status Walker::complete_entry(int folder, const std::string& name, vault::Entry&
 
 Status Walker::visit(int folder, const std::string& name, const std::string& path, std::size_t depth) {
   struct ::stat st{};
-  if (::fstatat(folder, name.c_str(), &st, AT_SYMLINK_NOFOLLOW) < 0) return fail(path, errno_error(errno, "looking at", "/" + path));
+  if (::fstatat(folder, name.c_str(), &st, AT_SYMLINK_NOFOLLOW) < 0)
+    return fail(path, errno_error(errno, "looking at", "/" + path));
   if (excludes_.matches(path, S_ISDIR(st.st_mode))) return ok();
   if (S_ISDIR(st.st_mode)) return visit_directory(folder, name, path, st, depth);
   vault::Entry entry = entry_of(st, names_);
@@ -186,14 +189,17 @@ Status Walker::visit(int folder, const std::string& name, const std::string& pat
   return session_->add(entry);
 }
 
-Status Walker::visit_directory(int folder, const std::string& name, const std::string& path, const struct ::stat& st, std::size_t depth) {
+Status Walker::visit_directory(int folder, const std::string& name, const std::string& path,
+                               const struct ::stat& st, std::size_t depth) {
   if (vault_folder_ == std::pair(st.st_dev, st.st_ino)) return ok();     // a vault does not back up itself
   vault::Entry entry = entry_of(st, names_);
   entry.path = path;
   Status complete = complete_entry(folder, name, entry, st);
   if (!complete) return fail(path, complete.error());
   HF_TRY(session_->add(entry));
-  if (depth >= kMaxDepth) return fail(path, make_error(ErrorKind::kExhausted, "nested deeper than " + std::to_string(kMaxDepth) + " folders"));
+  if (depth >= kMaxDepth)
+    return fail(path, make_error(ErrorKind::kExhausted,
+                                 "nested deeper than " + std::to_string(kMaxDepth) + " folders"));
   const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
   Descriptor directory(::openat(folder, name.c_str(), flags | O_NOATIME));
   if (!directory && errno == EPERM) directory = Descriptor(::openat(folder, name.c_str(), flags));
@@ -224,8 +230,8 @@ Result<bool> Walker::reuse(vault::Entry& entry, const struct ::stat& st) {
   HF_ASSIGN(const vault::Entry* old, previous_entry(entry.path));
   if (old == nullptr) return false;
   if (old->type != vault::EntryType::kFile) return false;
-  const bool same = old->size == static_cast<std::uint64_t>(st.st_size) && old->mtime == entry.mtime && old->ctime == entry.ctime &&
-                    old->inode == entry.inode && old->device == entry.device;
+  const bool same = old->size == static_cast<std::uint64_t>(st.st_size) && old->mtime == entry.mtime &&
+                    old->ctime == entry.ctime && old->inode == entry.inode && old->device == entry.device;
   if (!same) return false;
   const std::int64_t began = std::chrono::floor<Seconds>(previous_->info().started).time_since_epoch().count();
   if (std::max(old->ctime.seconds, old->mtime.seconds) + kTrustAfterSeconds >= began) return false;
@@ -260,7 +266,8 @@ bool same_state(const struct ::stat& a, const struct ::stat& b) {
 }
 
 // Reads the file in one state of it, which `entry` then describes; false if it could not be had whole. Errors are the vault's.
-Result<bool> Walker::read_file(int folder, const std::string& name, vault::Entry& entry, std::unique_ptr<vault::ContentWriter>& content) {
+Result<bool> Walker::read_file(int folder, const std::string& name, vault::Entry& entry,
+                               std::unique_ptr<vault::ContentWriter>& content) {
   const int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
   const auto failed = [&](const Error& error) -> Result<bool> {
     HF_TRY(fail(entry.path, error));

@@ -58,8 +58,10 @@ Status Folders::open_root(const std::string& target) {
 Error Folders::refused(int error, const std::string& path) const {
   const std::string shown = shown_ + (shown_.ends_with('/') ? "" : "/") + path;
   if (error == ELOOP || error == ENOTDIR) {
-    return make_error(ErrorKind::kBlocked, "restoring into " + shown + ": it is a symbolic link or not a folder, and is not followed")
-        .with_object(shown).with_hint("Restore into an empty folder, or move that aside.");
+    return make_error(ErrorKind::kBlocked, "restoring into " + shown +
+                                               ": it is a symbolic link or not a folder, and is not followed")
+        .with_object(shown)
+        .with_hint("Restore into an empty folder, or move that aside.");
   }
   return errno_error(error, "opening the folder", shown);
 }
@@ -140,7 +142,8 @@ Status FileSink::create(std::uint64_t file, std::uint64_t size) {
   HF_ASSIGN(const int folder, folders_.open(place.folder));
   Descriptor fd(::openat(folder, place.temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!fd) return errno_error(errno, "creating", place.folder + "/" + place.temporary);
-  if (::ftruncate(fd.get(), static_cast<off_t>(size)) < 0) return errno_error(errno, "sizing", place.folder + "/" + place.temporary);
+  if (::ftruncate(fd.get(), static_cast<off_t>(size)) < 0)
+    return errno_error(errno, "sizing", place.folder + "/" + place.temporary);
   return ok();
 }
 
@@ -330,11 +333,13 @@ Status Restorer::publish() {
 
 // Above a path that was backed up: in its own place such a folder is not ours to change.
 bool Restorer::is_ancestor(const std::string& path) const {
-  return std::ranges::any_of(reader_.info().meta.paths, [&](const std::string& root) { return root.starts_with("/" + path + "/"); });
+  return std::ranges::any_of(reader_.info().meta.paths,
+                             [&](const std::string& root) { return root.starts_with("/" + path + "/"); });
 }
 
 Status Restorer::finish_folders() {
-  for (auto it = directories_.rbegin(); it != directories_.rend(); ++it) {      // deepest first: times change by what is made below
+  // Deepest first: the times of a folder change by what is made in it.
+  for (auto it = directories_.rbegin(); it != directories_.rend(); ++it) {
     ++report_.entries;
     if (options_.in_place && is_ancestor(it->path)) continue;
     HF_ASSIGN(const int above, folders_.open(parent_of(it->path)));

@@ -39,7 +39,9 @@ std::string describe(const std::string& root) {
     EXPECT_EQ(::lstat(path.c_str(), &st), 0);
     std::string line = std::to_string(st.st_mode) + " " + std::to_string(st.st_uid) + ":" + std::to_string(st.st_gid) + " " +
                        std::to_string(st.st_mtim.tv_sec) + "." + std::to_string(st.st_mtim.tv_nsec);
-    if (S_ISREG(st.st_mode)) line += " " + std::to_string(std::hash<std::string>()(read_text(path))) + " links " + std::to_string(st.st_nlink);
+    if (S_ISREG(st.st_mode))
+      line += " " + std::to_string(std::hash<std::string>()(read_text(path))) + " links " +
+              std::to_string(st.st_nlink);
     if (S_ISLNK(st.st_mode)) line += " -> " + fs::read_symlink(path).string();
     if (S_ISCHR(st.st_mode)) line += " dev " + std::to_string(st.st_rdev);
     char value[64];
@@ -149,7 +151,8 @@ TEST_F(FilesTest, UnchangedFilesAreNotReadAgainAndChangedOnesAre) {
 
 TEST_F(FilesTest, ExcludesAndIncludes) {
   for (const char* d : {"/keep/sub", "/build", "/src/build"}) fs::create_directories(tree + d);
-  for (const char* f : {"/a.tmp", "/keep/b.txt", "/keep/sub/c.txt", "/build/x", "/src/build/y", "/src/z"}) write_text(tree + f, f);
+  for (const char* f : {"/a.tmp", "/keep/b.txt", "/keep/sub/c.txt", "/build/x", "/src/build/y", "/src/z"})
+    write_text(tree + f, f);
   TreeBackupOptions how = options();
   how.excludes = {"*.tmp", "build/"};
   auto made = backup_tree(*repository, how);
@@ -237,7 +240,8 @@ TEST_F(FilesTest, AVaultInsideTheTreeDoesNotBackUpItself) {
   vault::DirectoryStore store(files, vault.entropy, tree + "/vault");
   vault::InitOptions cheap;
   cheap.cost = vault::testing::kCheapCost;
-  auto own = vault::Repository::init({store, vault.entropy, clock, vault.log, "alpha"}, vault::SlotLock(vault::KeyFile{vault.entropy.secret(32)}), cheap);
+  auto own = vault::Repository::init({store, vault.entropy, clock, vault.log, "alpha"},
+                                     vault::SlotLock(vault::KeyFile{vault.entropy.secret(32)}), cheap);
   ASSERT_TRUE(own) << own.error().text;
   auto made = backup_tree(**own, options());
   ASSERT_TRUE(made) << made.error().text;
