@@ -414,6 +414,23 @@ TEST(Runner, ASecondRunOfTheSameComponentIsBusy) {
   EXPECT_TRUE(b.runner().start(spec).has_value());
 }
 
+TEST(Runner, ARunIsStartedOnce) {
+  Bench b;
+  const RunSpec spec = two_steps();
+  Fact f = fact(FactKind::kRunStarted, "", 0);
+  f.spec = spec;
+  ASSERT_TRUE(b.history.append(f).has_value());
+  const auto beside = b.runner().start(spec);
+  ASSERT_FALSE(beside.has_value());
+  EXPECT_EQ(beside.error().kind, ErrorKind::kBusy) << beside.error().text;
+  EXPECT_EQ(b.dns.starts_, 0);
+  ASSERT_TRUE(b.runner().resume(spec.id).has_value());
+  const auto after = b.runner().start(spec);
+  ASSERT_FALSE(after.has_value());
+  EXPECT_EQ(after.error().kind, ErrorKind::kBlocked) << after.error().text;
+  EXPECT_EQ(b.dns.starts_, 1);
+}
+
 TEST(Runner, AnUnknownActionIsRefusedBeforeAnythingIsRecorded) {
   Bench b;
   RunSpec spec = two_steps();

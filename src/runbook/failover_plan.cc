@@ -78,7 +78,9 @@ void compare_facts(const PlannedStepState& then, const PlannedStepState& now, st
   for (const auto& [name, value] : then.facts.members()) {
     if (name == "replayed")
       compare_lsn("the standby of step '" + then.name + "'", value.as_string(), now.facts[name].as_string(), out);
-    else if (name != "checks" && name != "ttl_seconds" && value != now.facts[name])
+    else if (name == "lsn")
+      compare_lsn("the server of step '" + then.name + "'", value.as_string(), now.facts[name].as_string(), out);
+    else if (name != "checks" && name != "ttl_seconds" && name != "seen_at" && value != now.facts[name])
       out += "; " + name + " of step '" + then.name + "' was " + dump_json(value) + " and is " +
              dump_json(now.facts[name]);
   }

@@ -85,5 +85,19 @@ TEST(FailoverPlan, DriftIsRefused) {
   EXPECT_FALSE(drift([](World& w) { w.dns.seen.facts.set("replayed", "0/1000000"); }).has_value());
 }
 
+// What was promoted already is seen at another moment, and further on.
+TEST(FailoverPlan, APromotedServerThatGoesOnIsNoDrift) {
+  World w;
+  w.dns.seen = Observation::done("takes writes on timeline 2");
+  w.dns.seen.facts.set("timeline", 2).set("lsn", "0/5000000").set("seen_at", "2026-05-01T10:00:00Z");
+  const FailoverPlan shown = w.plan();
+  w.dns.seen.facts.set("lsn", "0/6000000").set("seen_at", "2026-05-01T10:00:05Z");
+  EXPECT_TRUE(check_drift(shown, w.plan()).has_value());
+  w.dns.seen.facts.set("lsn", "0/4000000");
+  EXPECT_FALSE(check_drift(shown, w.plan()).has_value());
+  w.dns.seen.facts.set("lsn", "0/6000000").set("timeline", 3);
+  EXPECT_FALSE(check_drift(shown, w.plan()).has_value());
+}
+
 }  // namespace
 }  // namespace hf::runbook

@@ -293,12 +293,24 @@ Runner::Runner(Clock& clock, Log& log, History& history, const ActionTable& acti
       executor_(executor),
       options_(std::move(options)) {}
 
+// A run is started once: a second start of the same plan would do its steps beside, or after, the first one's.
+Status Runner::refuse_known(const std::string& run) {
+  const auto facts = history_.read(run);
+  if (!facts) return facts.error().kind == ErrorKind::kNotFound ? ok() : Status(facts.error());
+  if (facts->back().kind == FactKind::kRunFinished)
+    return make_error(ErrorKind::kBlocked, "run " + run + " was carried out already")
+        .with_hint("'holdfast run show " + run + "' tells how it ended; for another run make a new plan.");
+  return make_error(ErrorKind::kBusy, "run " + run + " was started already and is not finished")
+      .with_hint("Go on with it by 'holdfast run resume " + run + "', or end it by 'holdfast run cancel " + run + "'.");
+}
+
 Result<RunReport> Runner::start(const RunSpec& spec, std::stop_token stop) {
   HF_TRY(validate(spec));
   for (const StepSpec& s : spec.steps)
     if (!actions_.contains(s.action)) return unknown_action(s);
   Session session(*this, spec, {});
   HF_TRY(session.lock());
+  HF_TRY(refuse_known(spec.id));
   Fact f;
   f.kind = FactKind::kRunStarted;
   f.run = spec.id;

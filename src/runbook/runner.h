@@ -28,7 +28,8 @@ class Runner {
   Runner(Clock& clock, Log& log, History& history, const ActionTable& actions, Executor& executor,
          RunnerOptions options);
 
-  // Runs to the end, to an approval that is missing, or to a stop. kBusy while another run holds one of the locks.
+  // Runs to the end, to an approval that is missing, or to a stop. kBusy while another run holds one of the locks, or this
+  // one was started before; kBlocked if it is finished already.
   Result<RunReport> start(const RunSpec& spec, std::stop_token stop = {});
   // Goes on with a run of the journal, wherever it was left. A finished run gives its report again and changes
   // nothing.
@@ -36,6 +37,7 @@ class Runner {
 
  private:
   class Session;
+  Status refuse_known(const std::string& run);
   Clock& clock_;
   Log& log_;
   History& history_;
