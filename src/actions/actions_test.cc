@@ -254,6 +254,19 @@ TEST_F(PostgresActionTest, PromoteConforms) {
   EXPECT_EQ(standby.value("select n from orders"), "1");
 }
 
+TEST_F(PostgresActionTest, AWaiverStillWaitsForWhatWasSealed) {
+  Json waiver = Json::object(), known = Json::object();
+  bench.facts["waiver/orders"] = waiver.set("by", "maria").set("reason", "power is cut");
+  bench.facts["fence"] = known.set("waived_fence", "orders").set("replay_to", "F/0");
+  const auto progress = promote.start(bench.context());
+  ASSERT_TRUE(progress.has_value()) << progress.error().text;
+  EXPECT_FALSE(progress->finished);
+  EXPECT_EQ(state(), "t") << "promoted before it had what the receivers sealed";
+  Json other = Json::object();
+  bench.facts["fence"] = other.set("waived_fence", "orders").set("replay_to", "0/0").set("system_id", "1");
+  EXPECT_EQ(promote.start(bench.context()).error().kind, ErrorKind::kBlocked) << "another cluster was sealed";
+}
+
 TEST_F(PostgresActionTest, PromoteWaitsForTheTail) {
   fenced("F/0");  // far beyond what it will ever have
   auto progress = promote.start(bench.context());

@@ -21,6 +21,7 @@ class CheckAction final : public runbook::Action {
  private:
   runbook::Observation one(const runbook::StepContext& context, const std::string& word);
   runbook::Observation standby_healthy(const runbook::StepContext& context, Lsn* replayed);
+  runbook::Observation promoted_already(const runbook::StepContext& context, remote::PgConnection& db, const std::string& name);
   runbook::Observation replica_lag(const runbook::StepContext& context);
   runbook::Observation vault_fresh(const runbook::StepContext& context);
   Resources& r_;

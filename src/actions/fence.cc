@@ -39,26 +39,57 @@ Json facts_of(const runbook::StepContext& context, const FenceVerdict& v, const 
   return facts.set("system_id", std::to_string(v.system_id)).set("timeline", static_cast<std::int64_t>(v.timeline));
 }
 
-// Levels without proof: empty where the level has one.
-std::optional<Result<runbook::Progress>> unproven_level(const runbook::StepContext& context) {
+bool has_proof(const Json& input) { return input["level"].as_string() == "quorum"; }
+
+// The person who answers for a promotion without a proof; null where nobody does.
+const Json* waiver_of(const runbook::StepContext& context) {
+  const auto waiver = context.facts.find("waiver/" + context.step.input["component"].as_string());
+  return waiver == context.facts.end() ? nullptr : &waiver->second;
+}
+
+Status supported(const runbook::StepContext& context) {
   const std::string level = context.step.input["level"].as_string();
   const std::string component = context.step.input["component"].as_string();
-  if (level == "quorum") return std::nullopt;
-  if (level != "none" && level != "attested")
+  if (level != "quorum" && level != "none" && level != "attested")
     return make_error(ErrorKind::kUnsupported,
                       "fence level '" + level + "' of '" + component + "' is planned, and not executed yet")
         .with_hint("Use level quorum, for which the receivers' seals are the proof.");
-  const auto waiver = context.facts.find("waiver/" + component);
-  if (waiver != context.facts.end())
-    return runbook::Progress::done("not fenced: waived by " + waiver->second["by"].as_string() + " (" +
-                                       waiver->second["reason"].as_string() + ")",
-                                   Json::object(), false);
+  if (has_proof(context.step.input) || waiver_of(context) != nullptr) return ok();
   return make_error(ErrorKind::kBlocked,
                     "level '" + level + "' fences nothing, and nobody waived the fence of '" + component + "'")
-      .with_hint("Use level quorum, or have a named person waive 'promotion-without-fence' for this component.");
+      .with_hint("Use level quorum, or have a named person waive it: 'holdfast failover apply FILE --waive-fence " +
+                 component + " --waived-by NAME --reason WHY'.");
+}
+
+// Not proven, and a person answers for it. What could be sealed still says how far the standby has to replay.
+runbook::Progress waived(const runbook::StepContext& context, const FenceVerdict& v, const std::vector<Sealed>& seals,
+                         const std::string& silent) {
+  const Json& waiver = *waiver_of(context);
+  Lsn replay_to;
+  for (const Sealed& s : seals)
+    if (s.seal.timeline == v.timeline) replay_to = std::max(replay_to, s.replay_to);
+  std::string detail = "not proven to be fenced, waived by " + waiver["by"].as_string() + " (" + waiver["reason"].as_string() +
+                       "): " + v.explanation + silent;
+  Json facts = Json::object();
+  facts.set("waived_fence", context.step.input["component"]).set("replay_to", format_lsn(replay_to));
+  if (!seals.empty()) {
+    detail += "; what was acknowledged after " + format_lsn(v.furthest) + " without a receiver that sealed is lost";
+    facts.set("sealed_lsn", format_lsn(v.furthest)).set("system_id", std::to_string(v.system_id));
+  }
+  return runbook::Progress::done(detail, facts, !seals.empty());
 }
 
 }  // namespace
+
+FenceVerdict proven_fence(Spools& spools, const Json& receivers, const Json& quorum) {
+  FenceInput in = input_of(quorum);
+  for (const Json& r : receivers.items()) {
+    const auto seals = spools.seals(r["spool"].as_string());
+    if (!seals) continue;
+    for (const Sealed& s : *seals) in.seals.push_back(s.seal);
+  }
+  return fence_verdict(in);
+}
 
 FenceVerdict possible_fence(Spools& spools, const Json& receivers, const Json& quorum) {
   FenceInput in = input_of(quorum);
@@ -70,7 +101,7 @@ FenceVerdict possible_fence(Spools& spools, const Json& receivers, const Json& q
 }
 
 Result<runbook::Observation> FenceAction::observe(const runbook::StepContext& context) {
-  if (unproven_level(context)) return runbook::Observation::not_done("this level has nothing to look at");
+  if (!has_proof(context.step.input)) return runbook::Observation::not_done("this level has nothing to look at");
   FenceInput in = input_of(context.step.input);
   std::vector<Sealed> all;
   std::string unread;
@@ -86,7 +117,7 @@ Result<runbook::Observation> FenceAction::observe(const runbook::StepContext& co
 }
 
 Result<runbook::Progress> FenceAction::start(const runbook::StepContext& context) {
-  if (auto other = unproven_level(context)) return std::move(*other);
+  HF_TRY(supported(context));
   FenceInput in = input_of(context.step.input);
   std::vector<Sealed> all;
   std::string silent;
@@ -100,11 +131,13 @@ Result<runbook::Progress> FenceAction::start(const runbook::StepContext& context
   for (const Sealed& s : all) in.seals.push_back(s.seal);
   const FenceVerdict v = fence_verdict(in);
   if (v.proven) return runbook::Progress::done(v.explanation, facts_of(context, v, all));
+  if (waiver_of(context) != nullptr) return waived(context, v, all, silent);
   Error error = make_error(ErrorKind::kBlocked, "the fence of '" + context.step.input["component"].as_string() +
                                                     "' is not proven: " + v.explanation + silent)
                     .with_hint(
-                        "Bring the receivers back that did not seal, or have a named person waive "
-                        "'promotion-without-fence' for this component.");
+                        "Bring the receivers back that did not seal, or have a named person waive it: 'holdfast failover "
+                        "apply FILE --waive-fence " + context.step.input["component"].as_string() +
+                        " --waived-by NAME --reason WHY'.");
   if (maybe) error.effect = Effect::kMaybe;  // those that sealed, sealed for good
   return error;
 }

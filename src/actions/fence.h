@@ -21,6 +21,8 @@ class FenceAction final : public runbook::Action {
   Spools& spools_;
 };
 
+// The verdict of the seals that stand in the spools; one that cannot be read counts as unsealed.
+FenceVerdict proven_fence(Spools& spools, const Json& receivers, const Json& quorum);
 // The verdict if every receiver that can be reached sealed now; for checks and the failover plan.
 FenceVerdict possible_fence(Spools& spools, const Json& receivers, const Json& quorum);
 

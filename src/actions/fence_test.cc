@@ -69,6 +69,17 @@ TEST_F(FenceActionTest, AQuorumThatIsStillPossibleIsBlocked) {
   EXPECT_EQ(action.observe(bench.context())->state, runbook::ObservedState::kNotDone);
 }
 
+TEST_F(FenceActionTest, AWaiverOfAQuorumIsNoProofAndSaysSo) {
+  input("ANY 1 (west, elsewhere)");
+  Json waiver = Json::object();
+  bench.facts["waiver/orders"] = waiver.set("by", "maria").set("reason", "power is cut");
+  const auto waived = action.start(bench.context());
+  ASSERT_TRUE(waived.has_value()) << waived.error().text;
+  EXPECT_EQ(waived->facts.find("fence_proof"), nullptr);
+  EXPECT_NE(waived->detail.find("waived by maria (power is cut)"), std::string::npos) << waived->detail;
+  EXPECT_NE(waived->detail.find("west did not seal"), std::string::npos) << waived->detail;
+}
+
 TEST_F(FenceActionTest, ALevelWithoutProofNeedsAPerson) {
   input("ANY 1 (west)", "attested");
   EXPECT_EQ(action.start(bench.context()).error().kind, ErrorKind::kBlocked);

@@ -61,12 +61,20 @@ Result<PromoteAction::Gate> PromoteAction::gate(const runbook::StepContext& cont
     HF_ASSIGN(g.replay_to, parse_lsn(facts["replay_to"].as_string()));
     return g;
   }
-  const bool waived = context.facts.contains("waiver/" + component);
-  if (waived) return Gate{};
+  if (context.facts.contains("waiver/" + component)) {
+    Gate g;  // no proof; what could be sealed is replayed nevertheless
+    for (const auto& [step, facts] : context.facts) {
+      if (!facts["waived_fence"].is_string() || facts["waived_fence"].as_string() != component) continue;
+      HF_ASSIGN(g.replay_to, parse_lsn(facts["replay_to"].as_string()));
+      if (facts["system_id"].is_string()) g.system_id = facts["system_id"].as_string();
+    }
+    return g;
+  }
   return make_error(ErrorKind::kBlocked,
                     std::string("promoting '") + component + "' without a proven fence" +
                         (old_primary_answers(context) ? ", while the old primary still answers" : ""))
-      .with_hint("Fence the old primary first, or have a named person waive 'promotion-without-fence' for it.");
+      .with_hint("Fence the old primary first, or have a named person waive it: 'holdfast failover apply FILE --waive-fence " +
+                 component + " --waived-by NAME --reason WHY'.");
 }
 
 bool PromoteAction::old_primary_answers(const runbook::StepContext& context) {
@@ -121,7 +129,7 @@ Result<runbook::Progress> PromoteAction::go_on(const runbook::StepContext& conte
   HF_ASSIGN(const std::string dsn, text_of(context, "dsn"));
   HF_ASSIGN(remote::PgConnection db, connect(r_, context, dsn, kConnectTimeout));
   HF_ASSIGN(const Seen seen, look(context, db));
-  if (g.proven && seen.system_id != g.system_id)
+  if (!g.system_id.empty() && seen.system_id != g.system_id)
     return make_error(ErrorKind::kBlocked, "the standby belongs to cluster " + seen.system_id +
                                                ", and what was sealed is cluster " + g.system_id)
         .with_hint("Look at the `dsn` of the replica in the plan: it names a server of another cluster.");
