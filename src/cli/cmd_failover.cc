@@ -74,6 +74,7 @@ Outcome run_apply(Context& context, const Arguments& args) {
   auto shown = read_saved(context, args.positional()[0]);
   if (!shown) return failed(std::move(shown).error());
   if (auto confirmed = confirm(context, args, *shown); !confirmed) return failed(std::move(confirmed).error());
+  if (auto alone = refuse_if_busy(context, shown->spec); !alone) return failed(std::move(alone).error());
   auto world = World::make(context, file->loaded.plan);
   if (!world) return failed(std::move(world).error());
   auto now = plan_failover(context, *file, **world, shown->spec.id);
@@ -83,6 +84,11 @@ Outcome run_apply(Context& context, const Arguments& args) {
   request.spec = shown->spec;
   request.spec.confirmed_hash = shown->hash;
   request.approvers = args.all("--approve");
+  if (auto component = args.get("--waive-fence")) {
+    const std::string by = args.get_or("--waived-by", ""), reason = args.get_or("--reason", "");
+    if (auto may = check_waiver(file->loaded.plan, *component, by, reason); !may) return failed(std::move(may).error());
+    request.spec.waivers.push_back({std::string(runbook::kFenceRule), *component, by, reason});
+  }
   return execute_run(context, *file, request);
 }
 
@@ -97,7 +103,10 @@ std::vector<Command> failover_commands() {
        {"holdfast failover apply failover.json", "holdfast failover apply failover.json --confirm HASH --approve dana --approve kim",
         "holdfast run resume f-20260501-100231-4f2a"},
        {{"--confirm", "HASH", "of the plan that was shown, instead of typing", false, false},
-        {"--approve", "NAME", "somebody whom the plan lets approve", false, true}},
+        {"--approve", "NAME", "somebody whom the plan lets approve", false, true},
+        {"--waive-fence", "COMPONENT", "promote it without a proven fence; what the receivers have is still replayed", false, false},
+        {"--waived-by", "NAME", "who answers for that; recorded", false, false},
+        {"--reason", "TEXT", "why it is safe; recorded", false, false}},
        "FILE", 1, 1, run_apply},
   };
 }

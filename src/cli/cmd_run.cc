@@ -105,6 +105,10 @@ Outcome run_cancel(Context& context, const Arguments& args) {
 }
 
 Outcome run_waive(Context& context, const Arguments& args) {
+  auto file = read_valid_plan(context);
+  if (!file) return failed(std::move(file).error());
+  if (auto may = check_waiver(file->loaded.plan, *args.get("--component"), *args.get("--by"), *args.get("--reason")); !may)
+    return failed(std::move(may).error());
   return change_run(context, args, [&](runbook::History& history, const std::string& run) {
     return runbook::waive_fence(history, context.env.clock, run, *args.get("--component"), *args.get("--by"), *args.get("--reason"));
   });

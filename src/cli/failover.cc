@@ -1,5 +1,9 @@
 #include "cli/failover.h"
 
+#include <algorithm>
+
+#include "actions/fence.h"
+#include "actions/wal_spools.h"
 #include "base/hex.h"
 #include "cli/attach.h"
 #include "cli/exit_codes.h"
@@ -126,6 +130,19 @@ Result<runbook::Risk> risk_of(Context& context, const plan::Plan& plan, const Pr
   return out;
 }
 
+// Whether the fence could be proven now; where it could not, the text for a person says what that means.
+void add_fence(Context& context, const runbook::RunSpec& spec, runbook::Risk& risk) {
+  const auto fence = std::ranges::find(spec.steps, std::string("fence"), &runbook::StepSpec::action);
+  if (fence == spec.steps.end()) return;
+  actions::WalSpools spools(context.env);
+  const actions::FenceVerdict v = actions::possible_fence(spools, fence->input["receivers"], fence->input);
+  risk.fence_possible = v.proven;
+  risk.fence = v.explanation;
+  if (v.proven) return;
+  risk.text += "; the fence cannot be proven (" + v.explanation + "), so what was acknowledged after " + risk.receivers_lsn +
+               " by others than the receivers that can be read is lost, and the old primary may acknowledge more";
+}
+
 Result<std::optional<WallTime>> impact_of(Context& context) {
   auto journal = read_journal(context);
   if (!journal) return std::optional<WallTime>();
@@ -163,7 +180,8 @@ Result<runbook::FailoverPlan> plan_failover(Context& context, const PlanFile& fi
       return std::move(e).with_context("the standby '" + p.successor->name + "' cannot be asked").with_hint("A failover to it would fail; look at it first.");
     }
     HF_ASSIGN(risk, risk_of(context, plan, p, *standby));
-    spec.planned_loss_bytes = 0;
+    add_fence(context, spec, risk);
+    if (risk.fence_possible) spec.planned_loss_bytes = 0;  // else nobody knows
     spec.planned_loss = risk.text;
   }
   return runbook::make_failover_plan(spec, world.actions(), risk, plan.failover->confirm, options.now, digest_text);
@@ -171,39 +189,76 @@ Result<runbook::FailoverPlan> plan_failover(Context& context, const PlanFile& fi
 
 namespace {
 
+bool is_allowed(const plan::Plan& plan, const std::string& name, plan::Permission wanted) {
+  for (const plan::Group& g : plan.groups)
+    for (plan::Permission permission : g.may)
+      if ((g.name == name || g.email == name) && permission == wanted) return true;
+  return false;
+}
+
 // The approvals that were given with the command, each by somebody whom the plan allows to approve.
 Status check_approvers(const plan::Plan& plan, const std::vector<std::string>& approvers) {
   for (const std::string& name : approvers) {
-    bool may = false;
-    for (const plan::Group& g : plan.groups)
-      for (plan::Permission permission : g.may) may = may || ((g.name == name || g.email == name) && permission == plan::Permission::kApprove);
-    if (!may) {
-      return make_error(ErrorKind::kDenied, "'" + name + "' may not approve")
-          .with_hint("Approvers are the groups and addresses with `may: [approve]` under `groups` in the plan.");
-    }
+    if (is_allowed(plan, name, plan::Permission::kApprove)) continue;
+    return make_error(ErrorKind::kDenied, "'" + name + "' may not approve")
+        .with_hint("Approvers are the groups and addresses with `may: [approve]` under `groups` in the plan.");
+  }
+  return ok();
+}
+
+// A run of the journal that is not finished and works on what this one would work on.
+Status refuse_beside_open_run(runbook::History& history, const runbook::RunSpec& spec) {
+  HF_ASSIGN(std::vector<runbook::RunSpec> open, history.open_runs());
+  for (const runbook::RunSpec& other : open) {
+    const auto shared = std::ranges::find_first_of(spec.locks, other.locks);
+    if (shared == spec.locks.end()) continue;
+    return make_error(ErrorKind::kBusy, "run " + other.id + " (" + other.runbook + ") works on '" + *shared + "' and is not finished")
+        .with_hint("Go on with it by 'holdfast run resume " + other.id + "', or end it by 'holdfast run cancel " + other.id + "'.");
   }
   return ok();
 }
 
 class CrashPoint {
  public:
-  // "step.intent:promote": kill this process right after such an event of that step was made durable. For rehearsals.
+  // Kills this process right after an event of the run was made durable. For rehearsals. "step.intent:promote": such an
+  // event of that step; "seq:17": the event with that number in the journal; "append:3": the third one of this process.
   explicit CrashPoint(const Context& context) {
     auto it = context.environment.find("HOLDFAST_CRASH_AFTER");
     if (it != context.environment.end()) where_ = it->second;
   }
-  void operator()(std::uint64_t, std::string_view type, const runbook::Fact& fact) const {
-    if (!where_.empty() && where_ == std::string(type) + ":" + fact.step) raise(SIGKILL);
+  void operator()(std::uint64_t seq, std::string_view type, const runbook::Fact& fact) {
+    ++appends_;
+    if (where_.empty()) return;
+    if (where_ == std::string(type) + ":" + fact.step || where_ == "seq:" + std::to_string(seq) || where_ == "append:" + std::to_string(appends_))
+      raise(SIGKILL);
   }
 
  private:
   std::string where_;
+  std::uint64_t appends_ = 0;
 };
 
 void show_progress(Context& context, const runbook::Fact& fact) {
   std::string what = std::string(runbook::to_string(fact.kind)) + (fact.step.empty() ? "" : " " + fact.step);
   context.out.progress(what);
   context.out.event(runbook::to_string(fact.kind), Json::object().set("step", fact.step).set("attempt", std::int64_t{fact.attempt}).set("detail", fact.reason));
+}
+
+// A run that ended without success leaves the world between two states: which steps changed it, and which did not come.
+Error unfinished(const runbook::RunSpec& spec, const runbook::RunReport& report) {
+  std::string changed, already, open, uncertain;
+  const auto add = [](std::string& list, const std::string& name) { list += (list.empty() ? "" : ", ") + name; };
+  for (const std::string& s : report.changed) add(changed, s);
+  for (const std::string& s : report.uncertain) add(uncertain, s);
+  for (const runbook::StepReport& s : report.steps) {
+    if (s.state != "done") add(open, s.name);
+    else if (std::ranges::find(report.changed, s.name) == report.changed.end()) add(already, s.name);
+  }
+  return make_error(ErrorKind::kFailed, "run " + spec.id + " ended " + std::string(state_word(report)) + "; changed: " + (changed.empty() ? "nothing" : changed) +
+                                            (already.empty() ? "" : "; as wanted already: " + already) + "; not done: " + open + (uncertain.empty() ? "" : "; not known: " + uncertain))
+      .with_hint(changed.empty() && uncertain.empty() ? "Mend what failed, then make a new plan by 'holdfast failover plan'."
+                                                      : "What is changed stays so. Mend what failed, then make a new plan by 'holdfast failover plan' and apply "
+                                                        "it: what is done already is seen, and not done again.");
 }
 
 Outcome outcome_of(Context& context, const runbook::RunSpec& spec, const runbook::RunReport& report, const Measured& measured) {
@@ -219,10 +274,7 @@ Outcome outcome_of(Context& context, const runbook::RunSpec& spec, const runbook
   Outcome out = finished(data, code);
   for (const runbook::StepReport& s : report.steps)
     if (s.failure) out.errors.push_back(s.failure->error().with_context("step '" + s.name + "'"));
-  if (code != kExitOk && out.errors.empty() && report.state == runbook::RunState::kFinished) {
-    out.errors.push_back(make_error(ErrorKind::kFailed, "run " + spec.id + " ended: " + report.reason)
-                             .with_hint("holdfast run show " + spec.id + " says what is changed and what is not."));
-  }
+  if (report.state == runbook::RunState::kFinished && report.verdict != runbook::Verdict::kSucceeded) out.errors.push_back(unfinished(spec, report));
   return out;
 }
 
@@ -242,6 +294,24 @@ Result<runbook::RunReport> drive(Context& context, runbook::Runner& runner, runb
 }
 
 }  // namespace
+
+Status check_waiver(const plan::Plan& plan, const std::string& component, const std::string& by, const std::string& reason) {
+  if (plan.find_component(component) == nullptr) return make_error(ErrorKind::kUsage, "the plan has no component '" + component + "'");
+  if (by.empty() || reason.empty()) {
+    return make_error(ErrorKind::kUsage, "waiving the fence of '" + component + "' needs a person's name and a reason")
+        .with_hint("Both stand in the journal, and in the evidence, for good.");
+  }
+  if (is_allowed(plan, by, plan::Permission::kWaive)) return ok();
+  return make_error(ErrorKind::kDenied, "'" + by + "' may not waive a fence")
+      .with_hint("Those who may are the groups and addresses with `may: [waive]` under `groups` in the plan.");
+}
+
+Status refuse_if_busy(Context& context, const runbook::RunSpec& spec) {
+  auto journal = open_journal_now(context, spec.target);
+  if (!journal) return std::move(journal).error().with_context("another command has the journal; a run needs it alone");
+  runbook::History history = history_of(context, **journal, spec.target);
+  return refuse_beside_open_run(history, spec);
+}
 
 Outcome execute_run(Context& context, const PlanFile& file, const RunRequest& request) {
   if (auto may = check_approvers(file.loaded.plan, request.approvers); !may) return failed(std::move(may).error());

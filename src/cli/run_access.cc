@@ -21,14 +21,14 @@ Json step_json(const runbook::StepReport& s) {
   return out;
 }
 
-// The proof of the fence stands in the facts of the step that made it.
+// The proof of the fence stands in the facts of the step that made it; one that was waived has none, so its level is none.
 Json fence_json(const runbook::RunSpec& spec, const runbook::RunReport& report) {
   Json out = Json::object();
   out.set("level", "none").set("proof", Json());
   for (const runbook::StepReport& s : report.steps) {
     const runbook::StepSpec* step = spec.find_step(s.name);
     if (step == nullptr || step->action != "fence" || s.state != "done") continue;
-    out.set("level", step->input["level"]).set("proof", s.facts["fence_proof"]);
+    if (const Json& proof = s.facts["fence_proof"]; proof.is_object()) out.set("level", proof["level"]).set("proof", proof);
   }
   return out;
 }
