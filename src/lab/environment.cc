@@ -44,7 +44,7 @@ Result<std::unique_ptr<Environment>> Environment::start(Env& env, EnvironmentOpt
   HF_TRY(lab->start_receivers());
   HF_TRY(lab->require_quorum());    // from here on no commit is acknowledged by us-east alone
   HF_TRY(lab->start_services());
-  HF_TRY(lab->start_probes());
+  if (lab->options_.probes) HF_TRY(lab->start_probes());
   return lab;
 }
 
@@ -185,10 +185,12 @@ Status Environment::start_databases() {
   return ok();
 }
 
+PlanFacts Environment::plan_facts() const {
+  return {options_.root, resolver(), service_port_, postgres_port_, key_file(), tsig_secret_file(), regions_, vault("main"), vault("eu")};
+}
+
 Status Environment::write_plan() {
-  PlanFacts facts{options_.root, resolver(), service_port_, postgres_port_, key_file(), tsig_secret_file(), regions_,
-                  vault("main"), vault("eu")};
-  HF_TRY(write_file_atomic(env_.files, plan_path(), as_bytes(demo_plan(facts)), 0644));
+  HF_TRY(write_file_atomic(env_.files, plan_path(), as_bytes(demo_plan(plan_facts())), 0644));
   return sources::give_to(plan_path(), user_);
 }
 

@@ -33,7 +33,11 @@ struct EnvironmentOptions {
   std::string holdfast;       // this program
   std::string orders;         // the sample service
   int seed_orders = 20'000;   // rows before anything starts
+  bool probes = true;         // without them nothing is detected, and no canary is written
 };
+
+// A text of the plan, and what stands in its place in a variant of it.
+using PlanEdits = std::vector<std::pair<std::string, std::string>>;
 
 // What a command of ours answered.
 struct CommandResult {
@@ -42,6 +46,18 @@ struct CommandResult {
   std::string output;
   std::string errors;
   const Json& data() const { return result["data"]; }
+};
+
+// What the plan needs to know of the lab.
+struct PlanFacts {
+  std::string root;
+  std::string resolver;
+  int service_port = 0;
+  int postgres_port = 0;
+  std::string key_file;
+  std::string tsig_secret_file;
+  std::map<std::string, Region> regions;
+  std::string vault_main, vault_eu;
 };
 
 class Environment {
@@ -61,6 +77,15 @@ class Environment {
   Status stop_customer();
   // kill -9 of every process of the region, then its folder is moved where nobody looks.
   Result<WallTime> kill_region(const std::string& name);
+  // SIGSTOP to every process of us-east, as a machine that hangs; thaw_region() lets it go on where it was.
+  Status freeze_region(const std::string& name);
+  Status thaw_region(const std::string& name);
+  Status freeze_name_server();
+  Status thaw_name_server();
+  // kill -9 of a region's WAL receiver, and its disk is gone too.
+  Status lose_receiver(const std::string& region);
+  // Another plan file in the lab's folder: the plan with each text replaced, which has to occur. Gives its path.
+  Result<std::string> write_plan_variant(const std::string& name, const PlanEdits& edits);
   // The old primary, its replica and its orders service, from the folder that was moved away.
   Status start_ghost();
   Status kill_ghost();
@@ -106,6 +131,8 @@ class Environment {
   Status start_probes();
   Status start_orders(const std::string& region, const std::string& database_server);
   Status start_server(const std::string& server);
+  Status signal_region(const std::string& name, int number);
+  PlanFacts plan_facts() const;
   Status write_plan();
   std::string server_dir(const std::string& server) const;
   std::string server_address(const std::string& server) const;
@@ -124,17 +151,6 @@ class Environment {
   bool keep_ = false;
 };
 
-// What the plan needs to know of the lab.
-struct PlanFacts {
-  std::string root;
-  std::string resolver;
-  int service_port = 0;
-  int postgres_port = 0;
-  std::string key_file;
-  std::string tsig_secret_file;
-  std::map<std::string, Region> regions;
-  std::string vault_main, vault_eu;
-};
 std::string demo_plan(const PlanFacts& facts);
 
 }  // namespace hf::lab
