@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "base/text.h"
+
 namespace hf::actions {
 namespace {
 
@@ -32,12 +34,6 @@ Result<Wanted> wanted_of(const runbook::StepContext& context) {
   return w;
 }
 
-std::string joined(const std::vector<std::string>& list) {
-  std::string out;
-  for (const std::string& s : list) out += (out.empty() ? "" : ", ") + s;
-  return out.empty() ? "nothing" : out;
-}
-
 Json facts_of(const Wanted& w, const std::vector<std::string>& values, std::uint32_t ttl) {
   Json list = Json::array(), facts = Json::object();
   for (const std::string& v : values) list.push(v);
@@ -56,7 +52,7 @@ Result<runbook::Observation> DnsAction::observe(const runbook::StepContext& cont
     return runbook::Observation::unknown(to_string(w.server) + " is not authoritative for " + w.name);
   std::vector<std::string> values = answer.values(w.type);
   std::ranges::sort(values);
-  const std::string detail = w.name + " is " + joined(values) + " at " + to_string(w.server);
+  const std::string detail = w.name + " is " + join(values, ", ", "nothing") + " at " + to_string(w.server);
   const Json facts = facts_of(w, values, answer.ttl_seconds);
   return values == w.values ? runbook::Observation::done(detail, facts)
                             : runbook::Observation::not_done(detail, facts);

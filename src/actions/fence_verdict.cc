@@ -6,6 +6,8 @@
 #include <optional>
 #include <set>
 
+#include "base/text.h"
+
 namespace hf::actions {
 namespace {
 
@@ -89,11 +91,7 @@ bool take_list(Tokens& tokens, SyncStandbys& out) {
   return true;
 }
 
-std::string joined(const std::vector<std::string>& list) {
-  std::string out;
-  for (const std::string& s : list) out += (out.empty() ? "" : ", ") + s;
-  return out.empty() ? "none" : out;
-}
+std::string joined(const std::vector<std::string>& list) { return join(list, ", ", "none"); }
 
 FenceVerdict refused(FenceVerdict v, std::string why) {
   v.proven = false;

@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/lsn.h"
 #include "base/secret.h"
+#include "base/text.h"
 #include "base/time.h"
 
 namespace hf {
@@ -64,6 +65,20 @@ TEST(Time, Durations) {
   EXPECT_EQ(format_duration(Micros(std::chrono::minutes(90))), "1h30m");
   EXPECT_EQ(format_duration(Micros(2317000)), "2.317s");
   EXPECT_EQ(format_duration(Micros(std::chrono::hours(4))), "4h");
+}
+
+TEST(Text, ANumberIsTheWholeTextAndFits) {
+  EXPECT_EQ(parse_whole<std::uint32_t>("4294967295"), 4294967295U);
+  EXPECT_EQ(parse_whole<int>("-7"), -7);
+  EXPECT_EQ(parse_whole<std::uint32_t>("0000002A", 16), 42U);
+  for (const char* bad : {"", " 1", "1 ", "+1", "-1", "1x", "0x1", "4294967296", "99999999999999999999999"})
+    EXPECT_FALSE(parse_whole<std::uint32_t>(bad)) << bad;
+}
+
+TEST(Text, Join) {
+  EXPECT_EQ(join({"a", "", "b"}, "-"), "a--b");
+  EXPECT_EQ(join({"a", "b"}), "a, b");
+  EXPECT_EQ(join({}, ", ", "none"), "none");
 }
 
 TEST(Lsn, TextForms) {

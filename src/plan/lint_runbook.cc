@@ -2,18 +2,13 @@
 // order that survives the disaster; who may do it; do its times add up.
 #include <algorithm>
 
+#include "base/text.h"
 #include "plan/lint_pass.h"
 
 namespace hf::plan {
 namespace {
 
 constexpr std::string_view kRoute53Plane = "us-east-1";  // where Route 53 takes changes
-
-std::string joined(const std::vector<std::string>& words, const char* between) {
-  std::string out;
-  for (const std::string& w : words) out += (out.empty() ? "" : between) + w;
-  return out;
-}
 
 // A runbook with its graph, and what is asked about its order.
 struct Order {
@@ -188,11 +183,11 @@ void lint_cycles(Lint& lint) {
     std::vector<std::string> cycle = graph_of(*book).cycle();
     if (cycle.empty()) continue;
     lint.report("dependency-cycle", book->place.path + ".steps." + cycle[0],
-                "steps need each other in a circle: " + joined(cycle, " needs "), "Take one of the needs away.");
+                "steps need each other in a circle: " + join(cycle, " needs "), "Take one of the needs away.");
   }
   if (std::vector<std::string> cycle = graph_of(lint.plan.services).cycle(); !cycle.empty()) {
     lint.report("dependency-cycle", "services." + cycle[0],
-                "services need each other in a circle: " + joined(cycle, " needs "), "Take one of the needs away.");
+                "services need each other in a circle: " + join(cycle, " needs "), "Take one of the needs away.");
   }
   std::vector<GraphNode> copies;
   for (const Vault& v : lint.plan.vaults) {
@@ -200,7 +195,7 @@ void lint_cycles(Lint& lint) {
   }
   if (std::vector<std::string> cycle = Graph(std::move(copies)).cycle(); !cycle.empty()) {
     lint.report("dependency-cycle", "vaults." + cycle[0],
-                "vaults are copies of each other in a circle: " + joined(cycle, " of "),
+                "vaults are copies of each other in a circle: " + join(cycle, " of "),
                 "One of them must be the original.");
   }
 }
@@ -244,7 +239,7 @@ void lint_budget(Lint& lint) {
   if (b.total() > *rto.target) {
     lint.report("budget-does-not-add-up", "failover",
                 "detection " + format_duration(b.detect) + ", steps " + format_duration(b.steps) + " (" +
-                    joined(b.critical_path, ", ") + ") and DNS " + format_duration(b.dns_ttl) + " make " +
+                    join(b.critical_path, ", ") + ") and DNS " + format_duration(b.dns_ttl) + " make " +
                     format_duration(b.total()) + "; " + rto.source + " is " + format_duration(*rto.target),
                 "Shorten that path, run steps of it in parallel, or state the objective that you can keep.");
   }

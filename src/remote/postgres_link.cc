@@ -6,9 +6,9 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 
 #include "base/check.h"
+#include "base/text.h"
 
 namespace hf::remote {
 namespace {
@@ -335,13 +335,8 @@ Status PgLink::end_copy(MonoTime deadline) {
 }
 
 Result<std::uint64_t> parse_u64(std::string_view text, std::string_view what) {
-  std::uint64_t value = 0;
-  auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (ec != std::errc() || end != text.data() + text.size()) {
-    return make_error(ErrorKind::kInvalid,
-                      std::string(what) + " is not a number: '" + std::string(text) + "'");
-  }
-  return value;
+  if (const auto whole = parse_whole<std::uint64_t>(text)) return *whole;
+  return make_error(ErrorKind::kInvalid, std::string(what) + " is not a number: '" + std::string(text) + "'");
 }
 
 }  // namespace hf::remote

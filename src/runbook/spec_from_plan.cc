@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/text.h"
 #include "plan/objective.h"
 #include "runbook/decide.h"
 
@@ -15,12 +16,6 @@ constexpr int kStartsOfAChange = 3;  // at least, where an attempt is known to h
 Json strings(const std::vector<std::string>& list) {
   Json out = Json::array();
   for (const std::string& s : list) out.push(s);
-  return out;
-}
-
-std::string joined(const std::vector<std::string>& list) {
-  std::string out;
-  for (const std::string& s : list) out += (out.empty() ? "" : ", ") + s;
   return out;
 }
 
@@ -94,7 +89,7 @@ Result<RunSpec> Maker::make() {
   if (!planned.empty())
     return make_error(ErrorKind::kUnsupported,
                       "runbook '" + runbook_.name +
-                          "' has steps whose actions are planned, and not executed yet: " + joined(planned))
+                          "' has steps whose actions are planned, and not executed yet: " + join(planned))
         .with_hint("Leave them out of this runbook, or write what they do as an `exec` step.");
   if (spec.locks.empty()) spec.locks.push_back("runbook-" + runbook_.name);
   add_waivers(spec);
@@ -159,7 +154,7 @@ Json Maker::quorum(const std::string& component, const plan::Component& c) const
   const plan::AckQuorum q = plan::acknowledgers(c);
   std::vector<std::string> names;
   for (const plan::Acknowledger& a : q.members) names.push_back("\"" + a.name + "\"");
-  const std::string text = q.needed == 0 ? "" : "ANY " + std::to_string(q.needed) + " (" + joined(names) + ")";
+  const std::string text = q.needed == 0 ? "" : "ANY " + std::to_string(q.needed) + " (" + join(names) + ")";
   Json commit = Json::array();
   out.set("synchronous_standby_names", text).set("synchronous_commit", commit.push("on"));
   return out.set("source", "as the plan declares it");
@@ -167,7 +162,7 @@ Json Maker::quorum(const std::string& component, const plan::Component& c) const
 
 Status Maker::fill(StepSpec& out, const plan::Check& c) {
   out.kind = StepKind::kObserve;
-  out.summary = "check that these hold: " + joined(c.checks);
+  out.summary = "check that these hold: " + join(c.checks);
   out.input.set("checks", strings(c.checks));
   Json vaults = Json::array();
   for (const plan::Vault& v : plan_.vaults) {
@@ -232,7 +227,7 @@ Status Maker::fill(StepSpec& out, const plan::Configure& c) {
   out.input.set("path", c.file->path).set("set", set).set("reload", strings(c.reload));
   std::vector<std::string> keys;
   for (const auto& [key, value] : c.file->set) keys.push_back(key);
-  out.summary = "set " + joined(keys) + " in " + c.file->path + (c.reload.empty() ? "" : ", then reload");
+  out.summary = "set " + join(keys) + " in " + c.file->path + (c.reload.empty() ? "" : ", then reload");
   return ok();
 }
 
@@ -251,7 +246,7 @@ Status Maker::fill(StepSpec& out, const plan::Verify& v) {
   out.input.set("urls", strings(urls)).set("status", v.status.value_or(200)).set("tcp", v.tcp);
   if (plan_.resolver) out.input.set("resolver", plan_.resolver->server);
   if (v.p95) out.input.set("p95_us", v.p95->count());
-  out.summary = "verify" + (urls.empty() ? "" : " " + joined(urls)) + (v.tcp.empty() ? "" : " " + v.tcp);
+  out.summary = "verify" + (urls.empty() ? "" : " " + join(urls)) + (v.tcp.empty() ? "" : " " + v.tcp);
   if (v.write.empty()) return ok();
   HF_ASSIGN(const plan::Instance* to, successor(v.write, target_));
   out.input.set("component", v.write).set("write_dsn", plan::to_string(to->dsn));
@@ -275,13 +270,13 @@ Status Maker::fill(StepSpec& out, const plan::Dns& d) {
         .set("secret", plan::to_string(d.tsig->secret));
     out.input.set("tsig", tsig);
   }
-  out.summary = "point " + out.input["name"].as_string() + " to " + joined(values) + " at " + d.server;
+  out.summary = "point " + out.input["name"].as_string() + " to " + join(values) + " at " + d.server;
   return ok();
 }
 
 Status Maker::fill(StepSpec& out, const plan::Exec& e) {
   out.input.set("argv", strings(e.argv)).set("observe", strings(e.observe));
-  out.summary = "run " + joined(e.argv);
+  out.summary = "run " + join(e.argv);
   return ok();
 }
 

@@ -2,7 +2,8 @@
 #include "sources/base_tar.h"
 
 #include <algorithm>
-#include <charconv>
+
+#include "base/text.h"
 
 namespace hf::sources {
 namespace {
@@ -51,9 +52,10 @@ std::optional<std::string> safe_path(std::string_view raw) {
 }
 
 template <class T>
-bool parse_whole(std::string_view text, T& out) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
-  return error == std::errc() && end == text.data() + text.size() && !text.empty();
+bool whole_number(std::string_view text, T& out) {
+  const auto parsed = parse_whole<T>(text);
+  out = parsed.value_or(T{});
+  return parsed.has_value();
 }
 
 }  // namespace
@@ -217,7 +219,7 @@ Status TarParser::pax_records(std::string_view text, Overrides& into) {
   while (!text.empty()) {
     const auto blank = text.find(' ');
     std::size_t length = 0;
-    if (blank == std::string_view::npos || !parse_whole(text.substr(0, blank), length) || length > text.size() ||
+    if (blank == std::string_view::npos || !whole_number(text.substr(0, blank), length) || length > text.size() ||
         length < blank + 3 || text[length - 1] != '\n') {
       return corrupt("a pax record with a wrong length");
     }
@@ -233,7 +235,7 @@ Status TarParser::pax_records(std::string_view text, Overrides& into) {
 Status TarParser::pax_value(std::string_view key, std::string_view value, Overrides& into) {
   const auto whole = [&](auto& field) -> Status {
     typename std::remove_reference_t<decltype(field)>::value_type parsed{};
-    if (!parse_whole(value, parsed)) return corrupt("pax " + std::string(key) + " is not a number");
+    if (!whole_number(value, parsed)) return corrupt("pax " + std::string(key) + " is not a number");
     field = parsed;
     return ok();
   };

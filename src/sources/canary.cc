@@ -1,9 +1,9 @@
 // See canary.h.
 #include "sources/canary.h"
 
-#include <charconv>
 
 #include "base/hex.h"
+#include "base/text.h"
 #include "crypto/hash.h"
 
 namespace hf::sources {
@@ -19,12 +19,8 @@ constexpr const char* kCreate =
     "COMMENT ON TABLE holdfast.canary IS 'signed heartbeats: after a restore, the newest one says what was lost'";
 
 Result<std::uint64_t> number(const std::string& text) {
-  std::uint64_t out = 0;
-  const char* end = text.data() + text.size();
-  if (text.empty() || std::from_chars(text.data(), end, out).ptr != end) {
-    return make_error(ErrorKind::kCorrupt, "holdfast.canary holds '" + text + "' where a number belongs");
-  }
-  return out;
+  if (const auto whole = parse_whole<std::uint64_t>(text)) return *whole;
+  return make_error(ErrorKind::kCorrupt, "holdfast.canary holds '" + text + "' where a number belongs");
 }
 
 Result<std::uint64_t> read_system_id(remote::PgConnection& connection) {

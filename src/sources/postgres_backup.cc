@@ -2,9 +2,9 @@
 #include "sources/postgres_backup.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include "base/hex.h"
+#include "base/text.h"
 #include "remote/postgres_preflight.h"
 #include "remote/postgres_replication.h"
 #include "sources/postgres_backup_sink.h"
@@ -18,12 +18,8 @@ constexpr const char* kServerTime = "to_char(clock_timestamp() AT TIME ZONE 'UTC
 
 template <class T>
 Result<T> number(const std::string& text, std::string_view what) {
-  T out{};
-  const char* end = text.data() + text.size();
-  if (text.empty() || std::from_chars(text.data(), end, out).ptr != end) {
-    return make_error(ErrorKind::kFailed, "the server answered '" + text + "' for " + std::string(what));
-  }
-  return out;
+  if (const auto whole = parse_whole<T>(text)) return *whole;
+  return make_error(ErrorKind::kFailed, "the server answered '" + text + "' for " + std::string(what));
 }
 
 remote::PgConnectOptions connect_options(const PostgresBackupOptions& options) {

@@ -1,10 +1,10 @@
 // Attributes to types and back. See postgres_backup_info.h.
 #include "sources/postgres_backup_info.h"
 
-#include <charconv>
 
 #include "base/hex.h"
 #include "base/json.h"
+#include "base/text.h"
 
 namespace hf::sources {
 namespace {
@@ -27,10 +27,8 @@ class Attributes {
   template <class T>
   Result<T> number(const std::string& name) const {
     HF_ASSIGN(const std::string value, text(name));
-    T out{};
-    const char* end = value.data() + value.size();
-    if (value.empty() || std::from_chars(value.data(), end, out).ptr != end) return bad(name, "is not a number");
-    return out;
+    if (const auto whole = parse_whole<T>(value)) return *whole;
+    return bad(name, "is not a number");
   }
   Result<Lsn> lsn(const std::string& name) const {
     HF_ASSIGN(const std::string value, text(name));

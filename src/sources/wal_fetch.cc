@@ -1,10 +1,10 @@
 #include "sources/wal_fetch.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cstring>
 #include <optional>
 
+#include "base/text.h"
 #include "sources/wal_record.h"
 
 namespace hf::sources {
@@ -20,10 +20,7 @@ constexpr Millis kFirstPause{200};
 std::optional<Timeline> history_name(std::string_view name) {
   constexpr std::string_view kSuffix = ".history";
   if (name.size() != 8 + kSuffix.size() || !name.ends_with(kSuffix)) return std::nullopt;
-  Timeline t = 0;
-  auto [end, ec] = std::from_chars(name.data(), name.data() + 8, t, 16);
-  if (ec != std::errc() || end != name.data() + 8) return std::nullopt;
-  return t;
+  return parse_whole<Timeline>(name.substr(0, 8), 16);
 }
 
 std::string place(const WalFetchOptions& o, const std::string& path) {

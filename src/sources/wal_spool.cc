@@ -1,9 +1,9 @@
 #include "sources/wal_spool.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include "base/check.h"
+#include "base/text.h"
 #include "sources/wal_record.h"
 
 namespace hf::sources {
@@ -13,13 +13,8 @@ constexpr std::size_t kMaxSmallFile = 1 << 20;
 constexpr std::string_view kSegmentSuffix = ".wal";
 
 Result<std::uint64_t> parse_number(std::string_view text, std::string_view what) {
-  std::uint64_t v = 0;
-  auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), v);
-  if (ec != std::errc() || end != text.data() + text.size()) {
-    return make_error(ErrorKind::kCorrupt,
-                      std::string(what) + " is not a number: '" + std::string(text) + "'");
-  }
-  return v;
+  if (const auto whole = parse_whole<std::uint64_t>(text)) return *whole;
+  return make_error(ErrorKind::kCorrupt, std::string(what) + " is not a number: '" + std::string(text) + "'");
 }
 
 std::string cluster_folder(const std::string& root, std::uint64_t system_id) {

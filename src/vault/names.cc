@@ -1,20 +1,12 @@
 #include "vault/names.h"
 
-#include <charconv>
 #include <cstdio>
 
 #include "base/hex.h"
+#include "base/text.h"
 
 namespace hf::vault {
 namespace {
-
-template <class T>
-std::optional<T> whole_number(std::string_view text, int base) {
-  T value{};
-  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
-  if (text.empty() || error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
 
 std::optional<std::uint64_t> padded_after(std::string_view object, std::string_view prefix) {
   if (!object.starts_with(prefix) || object.size() != prefix.size() + kNumberDigits) return std::nullopt;
@@ -52,12 +44,12 @@ std::string lease_name(const SessionId& session, std::string_view part) {
 
 std::optional<std::uint64_t> parse_number(std::string_view text) {
   if (text.size() > 18) return std::nullopt;
-  return whole_number<std::uint64_t>(text, 10);
+  return parse_whole<std::uint64_t>(text);
 }
 
 std::optional<std::uint64_t> parse_hex_number(std::string_view text) {
   if (text.size() > 16) return std::nullopt;
-  return whole_number<std::uint64_t>(text, 16);
+  return parse_whole<std::uint64_t>(text, 16);
 }
 
 std::optional<SessionId> parse_session(std::string_view text) {
@@ -71,7 +63,7 @@ std::optional<PackName> parse_pack_name(std::string_view object) {
   constexpr std::string_view prefix = "packs/";
   if (!object.starts_with(prefix) || object.size() < prefix.size() + 37) return std::nullopt;
   auto session = parse_session(object.substr(9, 32));
-  auto number = whole_number<std::uint32_t>(object.substr(42), 10);
+  auto number = parse_whole<std::uint32_t>(object.substr(42));
   if (!session || !number) return std::nullopt;
   PackName name{*session, *number};
   if (pack_object_name(name) != object) return std::nullopt;

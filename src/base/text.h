@@ -1,0 +1,34 @@
+// Small questions about text that every module asks: whole numbers, lists written out, parts between separators.
+// A number is read only if all of the text is that number and it fits; there is no value for "almost".
+#pragma once
+
+#include <charconv>
+#include <concepts>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <vector>
+
+namespace hf {
+
+// Digits of `base` (after '-' where T is signed), nothing before or after, in range; nullopt for anything else.
+template <std::integral T>
+std::optional<T> parse_whole(std::string_view text, int base = 10) {
+  T value{};
+  const char* const end = text.data() + text.size();
+  const auto [at, error] = std::from_chars(text.data(), end, value, base);
+  if (text.empty() || error != std::errc() || at != end) return std::nullopt;
+  return value;
+}
+
+// "a, b, c"; `none` for an empty list.
+inline std::string join(const std::vector<std::string>& list, std::string_view between = ", ",
+                        std::string_view none = "") {
+  if (list.empty()) return std::string(none);
+  std::string out = list.front();
+  for (std::size_t i = 1; i < list.size(); ++i) out.append(between).append(list[i]);
+  return out;
+}
+
+}  // namespace hf
