@@ -13,7 +13,8 @@ constexpr Micros kPollEvery = 20ms;
 constexpr const char* kProgramCopy = "named-holdfast";
 
 std::string zone_text(const BindZone& zone, int ttl_seconds) {
-  return "$TTL " + std::to_string(ttl_seconds) + "\n@ IN SOA ns hostmaster 1 3600 600 86400 60\n@ IN NS ns\nns IN A 127.0.0.1\n" + zone.records + "\n";
+  return "$TTL " + std::to_string(ttl_seconds) +
+         "\n@ IN SOA ns hostmaster 1 3600 600 86400 60\n@ IN NS ns\nns IN A 127.0.0.1\n" + zone.records + "\n";
 }
 
 std::string config_text(const BindOptions& o, const Endpoint& at) {
@@ -60,7 +61,8 @@ Status write_folder(const Env& env, const BindOptions& o, const Endpoint& at) {
 
 ProcessSpec process_of(const BindOptions& o) {
   ProcessSpec spec;
-  spec.argv = {join_path(o.folder, kProgramCopy), "-g", "-n", "1", "-c", join_path(o.folder, "named.conf")};  // -g: stays in the foreground
+  // -g: stays in the foreground
+  spec.argv = {join_path(o.folder, kProgramCopy), "-g", "-n", "1", "-c", join_path(o.folder, "named.conf")};
   spec.cwd = o.folder;
   spec.user = o.user;
   spec.output_file = join_path(o.folder, "named.log");

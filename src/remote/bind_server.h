@@ -1,5 +1,6 @@
-// A BIND 9 of our own, for the lab and for tests: a copy of the installed named (its AppArmor profile confines the installed path to the
-// system's own folders), authoritative for the zones given, in a folder of its own, ended with its object.
+// A BIND 9 of our own, for the lab and for tests: a copy of the installed named (its AppArmor profile confines the
+// installed path to the system's own folders), authoritative for the zones given, in a folder of its own, ended with
+// its object.
 // Needs nothing but io and remote/dns.h.
 #pragma once
 
