@@ -234,10 +234,10 @@ struct PostgresActionTest : ::testing::Test {
     bench.step("promote", in.set("dsn", standby.dsn()).set("primary_dsn", primary.dsn()));
   }
   // As a fence step leaves it: everything that the primary has written is sealed.
-  void fenced(const std::string& replay_to, std::string system_id = {}) {
+  void fenced(const std::string& replay_to, std::string system_id = {}, const std::string& component = "orders") {
     if (system_id.empty()) system_id = primary.value("select system_identifier from pg_control_system()");
     Json proof = Json::object(), known = Json::object();
-    proof.set("component", "orders").set("level", "quorum").set("system_id", system_id).set("timeline", 1);
+    proof.set("component", component).set("level", "quorum").set("system_id", system_id).set("timeline", 1);
     bench.facts["fence"] = known.set("fence_proof", proof).set("replay_to", replay_to);
   }
   std::string state() { return standby.value("select pg_is_in_recovery()"); }
@@ -279,6 +279,7 @@ TEST_F(PostgresActionTest, PromoteWaitsForTheTail) {
 }
 
 TEST_F(PostgresActionTest, PromoteRefusesWithoutProofWhileTheOldPrimaryAnswers) {
+  fenced("0/0", {}, "billing");  // what was proven of another component proves nothing of this one
   const auto refused = promote.start(bench.context());
   ASSERT_FALSE(refused.has_value());
   EXPECT_EQ(refused.error().kind, ErrorKind::kBlocked);
