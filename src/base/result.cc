@@ -36,6 +36,7 @@ ErrorKind kind_of_errno(int err) {
     case EPERM: return ErrorKind::kDenied;
     case ENOSPC:
     case EDQUOT:
+    case EFBIG:
     case EMFILE:
     case ENFILE:
     case ENOMEM: return ErrorKind::kExhausted;
@@ -56,6 +57,7 @@ Error errno_error(int err, std::string_view doing, std::string_view object, std:
   Error e = make_error(kind_of_errno(err),
                        std::string(doing) + " " + std::string(object) + ": " + std::strerror(err), where);
   e.object = object;
+  if (err == EFBIG) e.hint = "Raise the limit on the size of files (ulimit -f), then run the same command again.";
   if (err == ENOSPC || err == EDQUOT) e.hint = "Free space on that file system, then run the same command again.";
   return e;
 }

@@ -67,7 +67,7 @@ Outcome run_controls(Context& context, const Arguments&) {
     rows.push_back({std::string(c.framework), std::string(c.id), std::to_string(n), std::string(c.asks)});
   }
   context.out.text(render_table(rows));
-  return finished(Json::object().set("controls", evidence::controls_to_json(mapped)));
+  return finished(evidence::controls_to_json(mapped));
 }
 
 }  // namespace

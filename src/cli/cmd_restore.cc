@@ -11,6 +11,13 @@ namespace {
 
 Error usage(std::string text, std::string hint) { return make_error(ErrorKind::kUsage, std::move(text)).with_hint(std::move(hint)); }
 
+// A moment that cannot be read is a wrong word of the caller, whatever the parser of times calls it.
+template <class T>
+Result<T> word(Result<T> parsed) {
+  if (!parsed) parsed.error().kind = ErrorKind::kUsage;
+  return parsed;
+}
+
 // The moment asked for; exactly one of --snapshot, --at, --lsn, --name, or none for the latest.
 Result<sources::RecoveryTarget> target_of(const Arguments& args) {
   sources::RecoveryTarget out;
@@ -23,12 +30,12 @@ Result<sources::RecoveryTarget> target_of(const Arguments& args) {
   if (auto text = args.get("--at")) {
     ++given;
     out.kind = sources::TargetKind::kTime;
-    HF_ASSIGN(out.time, parse_time(*text));
+    HF_ASSIGN(out.time, word(parse_time(*text)));
   }
   if (auto text = args.get("--lsn")) {
     ++given;
     out.kind = sources::TargetKind::kLsn;
-    HF_ASSIGN(out.lsn, parse_lsn(*text));
+    HF_ASSIGN(out.lsn, word(parse_lsn(*text)));
   }
   if (auto text = args.get("--name")) {
     ++given;

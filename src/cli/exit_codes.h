@@ -18,6 +18,7 @@ enum ExitCode : int {
   kExitDenied = 12,           // authentication or wrong key
   kExitMismatch = 13,         // data does not match
   kExitInterrupted = 130,
+  kExitStopRecovery = 255,    // wal fetch: neither fetched nor proven absent
 };
 
 // Stable error ids that decide an exit code by themselves.

@@ -5,6 +5,7 @@
 #include <climits>
 #include <cstdlib>
 
+#include "cli/exit_codes.h"
 #include "cli/parser.h"
 #include "cli/wire.h"
 #include "crypto/keys.h"
@@ -54,14 +55,26 @@ bool is_terminal(const std::map<std::string, std::string>& environment) {
   return isatty(STDERR_FILENO) != 0 && value_of(environment, "TERM") != "dumb" && !value_of(environment, "TERM").empty();
 }
 
+// PostgreSQL reads 1 to 125 from a restore_command as "no such WAL" and ends the recovery there: a mistyped one must
+// stop the server instead.
+bool may_be_restore_command(const std::vector<std::string>& words) {
+  if (words.size() < 2 || words[0] != "wal") return false;
+  for (const char* other : {"receive", "push", "seal", "check"})
+    if (words[1] == other) return false;
+  return words[1][0] != '-';
+}
+
 int run(const std::vector<Command>& commands, const std::vector<std::string>& words, SignalStop& signals) {
   SystemClock clock;
   auto environment = read_environment();
   auto parsed = parse_words(commands, words);
   bool terminal = is_terminal(environment);
   if (!parsed) {
-    Output out(Format::kTable, clock, terminal, false);
-    return out.end("", failed(std::move(parsed).error()), clock.wall(), clock.mono());
+    Output out(format_asked_for(words), clock, terminal, false);
+    out.begin("");
+    Outcome wrong = failed(std::move(parsed).error());
+    if (may_be_restore_command(words)) wrong.exit_code = kExitStopRecovery;
+    return out.end("", wrong, clock.wall(), clock.mono());
   }
   if (auto* help = std::get_if<HelpText>(&*parsed)) {
     Output(Format::kTable, clock, false, false).text(help->text);
@@ -92,6 +105,7 @@ int run(const std::vector<Command>& commands, const std::vector<std::string>& wo
 int main(int argc, char** argv) {
   umask(077);
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that grows over the limit is an error to report, not a death
   SignalStop signals;
   return run(all_commands(), std::vector<std::string>(argv + 1, argv + argc), signals);
 }

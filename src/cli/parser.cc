@@ -54,6 +54,29 @@ Error unknown_command(const std::vector<Command>& commands, const std::vector<st
   return usage("there is no command '" + said + "'", hint);
 }
 
+bool is_format(const std::string& text) { return text == "table" || text == "json" || text == "jsonl"; }
+
+// An option that may stand once stands twice: CLI11 says so in words of its own.
+std::optional<Error> repeated_option(const Command& command, const std::vector<std::string>& rest) {
+  for (const auto* list : {&command.options, &common_options()}) {
+    for (const Option& o : *list) {
+      auto names = [&](const std::string& w) {
+        return w == o.name || w.starts_with(o.name + "=") || (o.name == "--output" && w.starts_with("-o"));
+      };
+      if (o.repeated || o.value.empty() || std::count_if(rest.begin(), rest.end(), names) < 2) continue;
+      return usage(o.name + " stands more than once", "Give it once.");
+    }
+  }
+  return std::nullopt;
+}
+
+// Where a command saves what it shows, `-o FILE` is short for `--save FILE`: "-o" is the format only if it names one.
+void take_output_as_file(const Command& command, std::vector<std::string>& rest) {
+  bool saves = std::any_of(command.options.begin(), command.options.end(), [](const Option& o) { return o.name == "--save"; });
+  for (std::size_t i = 0; saves && i + 1 < rest.size(); ++i)
+    if (rest[i] == "-o" && !is_format(rest[i + 1])) rest[i] = "--save";
+}
+
 Error translate(const CLI::ParseError& e, const Command& command, const std::vector<std::string>& rest) {
   std::vector<std::string> known;
   for (const auto* list : {&command.options, &common_options()})
@@ -65,6 +88,7 @@ Error translate(const CLI::ParseError& e, const Command& command, const std::vec
     if (auto close = suggest(name, known)) hint = "Did you mean " + *close + "?";
     return usage("holdfast " + words_of(command) + " has no option " + name, hint);
   }
+  if (auto twice = repeated_option(command, rest)) return *twice;
   std::string what = e.what();
   return usage("holdfast " + words_of(command) + ": " + what, hint);
 }
@@ -161,6 +185,19 @@ std::string help_of(const Command& c) {
   return out + option_lines(common_options());
 }
 
+Format format_asked_for(const std::vector<std::string>& words) {
+  Format out = Format::kTable;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    const std::string& w = words[i];
+    std::string value = (w == "-o" || w == "--output") && i + 1 < words.size() ? words[i + 1] : "";
+    if (w.starts_with("--output=")) value = w.substr(9);
+    else if (w.starts_with("-o") && w.size() > 2) value = w.substr(2);
+    if (value == "json") out = Format::kJson;
+    if (value == "jsonl") out = Format::kJsonl;
+  }
+  return out;
+}
+
 Result<std::variant<Parsed, HelpText>> parse_words(const std::vector<Command>& commands, const std::vector<std::string>& words) {
   using Answer = std::variant<Parsed, HelpText>;
   if (words.empty() || words[0] == "--help" || words[0] == "-h" || words[0] == "help") return Answer(HelpText{overview(commands)});
@@ -176,6 +213,7 @@ Result<std::variant<Parsed, HelpText>> parse_words(const std::vector<Command>& c
   for (std::string& w : rest)
     for (const Option& o : command->options)
       if (!o.bare.empty() && w == o.name) w += "=" + o.bare;
+  take_output_as_file(*command, rest);
   CLI::App app;
   app.set_help_flag();
   Store store;

@@ -121,7 +121,11 @@ Result<std::unique_ptr<LocalJournal>> LocalJournal::open(Files& files, Clock& cl
 Result<std::unique_ptr<LocalJournal>> LocalJournal::open_reader(Files& files, std::string folder) {
   HF_ASSIGN(Inspection state, inspect(files, folder));
   if (state.damage) return damage_error(*state.damage);
-  if (state.segments.size() == 0) return make_error(ErrorKind::kNotFound, "no journal in " + folder);
+  if (state.segments.size() == 0) {
+    return make_error(ErrorKind::kNotFound, "no journal in " + folder)
+        .with_hint("Nothing was recorded here yet; if it should have been, check --state or HOLDFAST_STATE.")
+        .with_object(folder);
+  }
   return std::unique_ptr<LocalJournal>(new LocalJournal(files, std::move(folder), std::move(state)));
 }
 

@@ -261,7 +261,7 @@ Result<Keys> unlock(const Config& config, const Credentials& credentials) {
   const std::string vault = to_hex(config.vault);
   if (!tried) {
     return make_error(ErrorKind::kDenied, "vault " + vault + " has no slot for a " + what)
-        .with_hint("Use another kind of credential, or add a slot with 'holdfast vault key add'.");
+        .with_hint("Give what this vault was made with: a passphrase or a key file.");
   }
   return make_error(ErrorKind::kDenied, "wrong " + what + " for vault " + vault)
       .with_hint("Give the credential that this vault was made with; nothing was changed.");

@@ -206,7 +206,7 @@ Result<CopyReport> Copier::run() {
     return make_error(ErrorKind::kInvalid, to_.store.properties().place +
                                                " is another vault, not a copy of " +
                                                from_.store.properties().place)
-        .with_hint("A copy is made by `holdfast vault copy` into an empty place.");
+        .with_hint("Make the copy in an empty place: `holdfast vault init --copy-of URL --vault URL2`.");
   }
   if (from_.store_id == to_.store_id) return make_error(ErrorKind::kInvalid, "the vault cannot be copied to itself");
   HF_TRY(to_.check_writable());

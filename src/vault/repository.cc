@@ -25,7 +25,9 @@ Status expect_empty(Store& store) {
   return store.list("", [&](const ObjectInfo& info) -> Status {
     if (info.name == kStoreObject) return ok();     // of an init that was cut short
     if (info.name.starts_with("config/")) {
-      return make_error(ErrorKind::kExists, "there is a vault at " + store.properties().place).with_object(info.name);
+      return make_error(ErrorKind::kExists, "there is a vault at " + store.properties().place)
+        .with_hint("Nothing was changed; use it as it is, or choose an empty place.")
+          .with_object(info.name);
     }
     return make_error(ErrorKind::kExists, store.properties().place + " is not empty: it holds " + info.name)
         .with_object(info.name)
@@ -132,7 +134,9 @@ Result<std::unique_ptr<Repository>> Repository::init(const RepositoryContext& co
   auto core = std::make_unique<Core>(context, std::move(created.config), std::move(created.keys), store_id);
   Status put = core->create_once(config_name(1), created.object);
   if (!put && put.error().kind == ErrorKind::kExists) {
-    return make_error(ErrorKind::kExists, "there is a vault at " + store.properties().place).with_object(config_name(1));
+    return make_error(ErrorKind::kExists, "there is a vault at " + store.properties().place)
+        .with_hint("Nothing was changed; use it as it is, or choose an empty place.")
+        .with_object(config_name(1));
   }
   if (!put) return std::move(put).error();
   return std::unique_ptr<Repository>(new Repository(std::move(core)));
