@@ -1,0 +1,20 @@
+#!/bin/sh
+# backup run --path and backup list: what is new, what could not be read (exit 3), what is wrong in the words (exit 2).
+. "$(dirname "$0")/lib"
+make_vault
+expect_json 0 backup run --vault vault --path files --tag a --tag b --component web --exclude numbers
+is data.files 2; [ "$(value data.new_bytes)" -lt 5000 ] || fail "known content is new"; is data.component web
+expect_json 0 backup run --vault vault --path files --reread;                is data.files 3
+expect_json 0 backup list --vault vault;    [ "$(count data.snapshots)" = 3 ] || fail "not three snapshots"
+is data.snapshots.1.tags.0 a; is data.snapshots.1.component web; is data.snapshots.2.paths.0 "$work/files"
+expect 0 backup list --vault vault;         prints SNAPSHOT; prints "$work/files"
+
+expect_json 3 backup run --vault vault --path files --path absent;           is errors.0.object "$work/absent"; is data.files 3
+expect 1 backup run --vault vault --path absent;                             says "Name at least one path that exists"
+expect 2 backup run --vault vault;                                           says "say what to back up"
+expect 2 backup run --vault vault --path files --postgres 'host=x';          says "say what to back up"
+expect 2 backup run --path files;                                            says "no vault is named"
+expect 10 backup run --vault nowhere --path files;                           says "vault init --vault nowhere"
+expect 10 backup run orders-db;                                              says "there is no plan"
+expect 10 backup list --vault nowhere
+[ ! -e nowhere ] || fail "a backup made a vault that was not asked for"

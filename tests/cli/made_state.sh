@@ -1,0 +1,32 @@
+#!/bin/sh
+# After a backup by the plan: status, journal, document and evidence tell of it; a changed journal is found (exit 13).
+. "$(dirname "$0")/lib"
+make_files
+write_plan
+expect 10 backup run web;                says "no vault at"
+expect 0 vault init --vault vault
+expect_json 0 backup run web;            is data.component web; is data.files 3
+expect_json 0 backup run --all;          [ "$(count data.backups)" = 1 ]
+expect 2 backup run wbe;                 says "no component 'wbe'"
+expect_json 0 status;                    is data.components.0.protected true; is data.components.0.proven false
+expect_json 0 journal list;              [ "$(count data.entries)" -ge 2 ] || fail "no two events"
+expect 0 journal list;                   prints "backup.finished"
+expect_json 0 journal verify;            is data.first_bad null; events=$(value data.events)
+expect_json 0 journal export --to events.jsonl
+[ "$(wc -l <events.jsonl)" = "$events" ] || fail "the export lacks events"
+expect 0 journal export;                 cmp out events.jsonl
+expect_json 0 run list;                  [ "$(count data.runs)" = 0 ]
+expect 1 run show f-2026;                says "f-2026"
+expect_json 0 evidence controls
+expect 0 evidence controls;              prints "SOC 2"
+expect_json 0 document build --to doc
+[ -s doc/disaster-recovery-plan.md ] && [ -s doc/disaster-recovery-plan.html ] || fail "the document is not there"
+expect 1 verify web;                     says "only PostgreSQL"
+
+mkdir journal.good && cp -a "$HOLDFAST_STATE/journal/." journal.good/
+segment=$(find "$HOLDFAST_STATE/journal" -type f -size +300c | sort | head -1)
+flip_byte "$segment" 250
+expect_json 13 journal verify;           says "hint:"
+expect 13 journal list
+expect 13 status
+flip_byte "$segment" 250

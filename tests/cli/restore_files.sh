@@ -1,0 +1,46 @@
+#!/bin/sh
+# restore of file trees: latest, by the beginning of an id, at a time, only a part, in place; and what is refused.
+. "$(dirname "$0")/lib"
+make_vault
+expect_json 0 backup list --vault vault
+first=$(value data.snapshots.0.snapshot) then=$(value data.snapshots.0.time)
+cp -a files first
+echo changed >files/one
+rm files/deep/two
+sleep 0.01
+expect 0 backup run --vault vault --path files
+
+expect_json 0 restore --vault vault --snapshot latest --to latest;            is data.files 2; is data.target latest
+diff -r files "latest$work/files" || fail "latest differs"
+prefix=$(printf '%.6s' "$first")
+expect_json 0 restore --vault vault --snapshot "$prefix" --to prefix;         is data.snapshot "$first"; is data.recovery_point "$then"
+diff -r first "prefix$work/files" || fail "the first snapshot differs"
+expect_json 0 restore --vault vault --at "$then" --to at;                     is data.snapshot "$first"
+diff -r first "at$work/files" || fail "the state at a time differs"
+expect 0 restore --vault vault --snapshot "$prefix" --to part --include 'deep/'
+[ -f "part$work/files/deep/two" ] || fail "the included folder is not there"
+[ ! -e "part$work/files/one" ] || fail "what was not included is there"
+
+echo wrong >files/one
+expect_json 0 restore --vault vault --snapshot "$prefix" --in-place;          is data.target "in place"
+[ "$(cat files/one)" = one ] || fail "in place: the old content is not back"
+[ "$(cat files/deep/two)" = two ] || fail "in place: the lost file is not back"
+
+expect 1 restore --vault vault --snapshot ffffffffffff --to no;               says "no snapshot ffffffffffff"; says "backup list"
+expect 2 restore --vault vault --snapshot latest;                             says "--to DIR, or --in-place"
+expect 2 restore --vault vault --snapshot latest --to no --in-place;          says "--to DIR, or --in-place"
+expect 2 restore --vault vault --to no;                                       says "say which snapshot"
+expect 2 restore --vault vault --snapshot latest --at "$then" --to no;        says "more than one moment"
+expect 2 restore --vault vault --at yesterday --to no;                        says "RFC 3339"
+expect 2 restore --vault vault --lsn 5 --to no;                               says "LSN"
+expect 2 restore --vault vault --lsn 0/5 --to no;                             says "say which snapshot"
+expect 4 restore --vault vault --at 2001-01-01T00:00:00Z --to no;             says "The oldest snapshot"
+expect 1 restore --vault vault --snapshot latest --component nobody --to no
+expect 10 restore --vault nowhere --snapshot latest --to no
+[ ! -e no ] || fail "a refused restore made its target"
+
+# Two components: latest alone is not enough to know which is meant.
+expect 0 backup run --vault vault --path first --component other
+expect 2 restore --vault vault --snapshot latest --to no;                     says "--component"
+expect 0 restore --vault vault --snapshot latest --component other --to other
+diff -r first "other$work/first" || fail "the other component differs"
