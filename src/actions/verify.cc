@@ -74,6 +74,29 @@ Result<Json> VerifyAction::visit(const runbook::StepContext& context, const std:
       .set("elapsed_us", slow.count());
 }
 
+// The name is resolved afresh for every attempt, and every attempt sends a number of its own.
+Result<Json> VerifyAction::write_as_user(const runbook::StepContext& context, const Json& post) {
+  const std::string url = post["url"].as_string();
+  HF_ASSIGN(const Endpoint address, address_of(context, url));
+  const std::string number = std::to_string(r_.env.clock.wall().time_since_epoch().count());
+  std::string body = post["body"].as_string();
+  for (std::size_t at = body.find("{unique}"); at != std::string::npos; at = body.find("{unique}")) body.replace(at, 8, number);
+  remote::HttpRequest request;
+  request.method = "POST";
+  request.url = url;
+  request.connect_to = address;
+  request.headers = {{"Content-Type", "application/json"}};
+  request.body = to_bytes(body);
+  auto response = r_.http.send(request, kHttpTimeout, context.stop);
+  if (!response) return std::move(response).error().with_context("writing to " + url + " at " + to_string(address));
+  if (response->status != post["status"].as_int())
+    return make_error(ErrorKind::kUnavailable, "a write to " + url + " at " + to_string(address) + " is answered with " +
+                                                   std::to_string(response->status) + ", not " +
+                                                   std::to_string(post["status"].as_int()));
+  Json seen = Json::object();
+  return seen.set("url", url).set("address", to_string(address)).set("number", number);
+}
+
 Status VerifyAction::reach(const runbook::StepContext& context, const std::string& place) {
   const std::string url = "http://" + place;  // the same grammar of host and port
   HF_ASSIGN(const Endpoint address, address_of(context, url));
@@ -113,12 +136,19 @@ Result<runbook::Progress> VerifyAction::start(const runbook::StepContext& contex
     if (!written) return not_yet(std::move(written).error().with_context("writing a row and reading it back"));
     facts.set("write", std::move(*written));
   }
+  if (const Json& post = input["post"]; post.is_object()) {
+    auto taken = write_as_user(context, post);
+    if (!taken) return not_yet(std::move(taken).error());
+    facts.set("post", std::move(*taken));
+  }
   if (facts.members().size() == 1 && urls.items().empty())
     return make_error(ErrorKind::kInvalid, "step '" + context.step.name + "' verifies nothing")
-        .with_hint("Give it http, tcp or write.");
+        .with_hint("Give it http, tcp, write or post.");
   std::string detail = facts["write"].is_object()
                            ? "a row was written to " + facts["write"]["server"].as_string() + " and read back"
                            : "";
+  if (const Json& post = facts["post"]; post.is_object())
+    detail += (detail.empty() ? "" : "; ") + post["url"].as_string() + " at " + post["address"].as_string() + " took a write";
   for (const Json& u : urls.items())
     detail += (detail.empty() ? "" : "; ") + u["url"].as_string() + " answers " +
               std::to_string(u["status"].as_int()) + " at " + u["address"].as_string();

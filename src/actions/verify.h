@@ -17,6 +17,7 @@ class VerifyAction final : public runbook::Action {
  private:
   Result<Json> visit(const runbook::StepContext& context, const std::string& url);
   Result<Endpoint> address_of(const runbook::StepContext& context, const std::string& url);
+  Result<Json> write_as_user(const runbook::StepContext& context, const Json& post);
   Status reach(const runbook::StepContext& context, const std::string& place);
   Result<Json> write(const runbook::StepContext& context, const std::string& dsn);
   Resources& r_;

@@ -210,6 +210,22 @@ const ObjectType& object_of<Configure>() {
 }
 
 template <>
+const ObjectType& object_of<Post>() {
+  static const ObjectType kType =
+      TypeBuilder<Post>("write as a user", "A POST through the service; the answer's status shows that it was taken.")
+          .field("url", &Post::url,
+                 {.doc = "where to", .example = "\"https://orders.dr.example.com/orders\"", .required = true})
+          .field("body", &Post::body,
+                 {.doc = "the body, JSON; {unique} becomes a number that is sent once only",
+                  .example = "'{\"number\": {unique}, \"item\": \"verification\"}'",
+                  .required = true})
+          .field("status", &Post::status,
+                 {.doc = "the answer's status; 201 is the default", .example = "201", .positive = true})
+          .done();
+  return kType;
+}
+
+template <>
 const ObjectType& object_of<Verify>() {
   static const ObjectType kType =
       TypeBuilder<Verify>("verification", "Observes from outside; fails the run if what it wants is not there.")
@@ -225,12 +241,14 @@ const ObjectType& object_of<Verify>() {
                  {.doc = "component through which a real write must pass",
                   .example = "orders-db",
                   .refers = Refers::kComponent})
+          .field("post", &Verify::post, {.doc = "a write through the service, as a user makes it"})
           .field("p95", &Verify::p95,
                  {.doc = "the answers' 95th percentile must not pass this", .example = "500ms", .positive = true})
           .check([](Reader& r, const Node& node, const std::string& path, const Verify& v) {
-            if (node.find("http") == nullptr && node.find("tcp") == nullptr && node.find("write") == nullptr) {
+            if (node.find("http") == nullptr && node.find("tcp") == nullptr && node.find("write") == nullptr &&
+                node.find("post") == nullptr) {
               r.report("exactly-one", node.place, path, "the verification looks at nothing",
-                       "Add http, tcp or write.");
+                       "Add http, tcp, write or post.");
             }
             bool per_service =
                 v.http.find("{host}") != std::string::npos || v.http.find("{port}") != std::string::npos;

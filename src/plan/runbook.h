@@ -96,14 +96,22 @@ struct RestoreServices {
   Selection services;
 };
 
+// A write as a user makes it: {unique} in the body is a number that is sent once only.
+struct Post {
+  std::string url;
+  std::string body;
+  std::optional<int> status;  // default 201
+};
+
 // Observes from outside: an answer over HTTP for each service (`{host}` is the service's), a real write through a
-// component's new primary. At least one of http, tcp, write.
+// component's new primary. At least one of http, tcp, write, post.
 struct Verify {
   std::string http;
   std::vector<std::string> services;  // "for" in the file
   std::optional<int> status;          // default 200
   std::string tcp;                    // host:port
   std::string write;                  // component
+  std::optional<Post> post;           // a write through the service
   std::optional<Micros> p95;
 };
 

@@ -246,7 +246,13 @@ Status Maker::fill(StepSpec& out, const plan::Verify& v) {
   out.input.set("urls", strings(urls)).set("status", v.status.value_or(200)).set("tcp", v.tcp);
   if (plan_.resolver) out.input.set("resolver", plan_.resolver->server);
   if (v.p95) out.input.set("p95_us", v.p95->count());
+  if (v.post) {
+    Json post = Json::object();
+    post.set("url", filled(v.post->url)).set("body", v.post->body).set("status", v.post->status.value_or(201));
+    out.input.set("post", post);
+  }
   out.summary = "verify" + (urls.empty() ? "" : " " + join(urls)) + (v.tcp.empty() ? "" : " " + v.tcp);
+  if (v.post) out.summary += ", by a write through " + filled(v.post->url);
   if (v.write.empty()) return ok();
   HF_ASSIGN(const plan::Instance* to, successor(v.write, target_));
   out.input.set("component", v.write).set("write_dsn", plan::to_string(to->dsn));
