@@ -5,6 +5,8 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "base/text.h"
+
 namespace hf {
 
 namespace {
@@ -72,24 +74,6 @@ class Builder final : public nlohmann::json_sax<nlohmann::json> {
   Json root_;
   std::string why_;
 };
-
-// Length of the valid UTF-8 sequence at `i`, 0 if there is none (RFC 3629).
-std::size_t utf8_length(std::string_view s, std::size_t i) {
-  auto at = [&](std::size_t k) { return k < s.size() ? static_cast<unsigned char>(s[k]) : 0u; };
-  auto tail = [&](std::size_t k) { return (at(k) & 0xc0) == 0x80; };
-  unsigned c = at(i);
-  if (c < 0x80) return 1;
-  if (c >= 0xc2 && c <= 0xdf && tail(i + 1)) return 2;
-  if (c >= 0xe0 && c <= 0xef && tail(i + 1) && tail(i + 2)) {
-    if ((c == 0xe0 && at(i + 1) < 0xa0) || (c == 0xed && at(i + 1) > 0x9f)) return 0;
-    return 3;
-  }
-  if (c >= 0xf0 && c <= 0xf4 && tail(i + 1) && tail(i + 2) && tail(i + 3)) {
-    if ((c == 0xf0 && at(i + 1) < 0x90) || (c == 0xf4 && at(i + 1) > 0x8f)) return 0;
-    return 4;
-  }
-  return 0;
-}
 
 bool write_string(std::string& out, std::string_view s) {
   bool valid = true;

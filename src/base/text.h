@@ -22,6 +22,11 @@ std::optional<T> parse_whole(std::string_view text, int base = 10) {
   return value;
 }
 
+// Length of the valid UTF-8 sequence at `i`, 0 if there is none (RFC 3629).
+std::size_t utf8_length(std::string_view s, std::size_t i);
+// How many bytes from the beginning are valid UTF-8: all of them, or where the first bad byte stands.
+std::size_t valid_utf8_prefix(std::string_view s);
+
 // "a, b, c"; `none` for an empty list.
 inline std::string join(const std::vector<std::string>& list, std::string_view between = ", ",
                         std::string_view none = "") {

@@ -1,4 +1,5 @@
 // libfyaml as an event stream; the tree is built on an explicit stack, with limits on depth and number of values.
+#include "base/text.h"
 #include "plan/yaml.h"
 
 #include <libfyaml.h>
@@ -81,6 +82,7 @@ class Builder {
 
   Place place_of(fy_event* event) const;
   void report(std::string_view rule, Place place, std::string message, std::string hint);
+  bool is_text();
   void report_syntax(const std::string& complaints);
   void refuse_extras(fy_event* event);
   bool take(fy_event* event);
@@ -245,7 +247,30 @@ bool Builder::take(fy_event* event) {
   }
 }
 
+// What is no text at all never gets to the parser: on some such bytes it does not come back.
+bool Builder::is_text() {
+  std::size_t bad = valid_utf8_prefix(source_.text);
+  for (std::size_t i = 0; i < bad; ++i) {
+    unsigned char c = static_cast<unsigned char>(source_.text[i]);
+    if ((c < 0x20 && c != '\t' && c != '\n' && c != '\r') || c == 0x7f) bad = i;
+  }
+  if (bad == source_.text.size()) return true;
+  std::string_view before = std::string_view(source_.text).substr(0, bad);
+  int line = static_cast<int>(std::ranges::count(before, '\n')) + 1;
+  std::size_t start = before.rfind('\n');
+  int column = static_cast<int>(bad - (start == std::string_view::npos ? 0 : start + 1)) + 1;
+  findings_.push_back(make_finding("yaml-syntax", {source_.name, line, column, line, column + 1, ""},
+                                   "this byte is no character of UTF-8 text", "A plan is UTF-8 text; save the file as that."));
+  return false;
+}
+
 Node Builder::build() {
+  if (!is_text()) {
+    Node none;
+    none.kind = Node::Kind::kMap;
+    none.place = {source_.name, 1, 1, 1, 1, ""};
+    return none;
+  }
   std::string complaints;
   std::unique_ptr<fy_diag, DiagDelete> diag = make_diag(complaints);
   fy_parse_cfg config{};
