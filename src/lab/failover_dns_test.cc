@@ -7,7 +7,7 @@
 namespace hf::lab {
 namespace {
 
-constexpr int kFailedExit = 1, kBlockedExit = 4;
+constexpr int kFailedExit = 1, kBlockedExit = 4, kBusyExit = 11;
 
 // Promoted, not moved; and the command says both.
 void expect_says_what_is_changed(FailoverBench& bench, const CommandResult& failed) {
@@ -45,11 +45,15 @@ TEST(FailoverDns, RefusedThenSilentThenMended) {
   expect_says_what_is_changed(bench, again);
   set_secret(secret);
 
-  const CommandResult killed = bench.apply(bench.plan(), "step.outcome:verify");
+  const SavedPlan planned = bench.plan();
+  const CommandResult killed = bench.apply(planned, "step.outcome:verify");
   ASSERT_EQ(killed.exit_code, kKilledExit) << said(killed);
   const std::string second = bench.open_run();
   ASSERT_TRUE(lab.freeze_name_server().has_value());
-  const CommandResult silent = bench.resume(second);
+  const CommandResult silent = bench.resume_beside(second, [&] {
+    const CommandResult beside = bench.apply(planned);
+    EXPECT_EQ(beside.exit_code, kBusyExit) << "a second failover while the first one goes on: " << said(beside);
+  });
   ASSERT_TRUE(lab.thaw_name_server().has_value());
   expect_says_what_is_changed(bench, silent);
   EXPECT_NE(step_of(silent, "traffic")["changed"].as_string(), "yes") << "nobody saw the name move";

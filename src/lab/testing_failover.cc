@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <iostream>
 
 #include "remote/postgres.h"
 
@@ -15,6 +17,7 @@ constexpr Micros kPatience = 60s;
 constexpr auto kLookAgain = 50ms;
 constexpr int kSeedOrders = 500;
 constexpr std::size_t kOrdersBeforeDisaster = 50;
+constexpr std::size_t kLogTailBytes = 6'000;
 constexpr std::size_t kMaxFileBytes = 64 << 20;
 
 std::string build_folder() {
@@ -65,7 +68,12 @@ FailoverBench::FailoverBench(bool with_customer) {
   EXPECT_GE(acknowledged(), kOrdersBeforeDisaster) << "orders do not flow";
 }
 
-FailoverBench::~FailoverBench() = default;
+// A server that went away by itself is found in its own log only.
+FailoverBench::~FailoverBench() {
+  if (!lab || !::testing::Test::HasFailure()) return;
+  const std::string standby = text_of(lab->root() + "/logs/standby.log");
+  std::cerr << "the end of the standby's log:\n" << standby.substr(standby.size() - std::min(standby.size(), kLogTailBytes)) << "\n";
+}
 
 CommandResult FailoverBench::run(const std::vector<std::string>& args, const std::string& crash_after) {
   std::vector<std::pair<std::string, std::string>> more;
@@ -98,6 +106,27 @@ CommandResult FailoverBench::resume(const std::string& run_id, const std::string
   std::vector<std::string> args = {"run", "resume", run_id, "--plan", lab->plan_path(), "--approve", "dana", "--approve", "kim"};
   args.insert(args.end(), more.begin(), more.end());
   return run(args, crash_after);
+}
+
+CommandResult FailoverBench::resume_beside(const std::string& run_id, const std::function<void()>& meanwhile) {
+  const std::size_t before = events(run_id, "run.resumed");
+  auto process = lab->start_holdfast("us-west", "resume", {"run", "resume", run_id, "--plan", lab->plan_path()});
+  if (!process) {
+    ADD_FAILURE() << process.error().text;
+    return {};
+  }
+  const MonoTime deadline = clock.mono() + kPatience;
+  while (events(run_id, "run.resumed") == before && clock.mono() < deadline) clock.sleep_until(clock.mono() + kLookAgain, {});
+  meanwhile();
+  auto ended = (*process)->wait(clock.mono() + kCommandTimeout, {});
+  EXPECT_TRUE(ended.has_value()) << "it does not end";
+  CommandResult out;
+  out.output = text_of(lab->root() + "/logs/us-west.resume.log");
+  if (ended) out.exit_code = ended->code;
+  const std::size_t at = out.output.find("{\"type\":\"result\"");
+  if (at == std::string::npos) return out;
+  if (auto parsed = parse_json(out.output.substr(at, out.output.find('\n', at) - at))) out.result = std::move(*parsed);
+  return out;
 }
 
 std::string FailoverBench::open_run() {

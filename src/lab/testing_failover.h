@@ -2,6 +2,7 @@
 // looks like afterwards. The programs come from the folder named by HOLDFAST_BUILD; without them a test fails.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <set>
 #include <string>
@@ -33,6 +34,8 @@ class FailoverBench {
   CommandResult apply(const SavedPlan& saved, const std::string& crash_after = {}, const std::vector<std::string>& more = {},
                       const std::string& plan_file = {});
   CommandResult resume(const std::string& run, const std::string& crash_after = {}, const std::vector<std::string>& more = {});
+  // Resumes in the background, does `meanwhile` once that run goes on, and waits for its end.
+  CommandResult resume_beside(const std::string& run, const std::function<void()>& meanwhile);
   // The newest run of the journal that is not finished.
   std::string open_run();
 
