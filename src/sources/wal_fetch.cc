@@ -70,7 +70,7 @@ Result<bool> own_reaches(Files& files, const WalFetchOptions& o, const vault::Wa
 }
 
 Result<WalFetchOutcome> fetch_tail(Files& files, WalReader& source, const WalFetchOptions& o,
-                                   const WalFileName& name, const vault::WalSegmentData& tail) {
+                                   const WalFileName& name, vault::WalSegmentData tail) {
   Lsn segment_end = tail.start + tail.segment_size;
   if (o.tail == WalTail::kAny) {
     HF_ASSIGN(bool later, source.has_wal_from(name.timeline, segment_end));
@@ -83,6 +83,8 @@ Result<WalFetchOutcome> fetch_tail(Files& files, WalReader& source, const WalFet
   if (seals.empty()) return WalFetchOutcome::kAbsent;
   Lsn sealed;
   for (const vault::TimelineSeal& s : seals) sealed = std::max(sealed, s.lsn);
+  // The rest of the tail and its seal may have come after `tail` was read: a seal is put when its bytes are there.
+  if (sealed > tail.end) { HF_ASSIGN(tail, source.read_segment(name.timeline, name.segment)); }
   if (sealed > tail.end || tail.bytes.empty()) {
     return gap(o.name, "the timeline is sealed at " + format_lsn(sealed) +
                            ", but the archive has only up to " + format_lsn(tail.end));
