@@ -9,6 +9,7 @@
 #include "sources/wal_check.h"
 #include "sources/wal_push.h"
 #include "sources/wal_receiver.h"
+#include "vault/attachments.h"
 
 namespace hf::cli {
 
@@ -107,6 +108,13 @@ Outcome run_push(Context& context, const Arguments& args) {
   sources::ArchiveTarget target(archive);
   sources::WalPushOptions options;
   options.path = args.positional()[0];
+  // Labels of base backups: no recovery asks for them, but an archive_command that refuses one is called again for ever
+  // and holds up all WAL after it.
+  vault::Attachments attachments(*vault->repository);
+  options.keep_other = [&](const std::string& name, ByteView bytes) -> Status {
+    HF_TRY(attachments.put("wal-label", name, bytes));
+    return ok();
+  };
   if (auto pushed = sources::push_wal(context.env.files, target, options); !pushed) return failed(std::move(pushed).error());
   return finished(Json::object().set("pushed", options.path));
 }
