@@ -5,7 +5,7 @@ expect 0 --version;  prints "holdfast 0."
 expect 0;            cp out overview
 expect 0 help;       cmp -s out overview || fail "help and no words differ"
 expect 0 --help;     cmp -s out overview || fail "--help and no words differ"
-sed -n '/^Commands:/,/^$/p' overview | sed -n 's/^  \([a-z-]*\( [a-z-]*\)\{0,1\}\)  .*/\1/p' >commands
+sed -n '/^Commands:/,/^$/p' overview | sed -n 's/^  \([a-z-]*\( [a-z-]*\)\{0,1\}\)  .*/\1/p'| sed 's, *$,,' >commands
 [ "$(wc -l <commands)" -ge 30 ] || fail "the overview lists few commands"
 while read -r words; do
   expect 0 $words --help
