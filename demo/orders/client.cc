@@ -23,11 +23,16 @@ constexpr Micros kTrustNameFor = 1s;
 // Lines appended to a file by several threads; a line is in the file when add() returns.
 class Lines {
  public:
-  explicit Lines(const std::string& path) : fd_(path.empty() ? -1 : ::open(path.c_str(), O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0644)) {}
-  ~Lines() { if (fd_ >= 0) ::close(fd_); }
+  explicit Lines(const std::string& path)
+      : fd_(path.empty() ? -1 : ::open(path.c_str(), O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0644)) {}
+  ~Lines() {
+    if (fd_ >= 0) ::close(fd_);
+  }
   Lines(const Lines&) = delete;
   Lines& operator=(const Lines&) = delete;
-  bool add(const std::string& line) { return fd_ < 0 || ::write(fd_, line.data(), line.size()) == static_cast<ssize_t>(line.size()); }
+  bool add(const std::string& line) {
+    return fd_ < 0 || ::write(fd_, line.data(), line.size()) == static_cast<ssize_t>(line.size());
+  }
 
  private:
   int fd_;
@@ -36,7 +41,8 @@ class Lines {
 // Where orders go: looked up again every second and after each failure.
 class Address {
  public:
-  Address(Clock& clock, remote::DnsClient& dns, const ClientOptions& options) : clock_(clock), dns_(dns), options_(options) {}
+  Address(Clock& clock, remote::DnsClient& dns, const ClientOptions& options)
+      : clock_(clock), dns_(dns), options_(options) {}
 
   Result<Endpoint> get(std::stop_token stop) {
     std::string where = options_.port == 0 ? "" : ":" + std::to_string(options_.port);
@@ -83,14 +89,16 @@ void order_once(Shop& shop, std::stop_token stop) {
   request.url = "http://" + shop.options.name + ":" + std::to_string(shop.options.port) + "/orders";
   request.connect_to = *where;
   request.headers = {{"Content-Type", "application/json"}};
-  request.body = to_bytes(dump_json(Json::object().set("number", std::int64_t{number}).set("item", "book " + std::to_string(number))));
+  request.body = to_bytes(
+      dump_json(Json::object().set("number", std::int64_t{number}).set("item", "book " + std::to_string(number))));
   if (!shop.attempted.add(std::to_string(number) + "\n")) return;
   auto response = shop.http.send(request, kOrderTimeout, stop);
   if (!response || response->status != 201) {
     shop.address.forget();
     return;
   }
-  shop.acknowledged.add(std::to_string(number) + " " + std::to_string(shop.clock.wall().time_since_epoch().count()) + "\n");
+  shop.acknowledged.add(std::to_string(number) + " " + std::to_string(shop.clock.wall().time_since_epoch().count()) +
+                        "\n");
 }
 
 void work(Shop& shop, int worker, std::stop_token stop) {
@@ -104,7 +112,8 @@ void work(Shop& shop, int worker, std::stop_token stop) {
 
 }  // namespace
 
-Status run_client(Clock& clock, remote::HttpClient& http, remote::DnsClient& dns, const ClientOptions& options, std::stop_token stop) {
+Status run_client(Clock& clock, remote::HttpClient& http, remote::DnsClient& dns, const ClientOptions& options,
+                  std::stop_token stop) {
   Address address(clock, dns, options);
   Lines acknowledged(options.acknowledgements), attempted(options.attempts);
   std::atomic<long> next{options.first};

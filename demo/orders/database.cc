@@ -36,20 +36,22 @@ Result<remote::PgConnection*> Database::connection(const Settings& settings) {
 }
 
 Status Database::insert(const Settings& settings, long number, const std::string& item) {
-  HF_ASSIGN(remote::PgConnection* c, connection(settings));
-  auto done = c->query("insert into orders (number, item) values ($1, $2)", {std::to_string(number), item}, kQueryTimeout);
+  HF_ASSIGN(remote::PgConnection * c, connection(settings));
+  auto done =
+      c->query("insert into orders (number, item) values ($1, $2)", {std::to_string(number), item}, kQueryTimeout);
   if (!done) return std::move(done).error();
   return ok();
 }
 
 Result<bool> Database::exists(const Settings& settings, long number) {
-  HF_ASSIGN(remote::PgConnection* c, connection(settings));
-  HF_ASSIGN(remote::PgRows rows, c->query("select 1 from orders where number = $1", {std::to_string(number)}, kQueryTimeout));
+  HF_ASSIGN(remote::PgConnection * c, connection(settings));
+  HF_ASSIGN(remote::PgRows rows,
+            c->query("select 1 from orders where number = $1", {std::to_string(number)}, kQueryTimeout));
   return !rows.rows.empty();
 }
 
 Status Database::check_writable(const Settings& settings) {
-  HF_ASSIGN(remote::PgConnection* c, connection(settings));
+  HF_ASSIGN(remote::PgConnection * c, connection(settings));
   HF_ASSIGN(std::string in_recovery, c->query_value("select pg_is_in_recovery()::text", {}, kQueryTimeout));
   if (in_recovery != "false") return make_error(ErrorKind::kUnavailable, "the database is read-only");
   return ok();

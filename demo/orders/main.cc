@@ -1,6 +1,7 @@
 // The sample service of the demo, and its customer.
 //   orders serve --settings FILE --address A --port P --pid-file FILE
-//   orders buy   --resolver A:P --name NAME --port P --acknowledgements FILE --attempts FILE --rate N [--address A] [--first N]
+//   orders buy   --resolver A:P --name NAME --port P --acknowledgements FILE --attempts FILE --rate N [--address A]
+//   [--first N]
 #include <unistd.h>
 
 #include <csignal>
@@ -37,7 +38,8 @@ void reload_on_signal(orders::LiveSettings& settings, std::stop_token stop) {
   const timespec tick{0, 200'000'000};
   while (!stop.stop_requested()) {
     if (sigtimedwait(&set, nullptr, &tick) != SIGUSR1) continue;
-    if (auto done = settings.reload(); !done) std::fprintf(stderr, "orders: settings not reloaded: %s\n", done.error().text.c_str());
+    if (auto done = settings.reload(); !done)
+      std::fprintf(stderr, "orders: settings not reloaded: %s\n", done.error().text.c_str());
   }
 }
 
@@ -47,7 +49,8 @@ int serve(const Words& words, std::stop_token stop) {
   orders::LiveSettings settings(files, word(words, "--settings"));
   if (auto read = settings.reload(); !read) return fail(read.error().text);
   if (std::string path = word(words, "--pid-file"); !path.empty()) {
-    if (auto wrote = write_file_atomic(files, path, as_bytes(std::to_string(getpid()))); !wrote) return fail(wrote.error().text);
+    if (auto wrote = write_file_atomic(files, path, as_bytes(std::to_string(getpid()))); !wrote)
+      return fail(wrote.error().text);
   }
   std::jthread reloader([&](std::stop_token ended) { reload_on_signal(settings, ended); });
   auto done = orders::serve(clock, settings, word(words, "--address"), std::atoi(word(words, "--port").c_str()), stop);

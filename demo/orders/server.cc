@@ -36,11 +36,13 @@ Response refuse(const Request& request, http::status status, const std::string& 
 
 Response post_order(const Request& request, const Settings& settings, Database& database) {
   auto body = hf::parse_json(request.body());
-  if (!body || !(*body)["number"].is_int()) return refuse(request, http::status::bad_request, "the body names no number");
+  if (!body || !(*body)["number"].is_int())
+    return refuse(request, http::status::bad_request, "the body names no number");
   std::int64_t number = (*body)["number"].as_int();
   if (auto done = database.insert(settings, number, (*body)["item"].as_string()); !done)
     return refuse(request, http::status::service_unavailable, done.error().text);
-  return answer(request, http::status::created, hf::Json::object().set("number", number).set("region", settings.region));
+  return answer(request, http::status::created,
+                hf::Json::object().set("number", number).set("region", settings.region));
 }
 
 Response get_order(const Request& request, const Settings& settings, Database& database) {
@@ -63,7 +65,8 @@ Response handle(const Request& request, const Settings& settings, Database& data
     return answer(request, http::status::ok, hf::Json::object().set("status", "ok").set("region", settings.region));
   }
   if (target == "/orders" && request.method() == http::verb::post) return post_order(request, settings, database);
-  if (target.starts_with("/orders/") && request.method() == http::verb::get) return get_order(request, settings, database);
+  if (target.starts_with("/orders/") && request.method() == http::verb::get)
+    return get_order(request, settings, database);
   return refuse(request, http::status::not_found, "no such page");
 }
 
@@ -110,7 +113,9 @@ hf::Status serve(hf::Clock& clock, LiveSettings& settings, const std::string& ad
   if (!error) acceptor.set_option(tcp::acceptor::reuse_address(true), error);
   if (!error) acceptor.bind({where, static_cast<unsigned short>(port)}, error);
   if (!error) acceptor.listen(boost::asio::socket_base::max_listen_connections, error);
-  if (error) return hf::make_error(hf::ErrorKind::kFailed, "listening on " + address + ":" + std::to_string(port) + ": " + error.message());
+  if (error)
+    return hf::make_error(hf::ErrorKind::kFailed,
+                          "listening on " + address + ":" + std::to_string(port) + ": " + error.message());
 
   std::atomic<int> open{0};
   std::vector<std::jthread> threads;

@@ -5,5 +5,4 @@ namespace hf {
 [[noreturn]] void check_failed(const char* expression, const char* file, int line);
 }
 
-#define HF_CHECK(condition) \
-  ((condition) ? static_cast<void>(0) : ::hf::check_failed(#condition, __FILE__, __LINE__))
+#define HF_CHECK(condition) ((condition) ? static_cast<void>(0) : ::hf::check_failed(#condition, __FILE__, __LINE__))

@@ -30,7 +30,8 @@ Result<Bytes> from_hex(std::string_view text) {
   out.reserve(text.size() / 2);
   for (std::size_t i = 0; i < text.size(); i += 2) {
     int hi = hex_value(text[i]), lo = hex_value(text[i + 1]);
-    if (hi < 0 || lo < 0) return make_error(ErrorKind::kInvalid, "'" + std::string(text.substr(i, 2)) + "' is not hexadecimal");
+    if (hi < 0 || lo < 0)
+      return make_error(ErrorKind::kInvalid, "'" + std::string(text.substr(i, 2)) + "' is not hexadecimal");
     out.push_back(static_cast<std::uint8_t>(hi * 16 + lo));
   }
   return out;
@@ -63,8 +64,11 @@ Result<Bytes> from_base64(std::string_view text) {
     for (std::size_t k = 0; k < 4; ++k) {
       char c = text[i + k];
       std::size_t digit = kBase64.find(c);
-      if (c == '=' && i + 4 == text.size() && k >= 2) { ++pad; digit = 0; }
-      else if (digit == std::string_view::npos || pad > 0) return bad;
+      if (c == '=' && i + 4 == text.size() && k >= 2) {
+        ++pad;
+        digit = 0;
+      } else if (digit == std::string_view::npos || pad > 0)
+        return bad;
       v = v << 6 | static_cast<std::uint32_t>(digit);
     }
     if ((pad >= 1 && (v & 0xff) != 0) || (pad == 2 && (v & 0xffff) != 0)) return bad;  // canonical form only

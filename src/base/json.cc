@@ -65,9 +65,12 @@ class Builder final : public nlohmann::json_sax<nlohmann::json> {
     return put(std::move(v));
   }
   bool put(Json v) {
-    if (stack_.empty()) root_ = std::move(v);
-    else if (stack_.back().value.is_array()) stack_.back().value.push(std::move(v));
-    else stack_.back().value.set(stack_.back().key, std::move(v));
+    if (stack_.empty())
+      root_ = std::move(v);
+    else if (stack_.back().value.is_array())
+      stack_.back().value.push(std::move(v));
+    else
+      stack_.back().value.set(stack_.back().key, std::move(v));
     return true;
   }
   std::vector<Level> stack_;
@@ -81,18 +84,29 @@ bool write_string(std::string& out, std::string_view s) {
   for (std::size_t i = 0; i < s.size();) {
     unsigned char c = static_cast<unsigned char>(s[i]);
     std::size_t n = utf8_length(s, i);
-    if (c == '"' || c == '\\') { out.push_back('\\'); out.push_back(static_cast<char>(c)); }
-    else if (c == '\n') out += "\\n";
-    else if (c == '\t') out += "\\t";
-    else if (c == '\r') out += "\\r";
-    else if (c == '\b') out += "\\b";
-    else if (c == '\f') out += "\\f";
+    if (c == '"' || c == '\\') {
+      out.push_back('\\');
+      out.push_back(static_cast<char>(c));
+    } else if (c == '\n')
+      out += "\\n";
+    else if (c == '\t')
+      out += "\\t";
+    else if (c == '\r')
+      out += "\\r";
+    else if (c == '\b')
+      out += "\\b";
+    else if (c == '\f')
+      out += "\\f";
     else if (c < 0x20) {
       char buf[8];
       std::snprintf(buf, sizeof buf, "\\u%04x", c);
       out += buf;
-    } else if (n == 0) { out += "\xef\xbf\xbd"; valid = false; n = 1; }
-    else out.append(s.substr(i, n));
+    } else if (n == 0) {
+      out += "\xef\xbf\xbd";
+      valid = false;
+      n = 1;
+    } else
+      out.append(s.substr(i, n));
     i += n;
   }
   out.push_back('"');
@@ -100,7 +114,10 @@ bool write_string(std::string& out, std::string_view s) {
 }
 
 void write_number(std::string& out, double v) {
-  if (!std::isfinite(v)) { out += "null"; return; }
+  if (!std::isfinite(v)) {
+    out += "null";
+    return;
+  }
   char buf[40];
   std::snprintf(buf, sizeof buf, "%.15g", v);
   if (std::strtod(buf, nullptr) != v) std::snprintf(buf, sizeof buf, "%.17g", v);
@@ -113,19 +130,27 @@ struct Style {
 };
 
 void new_line(std::string& out, Style style, int depth) {
-  if (style.pretty) { out.push_back('\n'); out.append(static_cast<std::size_t>(depth) * 2, ' '); }
+  if (style.pretty) {
+    out.push_back('\n');
+    out.append(static_cast<std::size_t>(depth) * 2, ' ');
+  }
 }
 
 // Writes `v`; false if it has no canonical form.
 bool write(std::string& out, const Json& v, Style style, int depth) {
   bool canonical = true;
-  if (v.is_null()) out += "null";
-  else if (v.is_bool()) out += v.as_bool() ? "true" : "false";
+  if (v.is_null())
+    out += "null";
+  else if (v.is_bool())
+    out += v.as_bool() ? "true" : "false";
   else if (v.is_int()) {
     out += std::to_string(v.as_int());
     canonical = std::llabs(v.as_int()) <= (std::int64_t{1} << 53);
-  } else if (v.is_number()) { write_number(out, v.as_double()); canonical = false; }
-  else if (v.is_string()) canonical = write_string(out, v.as_string());
+  } else if (v.is_number()) {
+    write_number(out, v.as_double());
+    canonical = false;
+  } else if (v.is_string())
+    canonical = write_string(out, v.as_string());
   else if (v.is_array()) {
     out.push_back('[');
     for (std::size_t i = 0; i < v.items().size(); ++i) {

@@ -19,18 +19,18 @@ class Json {
   using Member = std::pair<std::string, Json>;
   using Object = std::vector<Member>;
 
-  Json() = default;                                       // null
-  Json(bool v) : value_(v) {}                             // NOLINT: implicit, to write objects as lists
-  Json(int v) : value_(std::int64_t{v}) {}                // NOLINT
-  Json(std::int64_t v) : value_(v) {}                     // NOLINT
+  Json() = default;                                                // null
+  Json(bool v) : value_(v) {}                                      // NOLINT: implicit, to write objects as lists
+  Json(int v) : value_(std::int64_t{v}) {}                         // NOLINT
+  Json(std::int64_t v) : value_(v) {}                              // NOLINT
   Json(std::uint64_t v) : value_(static_cast<std::int64_t>(v)) {}  // NOLINT; REQUIRES: v < 2^63
-  Json(std::uint32_t v) : value_(std::int64_t{v}) {}      // NOLINT
-  Json(double v) : value_(v) {}                           // NOLINT; never canonical
-  Json(const char* v) : value_(std::string(v)) {}         // NOLINT
-  Json(std::string v) : value_(std::move(v)) {}           // NOLINT
-  Json(std::string_view v) : value_(std::string(v)) {}    // NOLINT
-  Json(Array v) : value_(std::move(v)) {}                 // NOLINT
-  Json(Object v) : value_(std::move(v)) {}                // NOLINT
+  Json(std::uint32_t v) : value_(std::int64_t{v}) {}               // NOLINT
+  Json(double v) : value_(v) {}                                    // NOLINT; never canonical
+  Json(const char* v) : value_(std::string(v)) {}                  // NOLINT
+  Json(std::string v) : value_(std::move(v)) {}                    // NOLINT
+  Json(std::string_view v) : value_(std::string(v)) {}             // NOLINT
+  Json(Array v) : value_(std::move(v)) {}                          // NOLINT
+  Json(Object v) : value_(std::move(v)) {}                         // NOLINT
 
   static Json object() { return Json(Object{}); }
   static Json array() { return Json(Array{}); }
@@ -51,10 +51,10 @@ class Json {
   const Array& items() const;
   const Object& members() const;
 
-  const Json* find(std::string_view key) const;           // nullptr if absent or not an object
-  const Json& operator[](std::string_view key) const;     // null value if absent
-  Json& set(std::string_view key, Json value);            // replaces or appends; makes a null an object; returns *this
-  Json& push(Json value);                                 // makes a null an array; returns *this
+  const Json* find(std::string_view key) const;        // nullptr if absent or not an object
+  const Json& operator[](std::string_view key) const;  // null value if absent
+  Json& set(std::string_view key, Json value);         // replaces or appends; makes a null an object; returns *this
+  Json& push(Json value);                              // makes a null an array; returns *this
 
   friend bool operator==(const Json&, const Json&) = default;
 
@@ -66,7 +66,7 @@ class Json {
 Result<Json> parse_json(std::string_view text);
 // One line, members in insertion order. Strings that are not UTF-8 get U+FFFD.
 std::string dump_json(const Json& value);
-std::string dump_json_pretty(const Json& value);          // two blanks of indent, for people
+std::string dump_json_pretty(const Json& value);  // two blanks of indent, for people
 // RFC 8785 (JCS) without floats: members sorted, integers within +-2^53; anything else is an error.
 Result<std::string> canonical_json(const Json& value);
 

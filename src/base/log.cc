@@ -12,15 +12,20 @@ constexpr std::size_t kMaxValueBytes = 1024;
 
 std::string_view name_of(LogLevel level) {
   switch (level) {
-    case LogLevel::kDebug: return "debug";
-    case LogLevel::kInfo: return "info";
-    case LogLevel::kWarning: return "warning";
-    case LogLevel::kError: return "error";
+    case LogLevel::kDebug:
+      return "debug";
+    case LogLevel::kInfo:
+      return "info";
+    case LogLevel::kWarning:
+      return "warning";
+    case LogLevel::kError:
+      return "error";
   }
   return "error";
 }
 
-std::string as_line(LogLevel level, std::string_view module, std::string_view event, std::initializer_list<LogField> fields) {
+std::string as_line(LogLevel level, std::string_view module, std::string_view event,
+                    std::initializer_list<LogField> fields) {
   std::string out = std::string(name_of(level)) + " " + std::string(module) + " " + std::string(event);
   for (const LogField& f : fields) {
     std::string value = f.value.substr(0, kMaxValueBytes);
@@ -32,7 +37,8 @@ std::string as_line(LogLevel level, std::string_view module, std::string_view ev
 
 }  // namespace
 
-void FdLog::write(LogLevel level, std::string_view module, std::string_view event, std::initializer_list<LogField> fields) {
+void FdLog::write(LogLevel level, std::string_view module, std::string_view event,
+                  std::initializer_list<LogField> fields) {
   if (level < least_) return;
   std::string line;
   if (format_ == LogFormat::kText) {
@@ -44,10 +50,12 @@ void FdLog::write(LogLevel level, std::string_view module, std::string_view even
     line = dump_json(out) + "\n";
   }
   std::lock_guard lock(mutex_);
-  [[maybe_unused]] ssize_t written = ::write(fd_, line.data(), line.size());  // a log that cannot be written stops nothing
+  [[maybe_unused]] ssize_t written =
+      ::write(fd_, line.data(), line.size());  // a log that cannot be written stops nothing
 }
 
-void MemoryLog::write(LogLevel level, std::string_view module, std::string_view event, std::initializer_list<LogField> fields) {
+void MemoryLog::write(LogLevel level, std::string_view module, std::string_view event,
+                      std::initializer_list<LogField> fields) {
   std::lock_guard lock(mutex_);
   if (level == LogLevel::kError) ++errors_;
   lines_.push_back(as_line(level, module, event, fields));

@@ -27,10 +27,18 @@ class Log {
                      std::initializer_list<LogField> fields) = 0;
 
   using Fields = std::initializer_list<LogField>;
-  void debug(std::string_view module, std::string_view event, Fields f = {}) { write(LogLevel::kDebug, module, event, f); }
-  void info(std::string_view module, std::string_view event, Fields f = {}) { write(LogLevel::kInfo, module, event, f); }
-  void warning(std::string_view module, std::string_view event, Fields f = {}) { write(LogLevel::kWarning, module, event, f); }
-  void error(std::string_view module, std::string_view event, Fields f = {}) { write(LogLevel::kError, module, event, f); }
+  void debug(std::string_view module, std::string_view event, Fields f = {}) {
+    write(LogLevel::kDebug, module, event, f);
+  }
+  void info(std::string_view module, std::string_view event, Fields f = {}) {
+    write(LogLevel::kInfo, module, event, f);
+  }
+  void warning(std::string_view module, std::string_view event, Fields f = {}) {
+    write(LogLevel::kWarning, module, event, f);
+  }
+  void error(std::string_view module, std::string_view event, Fields f = {}) {
+    write(LogLevel::kError, module, event, f);
+  }
 };
 
 enum class LogFormat : std::uint8_t { kText, kJson };
@@ -38,7 +46,8 @@ enum class LogFormat : std::uint8_t { kText, kJson };
 // Writes to a file descriptor that outlives it (2 for stderr).
 class FdLog final : public Log {
  public:
-  FdLog(int fd, Clock& clock, LogLevel least, LogFormat format) : fd_(fd), clock_(clock), least_(least), format_(format) {}
+  FdLog(int fd, Clock& clock, LogLevel least, LogFormat format)
+      : fd_(fd), clock_(clock), least_(least), format_(format) {}
   void write(LogLevel, std::string_view, std::string_view, std::initializer_list<LogField>) override;
 
  private:

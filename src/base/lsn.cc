@@ -12,10 +12,14 @@ std::optional<std::uint64_t> hex_number(std::string_view text, std::size_t max_d
   std::uint64_t v = 0;
   for (char c : text) {
     std::uint64_t digit;
-    if (c >= '0' && c <= '9') digit = static_cast<std::uint64_t>(c - '0');
-    else if (c >= 'A' && c <= 'F') digit = static_cast<std::uint64_t>(c - 'A' + 10);
-    else if (c >= 'a' && c <= 'f') digit = static_cast<std::uint64_t>(c - 'a' + 10);
-    else return std::nullopt;
+    if (c >= '0' && c <= '9')
+      digit = static_cast<std::uint64_t>(c - '0');
+    else if (c >= 'A' && c <= 'F')
+      digit = static_cast<std::uint64_t>(c - 'A' + 10);
+    else if (c >= 'a' && c <= 'f')
+      digit = static_cast<std::uint64_t>(c - 'a' + 10);
+    else
+      return std::nullopt;
     v = v << 4 | digit;
   }
   return v;
@@ -50,7 +54,8 @@ std::string wal_file_name(Timeline timeline, std::uint64_t segment, std::uint64_
 Result<WalFileName> parse_wal_file_name(std::string_view name, std::uint64_t segment_size) {
   Error bad = make_error(ErrorKind::kInvalid, "'" + std::string(name) + "' is not the name of a WAL segment");
   if (name.size() != 24) return bad;
-  auto tli = hex_number(name.substr(0, 8), 8), log = hex_number(name.substr(8, 8), 8), seg = hex_number(name.substr(16, 8), 8);
+  auto tli = hex_number(name.substr(0, 8), 8), log = hex_number(name.substr(8, 8), 8),
+       seg = hex_number(name.substr(16, 8), 8);
   const std::uint64_t per_log = 0x100000000ULL / segment_size;
   if (!tli || !log || !seg || *tli == 0 || *seg >= per_log) return bad;
   return WalFileName{static_cast<Timeline>(*tli), *log * per_log + *seg};

@@ -20,7 +20,7 @@ inline std::uint64_t operator-(Lsn a, Lsn b) { return a.value - b.value; }
 inline Lsn operator+(Lsn a, std::uint64_t n) { return Lsn{a.value + n}; }
 
 std::string format_lsn(Lsn lsn);
-Result<Lsn> parse_lsn(std::string_view text);   // tolerant of leading zeros: version 19 writes %X/%08X
+Result<Lsn> parse_lsn(std::string_view text);  // tolerant of leading zeros: version 19 writes %X/%08X
 
 using Timeline = std::uint32_t;
 

@@ -45,10 +45,22 @@ struct Error {
   Effect effect = Effect::kNone;
   std::source_location where = std::source_location::current();
 
-  Error&& with_hint(std::string h) && { hint = std::move(h); return std::move(*this); }
-  Error&& with_id(std::string i) && { id = std::move(i); return std::move(*this); }
-  Error&& with_object(std::string o) && { object = std::move(o); return std::move(*this); }
-  Error&& maybe_happened() && { effect = Effect::kMaybe; return std::move(*this); }
+  Error&& with_hint(std::string h) && {
+    hint = std::move(h);
+    return std::move(*this);
+  }
+  Error&& with_id(std::string i) && {
+    id = std::move(i);
+    return std::move(*this);
+  }
+  Error&& with_object(std::string o) && {
+    object = std::move(o);
+    return std::move(*this);
+  }
+  Error&& maybe_happened() && {
+    effect = Effect::kMaybe;
+    return std::move(*this);
+  }
   // Context is added going up: with_context("restoring 'orders' from 4f2a") -> "restoring 'orders' from 4f2a: <text>".
   Error&& with_context(std::string_view context) && {
     text = std::string(context) + ": " + text;
@@ -56,7 +68,8 @@ struct Error {
   }
 };
 
-inline Error make_error(ErrorKind kind, std::string text, std::source_location where = std::source_location::current()) {
+inline Error make_error(ErrorKind kind, std::string text,
+                        std::source_location where = std::source_location::current()) {
   Error e;
   e.kind = kind;
   e.text = std::move(text);
@@ -93,15 +106,14 @@ Error errno_error(int err, std::string_view doing, std::string_view object,
 #define HF_CONCAT(a, b) HF_CONCAT_INNER(a, b)
 
 // Returns the error upward.
-#define HF_TRY(expr)                                              \
-  do {                                                            \
-    if (auto hf_try_result = (expr); !hf_try_result.has_value())  \
-      return ::hf::Error(std::move(hf_try_result).error());       \
+#define HF_TRY(expr)                                                                                                   \
+  do {                                                                                                                 \
+    if (auto hf_try_result = (expr); !hf_try_result.has_value()) return ::hf::Error(std::move(hf_try_result).error()); \
   } while (false)
 
 // Declares `lhs` with the value, or returns the error upward.
 #define HF_ASSIGN(lhs, expr) HF_ASSIGN_INNER(HF_CONCAT(hf_assign_, __LINE__), lhs, expr)
-#define HF_ASSIGN_INNER(tmp, lhs, expr)                            \
-  auto tmp = (expr);                                               \
+#define HF_ASSIGN_INNER(tmp, lhs, expr)                             \
+  auto tmp = (expr);                                                \
   if (!tmp.has_value()) return ::hf::Error(std::move(tmp).error()); \
   lhs = std::move(*tmp)

@@ -1,4 +1,5 @@
-// Seeded randomness for jitter, sampling and simulation. Keys, nonces and tokens never come from here: see crypto/entropy.h.
+// Seeded randomness for jitter, sampling and simulation. Keys, nonces and tokens never come from here: see
+// crypto/entropy.h.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +15,7 @@ class Rng {  // SplitMix64 (Steele, Lea, Flood 2014)
     z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
     return z ^ (z >> 31);
   }
-  std::uint64_t bounded(std::uint64_t n) { return n == 0 ? 0 : u64() % n; }              // in [0, n)
+  std::uint64_t bounded(std::uint64_t n) { return n == 0 ? 0 : u64() % n; }  // in [0, n)
   bool chance(std::uint64_t numerator, std::uint64_t denominator) { return bounded(denominator) < numerator; }
 
  private:

@@ -19,7 +19,7 @@ class Secret {
   Secret& operator=(Secret&& other) noexcept;
   ~Secret();
 
-  ByteView reveal() const { return bytes_; }                     // the only way to the bytes: grep for it
+  ByteView reveal() const { return bytes_; }  // the only way to the bytes: grep for it
   std::string reveal_text() const { return to_text(bytes_); }
   bool empty() const { return bytes_.empty(); }
   std::size_t size() const { return bytes_.size(); }

@@ -6,7 +6,9 @@
 
 namespace hf {
 
-MonoTime SystemClock::mono() { return std::chrono::time_point_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now()); }
+MonoTime SystemClock::mono() {
+  return std::chrono::time_point_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now());
+}
 
 WallTime SystemClock::wall() { return std::chrono::time_point_cast<Micros>(std::chrono::system_clock::now()); }
 
@@ -105,7 +107,8 @@ Result<WallTime> parse_time(std::string_view text) {
   std::chrono::year_month_day ymd{std::chrono::year(*y), std::chrono::month(static_cast<unsigned>(*mo)),
                                   std::chrono::day(static_cast<unsigned>(*d))};
   if (!off || pos != text.size() || !ymd.ok() || *h > 23 || *mi > 59 || *s > 60) return bad;
-  return WallTime(std::chrono::sys_days(ymd)) + std::chrono::hours(*h) + std::chrono::minutes(*mi) + Seconds(*s) + *us - *off;
+  return WallTime(std::chrono::sys_days(ymd)) + std::chrono::hours(*h) + std::chrono::minutes(*mi) + Seconds(*s) + *us -
+         *off;
 }
 
 namespace {
@@ -114,10 +117,15 @@ struct Unit {
   std::string_view name;
   Micros length;
 };
-constexpr Unit kUnits[] = {{"us", Micros(1)},       {"ms", Micros(1000)},       {"s", Seconds(1)},
-                           {"mo", std::chrono::hours(24 * 30)}, {"m", std::chrono::minutes(1)},
-                           {"h", std::chrono::hours(1)},        {"d", std::chrono::hours(24)},
-                           {"w", std::chrono::hours(24 * 7)},   {"y", std::chrono::hours(24 * 365)}};
+constexpr Unit kUnits[] = {{"us", Micros(1)},
+                           {"ms", Micros(1000)},
+                           {"s", Seconds(1)},
+                           {"mo", std::chrono::hours(24 * 30)},
+                           {"m", std::chrono::minutes(1)},
+                           {"h", std::chrono::hours(1)},
+                           {"d", std::chrono::hours(24)},
+                           {"w", std::chrono::hours(24 * 7)},
+                           {"y", std::chrono::hours(24 * 365)}};
 
 const Unit* find_unit(std::string_view name) {
   for (const Unit& u : kUnits)
@@ -137,7 +145,8 @@ Result<Micros> parse_duration(std::string_view text) {
   while (pos < text.size()) {
     std::size_t start = pos;
     std::int64_t n = 0;
-    while (pos < text.size() && text[pos] >= '0' && text[pos] <= '9' && n < kMaxMicros / 10) n = n * 10 + (text[pos++] - '0');
+    while (pos < text.size() && text[pos] >= '0' && text[pos] <= '9' && n < kMaxMicros / 10)
+      n = n * 10 + (text[pos++] - '0');
     std::size_t unit_start = pos;
     while (pos < text.size() && text[pos] >= 'a' && text[pos] <= 'z') ++pos;
     const Unit* unit = find_unit(text.substr(unit_start, pos - unit_start));
@@ -161,12 +170,18 @@ std::string format_duration(Micros d) {
     return buf;
   }
   auto secs = std::chrono::duration_cast<Seconds>(d).count();
-  struct { std::int64_t len; const char* name; } parts[] = {{86400, "d"}, {3600, "h"}, {60, "m"}, {1, "s"}};
+  struct {
+    std::int64_t len;
+    const char* name;
+  } parts[] = {{86400, "d"}, {3600, "h"}, {60, "m"}, {1, "s"}};
   std::string out;
   int used = 0;
   for (auto& p : parts) {
-    if (std::int64_t n = secs / p.len; n > 0 && used < 2) { out += std::to_string(n) + p.name; ++used; }
-    else if (used > 0) ++used;
+    if (std::int64_t n = secs / p.len; n > 0 && used < 2) {
+      out += std::to_string(n) + p.name;
+      ++used;
+    } else if (used > 0)
+      ++used;
     secs %= p.len;
   }
   return out;

@@ -17,8 +17,8 @@ using Micros = std::chrono::microseconds;
 using Millis = std::chrono::milliseconds;
 using Seconds = std::chrono::seconds;
 
-using WallTime = std::chrono::sys_time<std::chrono::microseconds>;                                 // UTC
-using MonoTime = std::chrono::time_point<std::chrono::steady_clock, std::chrono::nanoseconds>;     // this boot only
+using WallTime = std::chrono::sys_time<std::chrono::microseconds>;                              // UTC
+using MonoTime = std::chrono::time_point<std::chrono::steady_clock, std::chrono::nanoseconds>;  // this boot only
 
 // The only place where time comes from. Implementations: SystemClock, and the simulator's.
 class Clock {

@@ -28,7 +28,7 @@ struct Job {
   std::string dsn;
   bool reread = false;
   bool accept_new_cluster = false;
-  std::string vault_name;      // of the plan, for the journal
+  std::string vault_name;  // of the plan, for the journal
 };
 
 struct Done {
@@ -49,7 +49,9 @@ Result<Done> back_up(Context& context, OpenVault& vault, const Job& job) {
     options.tags = job.tags;
     options.accept_new_cluster = job.accept_new_cluster;
     options.stop = context.stop;
-    options.progress = [&](std::uint64_t bytes) { context.out.progress("base backup: " + format_bytes(bytes) + " read"); };
+    options.progress = [&](std::uint64_t bytes) {
+      context.out.progress("base backup: " + format_bytes(bytes) + " read");
+    };
     HF_ASSIGN(sources::PostgresBackupReport report, sources::backup_postgres(context.env, *vault.repository, options));
     out.snapshot = report.snapshot;
     out.warnings = report.warnings;
@@ -71,12 +73,17 @@ Result<Done> back_up(Context& context, OpenVault& vault, const Job& job) {
 
 Outcome report(Context& context, const Job& job, const Done& done) {
   const vault::SnapshotInfo& s = done.snapshot;
-  context.out.line("snapshot " + short_id(s.id) + (job.component.empty() ? "" : " of " + job.component) + ": " + format_count(s.files) + " files, " +
-                   format_bytes(s.source_bytes) + " read, " + format_bytes(s.new_bytes) + " new, " + format_bytes(s.stored_bytes) + " stored");
+  context.out.line("snapshot " + short_id(s.id) + (job.component.empty() ? "" : " of " + job.component) + ": " +
+                   format_count(s.files) + " files, " + format_bytes(s.source_bytes) + " read, " +
+                   format_bytes(s.new_bytes) + " new, " + format_bytes(s.stored_bytes) + " stored");
   Json data = Json::object();
-  data.set("snapshot", long_id(s.id)).set("component", job.component).set("files", s.files).set("source_bytes", s.source_bytes);
+  data.set("snapshot", long_id(s.id))
+      .set("component", job.component)
+      .set("files", s.files)
+      .set("source_bytes", s.source_bytes);
   data.set("new_bytes", s.new_bytes).set("stored_bytes", s.stored_bytes);
-  data.set("throughput_bytes_per_second", done.seconds > 0 ? static_cast<std::int64_t>(static_cast<double>(s.source_bytes) / done.seconds) : 0);
+  data.set("throughput_bytes_per_second",
+           done.seconds > 0 ? static_cast<std::int64_t>(static_cast<double>(s.source_bytes) / done.seconds) : 0);
   data.set("peak_memory_bytes", peak_memory_bytes());
   Outcome out = finished(data, done.failed.empty() ? kExitOk : kExitPartial);
   out.warnings = done.warnings;
@@ -85,7 +92,8 @@ Outcome report(Context& context, const Job& job, const Done& done) {
   return out;
 }
 
-Status record_backup(Context& context, const PlanFile& file, const Job& job, const Done& done, std::vector<std::string>& warnings) {
+Status record_backup(Context& context, const PlanFile& file, const Job& job, const Done& done,
+                     std::vector<std::string>& warnings) {
   record::BackupFinished body;
   body.component = job.component;
   body.snapshot = long_id(done.snapshot.id);
@@ -109,7 +117,8 @@ Result<Job> job_of(Context& context, const plan::Component& component) {
   const plan::Backup* full = nullptr;
   for (const plan::Backup& b : component.backups)
     if (b.kind == plan::BackupKind::kFull || b.kind == plan::BackupKind::kSnapshot) full = full == nullptr ? &b : full;
-  if (full == nullptr) return make_error(ErrorKind::kInvalid, "the plan has no full backup of '" + component.name + "'");
+  if (full == nullptr)
+    return make_error(ErrorKind::kInvalid, "the plan has no full backup of '" + component.name + "'");
   job.vault_name = full->vault;
   if (const auto* postgres = std::get_if<plan::Postgres>(&component.detail)) {
     HF_ASSIGN(Secret dsn, resolve_secret(context, postgres->primary.dsn));
@@ -121,7 +130,8 @@ Result<Job> job_of(Context& context, const plan::Component& component) {
     job.excludes = files->exclude;
     return job;
   }
-  return make_error(ErrorKind::kUnsupported, "backups of components of kind " + std::string(plan::to_string(component.kind)) + " are not there yet")
+  return make_error(ErrorKind::kUnsupported, "backups of components of kind " +
+                                                 std::string(plan::to_string(component.kind)) + " are not there yet")
       .with_hint("docs/STATUS.md says what is.");
 }
 
@@ -170,8 +180,9 @@ Outcome run_backup(Context& context, const Arguments& args) {
   job.reread = args.flag("--reread");
   job.accept_new_cluster = args.flag("--accept-new-cluster");
   if (job.paths.empty() == job.dsn.empty()) {
-    return failed(make_error(ErrorKind::kUsage, "say what to back up: a component of the plan, --all, --path, or --postgres")
-                      .with_hint("For example: holdfast backup run --vault /backup --path /etc"));
+    return failed(
+        make_error(ErrorKind::kUsage, "say what to back up: a component of the plan, --all, --path, or --postgres")
+            .with_hint("For example: holdfast backup run --vault /backup --path /etc"));
   }
   auto vault = open_vault(context, args);
   if (!vault) return failed(std::move(vault).error());
@@ -190,11 +201,21 @@ Outcome run_list(Context& context, const Arguments& args) {
   for (const vault::SnapshotInfo& s : *snapshots) {
     Json paths = Json::array(), tags = Json::array();
     std::string words;
-    for (const std::string& p : s.meta.paths) { paths.push(p); words += (words.empty() ? "" : " ") + p; }
+    for (const std::string& p : s.meta.paths) {
+      paths.push(p);
+      words += (words.empty() ? "" : " ") + p;
+    }
     for (const std::string& t : s.meta.tags) tags.push(t);
     Json one = Json::object();
-    one.set("snapshot", long_id(s.id)).set("time", format_time(s.finished)).set("host", s.meta.host).set("component", s.meta.component);
-    one.set("kind", vault::to_string(s.meta.kind)).set("paths", paths).set("source_bytes", s.source_bytes).set("tags", tags).set("partial", s.partial);
+    one.set("snapshot", long_id(s.id))
+        .set("time", format_time(s.finished))
+        .set("host", s.meta.host)
+        .set("component", s.meta.component);
+    one.set("kind", vault::to_string(s.meta.kind))
+        .set("paths", paths)
+        .set("source_bytes", s.source_bytes)
+        .set("tags", tags)
+        .set("partial", s.partial);
     list.push(one);
     rows.push_back({short_id(s.id), format_time(std::chrono::floor<Seconds>(s.finished)), s.meta.host, s.meta.component,
                     std::string(vault::to_string(s.meta.kind)), format_bytes(s.source_bytes), words});
@@ -207,22 +228,33 @@ Outcome run_list(Context& context, const Arguments& args) {
 
 std::vector<Command> backup_commands() {
   return {
-      {{"backup", "run"}, "back up a component of the plan, or paths, or a PostgreSQL cluster",
-       {"holdfast backup run orders-db", "holdfast backup run --vault /backup/main --path /etc --path /srv --exclude '*.tmp'",
+      {{"backup", "run"},
+       "back up a component of the plan, or paths, or a PostgreSQL cluster",
+       {"holdfast backup run orders-db",
+        "holdfast backup run --vault /backup/main --path /etc --path /srv --exclude '*.tmp'",
         "holdfast backup run --vault /backup/main --postgres 'host=/run/postgresql user=postgres'"},
-       vault_options_and({{"--all", "", "every component of the plan", false, false},
-                              {"--path", "PATH", "a file or a folder", false, true},
-                              {"--postgres", "DSN", "a cluster, without a password in it", false, false},
-                              {"--component", "NAME", "a name for what is backed up", false, false},
-                              {"--exclude", "PATTERN", "as in .gitignore", false, true},
-                              {"--tag", "TEXT", "a word to find it by", false, true},
-                              {"--reread", "", "do not trust size and times of files", false, false},
-                              {"--accept-new-cluster", "", "the cluster may be another than in earlier snapshots", false, false}}),
-       "[COMPONENT]", 0, 1, run_backup},
-      {{"backup", "list"}, "the snapshots of a vault, newest last",
+       vault_options_and(
+           {{"--all", "", "every component of the plan", false, false},
+            {"--path", "PATH", "a file or a folder", false, true},
+            {"--postgres", "DSN", "a cluster, without a password in it", false, false},
+            {"--component", "NAME", "a name for what is backed up", false, false},
+            {"--exclude", "PATTERN", "as in .gitignore", false, true},
+            {"--tag", "TEXT", "a word to find it by", false, true},
+            {"--reread", "", "do not trust size and times of files", false, false},
+            {"--accept-new-cluster", "", "the cluster may be another than in earlier snapshots", false, false}}),
+       "[COMPONENT]",
+       0,
+       1,
+       run_backup},
+      {{"backup", "list"},
+       "the snapshots of a vault, newest last",
        {"holdfast backup list --vault /backup/main", "holdfast backup list -o json | jq '.data.snapshots[-1]'",
         "HOLDFAST_VAULT=/backup/main holdfast backup list"},
-       vault_options(), "", 0, 0, run_list},
+       vault_options(),
+       "",
+       0,
+       0,
+       run_list},
   };
 }
 

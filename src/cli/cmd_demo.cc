@@ -32,8 +32,12 @@ void show(Context& context, std::size_t number, const lab::DemoStep& step, bool 
   std::string name = step.name + std::string(kNameWidth - std::min(kNameWidth, step.name.size()), ' ');
   context.out.line(number_of(number) + "  " + name + seconds + "  " + step.line);
   for (const std::string& l : step.below) context.out.line("                        " + l);
-  context.out.event("step", Json::object().set("name", step.name).set("proven", step.proven).set("seconds", step.seconds)
-                                .set("line", step.line).set("figures", step.figures));
+  context.out.event("step", Json::object()
+                                .set("name", step.name)
+                                .set("proven", step.proven)
+                                .set("seconds", step.seconds)
+                                .set("line", step.line)
+                                .set("figures", step.figures));
 }
 
 Outcome run_demo(Context& context, const Arguments& args) {
@@ -45,14 +49,20 @@ Outcome run_demo(Context& context, const Arguments& args) {
   options.results_dir = args.get_or("--results", results_dir(context));
   options.keep = args.flag("--keep");
   if (!file_exists(context.env.files, options.environment.orders))
-    return failed(make_error(ErrorKind::kNotFound, "the demo's orders service is not beside " + context.program).with_hint("Run make in the source folder first."));
-  context.out.line("Holdfast demo: a region with a database under load dies, and comes back elsewhere. Everything runs on loopback");
-  context.out.line("addresses below " + options.environment.root + " and is removed at the end; results stay in " + options.results_dir + ".\n");
+    return failed(make_error(ErrorKind::kNotFound, "the demo's orders service is not beside " + context.program)
+                      .with_hint("Run make in the source folder first."));
+  context.out.line(
+      "Holdfast demo: a region with a database under load dies, and comes back elsewhere. Everything runs on loopback");
+  context.out.line("addresses below " + options.environment.root + " and is removed at the end; results stay in " +
+                   options.results_dir + ".\n");
   std::size_t number = 0;
-  auto result = lab::run_demo(context.env, options, [&](const lab::DemoStep& step, bool ended) {
-    if (!ended) ++number;
-    show(context, number, step, ended);
-  }, context.stop);
+  auto result = lab::run_demo(
+      context.env, options,
+      [&](const lab::DemoStep& step, bool ended) {
+        if (!ended) ++number;
+        show(context, number, step, ended);
+      },
+      context.stop);
   if (!result) return failed(std::move(result).error());
 
   context.out.line("");
@@ -60,8 +70,9 @@ Outcome run_demo(Context& context, const Arguments& args) {
   context.out.line("Not proven by this demo:");
   for (const std::string& l : result->not_proven) context.out.line("  - " + l);
   if (options.keep) {
-    context.out.line("Still running: " + options.environment.root + "; look with: holdfast status --plan " + options.environment.root + "/holdfast.yaml --state " +
-                     options.environment.root + "/us-west/state");
+    context.out.line("Still running: " + options.environment.root + "; look with: holdfast status --plan " +
+                     options.environment.root + "/holdfast.yaml --state " + options.environment.root +
+                     "/us-west/state");
     context.out.line("End it with: pkill -9 -f " + options.environment.root + "; rm -rf " + options.environment.root);
   }
   Outcome out = finished(result->data, result->proven ? kExitOk : kExitFailed);
@@ -75,11 +86,15 @@ Outcome run_demo(Context& context, const Arguments& args) {
 }  // namespace
 
 std::vector<Command> demo_commands() {
-  return {{{"demo"}, "a region dies and comes back, on this machine, in about a minute",
+  return {{{"demo"},
+           "a region dies and comes back, on this machine, in about a minute",
            {"holdfast demo", "holdfast demo -o json", "holdfast demo --keep"},
            {{"--keep", "", "leave everything running at the end", false, false},
             {"--results", "DIR", "where the results go (default ./holdfast-demo-TIME)", false, false}},
-           "", 0, 0, run_demo}};
+           "",
+           0,
+           0,
+           run_demo}};
 }
 
 }  // namespace hf::cli

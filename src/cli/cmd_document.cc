@@ -28,15 +28,19 @@ Outcome run_build(Context& context, const Arguments& args) {
   const std::string to = args.get_or("--to", ".");
   Files& files = context.env.files;
   if (auto made = files.make_dirs(to, 0755); !made) return failed(std::move(made).error());
-  for (auto [name, text] : {std::pair{"disaster-recovery-plan.md", &document->markdown}, {"disaster-recovery-plan.html", &document->html}}) {
-    if (auto wrote = write_file_atomic(files, join_path(to, name), as_bytes(*text), 0644); !wrote) return failed(std::move(wrote).error());
+  for (auto [name, text] : {std::pair{"disaster-recovery-plan.md", &document->markdown},
+                            {"disaster-recovery-plan.html", &document->html}}) {
+    if (auto wrote = write_file_atomic(files, join_path(to, name), as_bytes(*text), 0644); !wrote)
+      return failed(std::move(wrote).error());
     context.out.line(join_path(to, name));
   }
-  context.out.line(std::to_string(document->measured) + " measured figures; not measured: " + std::to_string(document->not_measured.size()));
+  context.out.line(std::to_string(document->measured) +
+                   " measured figures; not measured: " + std::to_string(document->not_measured.size()));
   Json holes = Json::array();
   for (const std::string& what : document->not_measured) holes.push(what);
   Json data = Json::object();
-  data.set("markdown", join_path(to, "disaster-recovery-plan.md")).set("html", join_path(to, "disaster-recovery-plan.html"));
+  data.set("markdown", join_path(to, "disaster-recovery-plan.md"))
+      .set("html", join_path(to, "disaster-recovery-plan.html"));
   data.set("measured", document->measured).set("not_measured", holes);
   return finished(data);
 }
@@ -44,9 +48,14 @@ Outcome run_build(Context& context, const Arguments& args) {
 }  // namespace
 
 std::vector<Command> document_commands() {
-  return {{{"document", "build"}, "the plan document as Markdown and HTML, with what was measured",
+  return {{{"document", "build"},
+           "the plan document as Markdown and HTML, with what was measured",
            {"holdfast document build", "holdfast document build --to /srv/www/dr", "holdfast document build -o json"},
-           {{"--to", "DIR", "where the files go (default: here)", false, false}}, "", 0, 0, run_build}};
+           {{"--to", "DIR", "where the files go (default: here)", false, false}},
+           "",
+           0,
+           0,
+           run_build}};
 }
 
 }  // namespace hf::cli

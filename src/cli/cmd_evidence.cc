@@ -19,7 +19,8 @@ Outcome run_export(Context& context, const Arguments& args) {
   auto plan = plan_text_of_run(context, **journal, *run);
   if (!plan) return failed(std::move(plan).error());
   const std::string to = args.get_or("--to", "evidence-" + *run + ".tar");
-  if (auto wrote = evidence::export_bundle(**journal, context.env.files, *run, *plan, to); !wrote) return failed(std::move(wrote).error());
+  if (auto wrote = evidence::export_bundle(**journal, context.env.files, *run, *plan, to); !wrote)
+    return failed(std::move(wrote).error());
   context.out.line("evidence of run " + *run + " is in " + to);
   context.out.line("Anybody can check it offline: holdfast evidence verify " + to);
   return finished(Json::object().set("run", *run).set("bundle", to));
@@ -29,26 +30,38 @@ Outcome run_verify(Context& context, const Arguments& args) {
   std::optional<crypto::PublicKey> expected;
   if (auto text = args.get("--key")) {
     auto bytes = from_hex(*text);
-    if (!bytes || bytes->size() != 32) return failed(make_error(ErrorKind::kUsage, "--key is not a public key of 64 hexadecimal digits"));
+    if (!bytes || bytes->size() != 32)
+      return failed(make_error(ErrorKind::kUsage, "--key is not a public key of 64 hexadecimal digits"));
     expected = to_array<32>(*bytes);
   }
   auto verdict = evidence::verify_bundle(context.env.files, args.positional()[0], expected);
   if (!verdict) return failed(std::move(verdict).error());
   Json data = Json::object();
-  data.set("events", verdict->events).set("checkpoints", verdict->checkpoints).set("run", verdict->run).set("origin", verdict->origin);
-  data.set("verifier_key", verdict->verifier_key).set("finished", verdict->finished).set("state", verdict->state).set("first_bad", Json());
+  data.set("events", verdict->events)
+      .set("checkpoints", verdict->checkpoints)
+      .set("run", verdict->run)
+      .set("origin", verdict->origin);
+  data.set("verifier_key", verdict->verifier_key)
+      .set("finished", verdict->finished)
+      .set("state", verdict->state)
+      .set("first_bad", Json());
   if (!verdict->first_bad) {
-    context.out.line(format_count(verdict->events) + " events of run " + verdict->run + " are in the journal " + verdict->origin + ", complete and unchanged");
+    context.out.line(format_count(verdict->events) + " events of run " + verdict->run + " are in the journal " +
+                     verdict->origin + ", complete and unchanged");
     context.out.line("the run: " + verdict->state + (verdict->verdict.empty() ? "" : " - " + verdict->verdict));
-    context.out.line("signed by " + verdict->verifier_key + (verdict->key_expected ? " (as expected)" : "; compare this key with what you know from elsewhere"));
+    context.out.line(
+        "signed by " + verdict->verifier_key +
+        (verdict->key_expected ? " (as expected)" : "; compare this key with what you know from elsewhere"));
     return finished(data);
   }
   const evidence::FirstBad& bad = *verdict->first_bad;
-  data.set("first_bad", Json::object().set("file", bad.file).set("seq", bad.seq ? Json(*bad.seq) : Json()).set("why", bad.why));
+  data.set("first_bad",
+           Json::object().set("file", bad.file).set("seq", bad.seq ? Json(*bad.seq) : Json()).set("why", bad.why));
   Outcome out = finished(data, kExitMismatch);
-  out.errors.push_back(make_error(ErrorKind::kCorrupt, "this evidence does not hold: " + bad.file + ": " + bad.why)
-                           .with_hint("It was changed after it was made, or is not complete. Ask for it again; trust nothing in it.")
-                           .with_object(bad.file));
+  out.errors.push_back(
+      make_error(ErrorKind::kCorrupt, "this evidence does not hold: " + bad.file + ": " + bad.why)
+          .with_hint("It was changed after it was made, or is not complete. Ask for it again; trust nothing in it.")
+          .with_object(bad.file));
   return out;
 }
 
@@ -56,7 +69,10 @@ Outcome run_controls(Context& context, const Arguments&) {
   auto journal = read_journal(context);
   if (!journal) return failed(std::move(journal).error());
   std::vector<journal::Entry> entries;
-  auto read = (*journal)->read(0, [&](const journal::Entry& e) { entries.push_back(e); return true; });
+  auto read = (*journal)->read(0, [&](const journal::Entry& e) {
+    entries.push_back(e);
+    return true;
+  });
   if (!read) return failed(std::move(read).error());
   auto mapped = evidence::map_controls(entries);
   std::vector<std::vector<std::string>> rows = {{"FRAMEWORK", "CONTROL", "EVENTS", "ASKS FOR"}};
@@ -74,15 +90,33 @@ Outcome run_controls(Context& context, const Arguments&) {
 
 std::vector<Command> evidence_commands() {
   return {
-      {{"evidence", "export"}, "one run as a bundle that verifies without us",
-       {"holdfast evidence export f-20260501-100231-4f2a", "holdfast evidence export f-2026 --to audit/failover.tar", "holdfast run list"},
-       {{"--to", "FILE", "the bundle (default evidence-RUN.tar)", false, false}}, "RUN", 1, 1, run_export},
-      {{"evidence", "verify"}, "check a bundle: no journal, no network, no trust in us",
-       {"holdfast evidence verify failover.tar", "holdfast evidence verify failover.tar --key 3b6a27bc...", "holdfast evidence verify failover.tar -o json"},
-       {{"--key", "HEX", "the journal's public key, known from elsewhere", false, false}}, "FILE", 1, 1, run_verify},
-      {{"evidence", "controls"}, "which controls of SOC 2, HIPAA, PCI DSS, ... the journal has events for",
-       {"holdfast evidence controls", "holdfast evidence controls -o json", "holdfast evidence controls | grep 'SOC 2'"},
-       {}, "", 0, 0, run_controls},
+      {{"evidence", "export"},
+       "one run as a bundle that verifies without us",
+       {"holdfast evidence export f-20260501-100231-4f2a", "holdfast evidence export f-2026 --to audit/failover.tar",
+        "holdfast run list"},
+       {{"--to", "FILE", "the bundle (default evidence-RUN.tar)", false, false}},
+       "RUN",
+       1,
+       1,
+       run_export},
+      {{"evidence", "verify"},
+       "check a bundle: no journal, no network, no trust in us",
+       {"holdfast evidence verify failover.tar", "holdfast evidence verify failover.tar --key 3b6a27bc...",
+        "holdfast evidence verify failover.tar -o json"},
+       {{"--key", "HEX", "the journal's public key, known from elsewhere", false, false}},
+       "FILE",
+       1,
+       1,
+       run_verify},
+      {{"evidence", "controls"},
+       "which controls of SOC 2, HIPAA, PCI DSS, ... the journal has events for",
+       {"holdfast evidence controls", "holdfast evidence controls -o json",
+        "holdfast evidence controls | grep 'SOC 2'"},
+       {},
+       "",
+       0,
+       0,
+       run_controls},
   };
 }
 

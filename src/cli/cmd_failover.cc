@@ -14,11 +14,13 @@ constexpr std::size_t kMaxSavedPlanBytes = 16 << 20;
 constexpr unsigned kSavedMode = 0600;
 
 void print_plan(Context& context, const runbook::FailoverPlan& plan) {
-  context.out.line("Failover to " + plan.spec.target + (plan.spec.disaster_class.empty() ? "" : ", class " + plan.spec.disaster_class) + ":");
+  context.out.line("Failover to " + plan.spec.target +
+                   (plan.spec.disaster_class.empty() ? "" : ", class " + plan.spec.disaster_class) + ":");
   std::vector<std::vector<std::string>> rows = {{"STEP", "DOES", "NOW", "EXPECTED"}};
   for (std::size_t i = 0; i < plan.spec.steps.size(); ++i) {
     const runbook::StepSpec& s = plan.spec.steps[i];
-    rows.push_back({s.name, s.summary + (s.irreversible ? " [irreversible]" : ""), std::string(runbook::to_string(plan.steps[i].state)),
+    rows.push_back({s.name, s.summary + (s.irreversible ? " [irreversible]" : ""),
+                    std::string(runbook::to_string(plan.steps[i].state)),
                     s.expected.count() > 0 ? format_duration(s.expected) : ""});
   }
   context.out.text(render_table(rows));
@@ -96,18 +98,30 @@ Outcome run_apply(Context& context, const Arguments& args) {
 
 std::vector<Command> failover_commands() {
   return {
-      {{"failover", "plan"}, "what a failover would do now, and what it would lose; changes nothing",
-       {"holdfast failover plan", "holdfast failover plan --save failover.json", "holdfast failover plan -o json | jq .data.risk"},
-       {{"--save", "FILE", "keep exactly this for `failover apply` (also: -o FILE)", false, false}}, "", 0, 0, run_plan},
-      {{"failover", "apply"}, "do exactly what a saved plan says, or refuse because the world drifted",
-       {"holdfast failover apply failover.json", "holdfast failover apply failover.json --confirm HASH --approve dana --approve kim",
+      {{"failover", "plan"},
+       "what a failover would do now, and what it would lose; changes nothing",
+       {"holdfast failover plan", "holdfast failover plan --save failover.json",
+        "holdfast failover plan -o json | jq .data.risk"},
+       {{"--save", "FILE", "keep exactly this for `failover apply` (also: -o FILE)", false, false}},
+       "",
+       0,
+       0,
+       run_plan},
+      {{"failover", "apply"},
+       "do exactly what a saved plan says, or refuse because the world drifted",
+       {"holdfast failover apply failover.json",
+        "holdfast failover apply failover.json --confirm HASH --approve dana --approve kim",
         "holdfast run resume f-20260501-100231-4f2a"},
        {{"--confirm", "HASH", "of the plan that was shown, instead of typing", false, false},
         {"--approve", "NAME", "somebody whom the plan lets approve", false, true},
-        {"--waive-fence", "COMPONENT", "promote it without a proven fence; what the receivers have is still replayed", false, false},
+        {"--waive-fence", "COMPONENT", "promote it without a proven fence; what the receivers have is still replayed",
+         false, false},
         {"--waived-by", "NAME", "who answers for that; recorded", false, false},
         {"--reason", "TEXT", "why it is safe; recorded", false, false}},
-       "FILE", 1, 1, run_apply},
+       "FILE",
+       1,
+       1,
+       run_apply},
   };
 }
 

@@ -17,7 +17,8 @@ namespace hf::cli {
 namespace {
 
 Result<std::string> coordination_dir(const plan::Plan& plan) {
-  if (plan.coordination && plan.coordination->kind == plan::CoordinationKind::kLocal && !plan.coordination->dir.empty()) return plan.coordination->dir;
+  if (plan.coordination && plan.coordination->kind == plan::CoordinationKind::kLocal && !plan.coordination->dir.empty())
+    return plan.coordination->dir;
   return make_error(ErrorKind::kUnsupported, "the plan names no coordination folder")
       .with_hint("Set coordination: {kind: local, dir: PATH}; etcd is not there yet.");
 }
@@ -31,7 +32,8 @@ std::vector<std::jthread> start_canaries(Context& context, const plan::Plan& pla
     auto dsn = resolve_secret(context, postgres->primary.dsn);
     auto key = canary_key(context);
     if (!dsn || !key) {
-      context.env.log.error("canary", "not written", {{"component", component.name}, {"why", !dsn ? dsn.error().text : key.error().text}});
+      context.env.log.error("canary", "not written",
+                            {{"component", component.name}, {"why", !dsn ? dsn.error().text : key.error().text}});
       continue;
     }
     sources::CanaryOptions options;
@@ -71,7 +73,8 @@ Outcome run_probe(Context& context, const Arguments& args) {
   if (!network) return failed(std::move(network).error());
   std::vector<std::jthread> canaries;
   if (args.flag("--canary")) canaries = start_canaries(context, plan, region);
-  context.out.line("probing " + std::to_string(checks->size()) + " targets from " + region + "; votes go to " + health::vote_path(*dir, region));
+  context.out.line("probing " + std::to_string(checks->size()) + " targets from " + region + "; votes go to " +
+                   health::vote_path(*dir, region));
   health::RunnerOptions options{*dir, region, *checks};
   health::ProbeRunner runner(context.env, (*network)->probe_tools(), options);
   Status done = runner.run(context.stop);
@@ -104,9 +107,12 @@ Outcome run_watch(Context& context, const Arguments& args) {
   auto file = read_valid_plan(context);
   if (!file) return failed(std::move(file).error());
   const plan::Plan& plan = file->loaded.plan;
-  if (!plan.failover) return failed(make_error(ErrorKind::kInvalid, "the plan has no failover runbook").with_hint("Write the section failover."));
+  if (!plan.failover)
+    return failed(
+        make_error(ErrorKind::kInvalid, "the plan has no failover runbook").with_hint("Write the section failover."));
   if (plan.failover->mode == plan::RunbookMode::kAutomatic)
-    return failed(make_error(ErrorKind::kUnsupported, "mode: automatic is not there yet").with_hint("Use mode: propose; a person then applies the plan."));
+    return failed(make_error(ErrorKind::kUnsupported, "mode: automatic is not there yet")
+                      .with_hint("Use mode: propose; a person then applies the plan."));
   auto dir = coordination_dir(plan);
   if (!dir) return failed(std::move(dir).error());
   health::WatchRules rules;
@@ -122,16 +128,20 @@ Outcome run_watch(Context& context, const Arguments& args) {
       context.stop,
       [&](const health::WatchStatus& status) {
         for (const auto& [target, decision] : status.decisions)
-          context.out.line(format_time(context.env.clock.wall()) + "  " + target + " " + std::string(health::to_string(decision.verdict)) + ": " +
-                           std::to_string(decision.up) + " up, " + std::to_string(decision.down) + " down, " + std::to_string(decision.unknown) + " unknown");
+          context.out.line(format_time(context.env.clock.wall()) + "  " + target + " " +
+                           std::string(health::to_string(decision.verdict)) + ": " + std::to_string(decision.up) +
+                           " up, " + std::to_string(decision.down) + " down, " + std::to_string(decision.unknown) +
+                           " unknown");
       },
       [&](const health::Detection& d) {
-        context.out.line(format_time(context.env.clock.wall()) + "  " + d.event.region + " is lost (class " + d.event.disaster_class + "): " +
-                         std::to_string(d.down_votes) + " of " + std::to_string(d.total) + " probes agree");
+        context.out.line(format_time(context.env.clock.wall()) + "  " + d.event.region + " is lost (class " +
+                         d.event.disaster_class + "): " + std::to_string(d.down_votes) + " of " +
+                         std::to_string(d.total) + " probes agree");
         context.out.line("Next: holdfast failover plan --save failover.json");
         context.out.event("detection", health::to_json(d));
         out.data.set("detection", health::to_json(d));
-        if (auto recorded = record_detection(context, d, region); !recorded) out.warnings.push_back("not in the journal: " + recorded.error().text);
+        if (auto recorded = record_detection(context, d, region); !recorded)
+          out.warnings.push_back("not in the journal: " + recorded.error().text);
         return !once;
       });
   if (!done && done.error().kind != ErrorKind::kCancelled) return failed(std::move(done).error());
@@ -142,15 +152,26 @@ Outcome run_watch(Context& context, const Arguments& args) {
 
 std::vector<Command> health_commands() {
   return {
-      {{"probe", "run"}, "a vantage point: looks at the plan's targets from one region and votes",
-       {"holdfast probe run --region eu-west-1", "holdfast probe run --region us-west-2 --canary", "holdfast probe run --region eu-west-1 -o jsonl"},
+      {{"probe", "run"},
+       "a vantage point: looks at the plan's targets from one region and votes",
+       {"holdfast probe run --region eu-west-1", "holdfast probe run --region us-west-2 --canary",
+        "holdfast probe run --region eu-west-1 -o jsonl"},
        {{"--region", "NAME", "the region that this probe is in", true, false},
         {"--canary", "", "also write the heartbeats of the components that want them", false, false}},
-       "", 0, 0, run_probe},
-      {{"failover", "watch"}, "count the votes; say when a region is lost",
-       {"holdfast failover watch", "holdfast failover watch --once && holdfast failover plan --save failover.json", "holdfast failover watch -o jsonl"},
-       {{"--region", "NAME", "where this watcher runs, for the journal", false, false}, {"--once", "", "end after the first detection", false, false}},
-       "", 0, 0, run_watch},
+       "",
+       0,
+       0,
+       run_probe},
+      {{"failover", "watch"},
+       "count the votes; say when a region is lost",
+       {"holdfast failover watch", "holdfast failover watch --once && holdfast failover plan --save failover.json",
+        "holdfast failover watch -o jsonl"},
+       {{"--region", "NAME", "where this watcher runs, for the journal", false, false},
+        {"--once", "", "end after the first detection", false, false}},
+       "",
+       0,
+       0,
+       run_watch},
   };
 }
 

@@ -25,7 +25,8 @@ Outcome run_list(Context& context, const Arguments& args) {
   auto read = (*journal)->read(0, [&](const journal::Entry& e) {
     if (!run.empty() && !e.event.run.starts_with(run)) return true;
     list.push(entry_json(e));
-    rows.push_back({std::to_string(e.seq), format_time(e.event.time), e.event.type, e.event.run, e.event.step, e.event.actor.id});
+    rows.push_back(
+        {std::to_string(e.seq), format_time(e.event.time), e.event.type, e.event.run, e.event.step, e.event.actor.id});
     return true;
   });
   if (!read) return failed(std::move(read).error());
@@ -46,8 +47,9 @@ Outcome run_verify(Context& context, const Arguments&) {
   Json where = Json::object();
   where.set("file", bad.file).set("offset", bad.offset).set("seq", bad.seq).set("why", bad.why);
   Outcome out = finished(data.set("first_bad", where), kExitMismatch);
-  out.errors.push_back(make_error(ErrorKind::kCorrupt, "the journal is damaged: " + bad.file + " at byte " + std::to_string(bad.offset) +
-                                                           ", event " + std::to_string(bad.seq) + ": " + bad.why)
+  out.errors.push_back(make_error(ErrorKind::kCorrupt, "the journal is damaged: " + bad.file + " at byte " +
+                                                           std::to_string(bad.offset) + ", event " +
+                                                           std::to_string(bad.seq) + ": " + bad.why)
                            .with_hint("Restore the journal from an attachment of a vault; never edit it.")
                            .with_object(bad.file));
   return out;
@@ -66,7 +68,8 @@ Outcome run_export(Context& context, const Arguments& args) {
   });
   if (!read) return failed(std::move(read).error());
   if (auto to = args.get("--to")) {
-    if (auto wrote = write_file_atomic(context.env.files, *to, as_bytes(text), 0600); !wrote) return failed(std::move(wrote).error());
+    if (auto wrote = write_file_atomic(context.env.files, *to, as_bytes(text), 0600); !wrote)
+      return failed(std::move(wrote).error());
     context.out.line(format_count(events) + " events written to " + *to);
   } else {
     context.out.text(text);
@@ -78,15 +81,33 @@ Outcome run_export(Context& context, const Arguments& args) {
 
 std::vector<Command> journal_commands() {
   return {
-      {{"journal", "list"}, "the events, oldest first",
-       {"holdfast journal list", "holdfast journal list --run f-20260501", "holdfast journal list -o json | jq '.data.entries[-1]'"},
-       {{"--run", "ID", "only those of a run", false, false}}, "", 0, 0, run_list},
-      {{"journal", "verify"}, "read the whole log and hold it against its signed checkpoint",
-       {"holdfast journal verify", "holdfast journal verify -o json", "holdfast journal verify --state /var/lib/holdfast"},
-       {}, "", 0, 0, run_verify},
-      {{"journal", "export"}, "the exact bytes of every event, one a line",
-       {"holdfast journal export > events.jsonl", "holdfast journal export --to events.jsonl", "holdfast journal export | wc -l"},
-       {{"--to", "FILE", "instead of standard output", false, false}}, "", 0, 0, run_export},
+      {{"journal", "list"},
+       "the events, oldest first",
+       {"holdfast journal list", "holdfast journal list --run f-20260501",
+        "holdfast journal list -o json | jq '.data.entries[-1]'"},
+       {{"--run", "ID", "only those of a run", false, false}},
+       "",
+       0,
+       0,
+       run_list},
+      {{"journal", "verify"},
+       "read the whole log and hold it against its signed checkpoint",
+       {"holdfast journal verify", "holdfast journal verify -o json",
+        "holdfast journal verify --state /var/lib/holdfast"},
+       {},
+       "",
+       0,
+       0,
+       run_verify},
+      {{"journal", "export"},
+       "the exact bytes of every event, one a line",
+       {"holdfast journal export > events.jsonl", "holdfast journal export --to events.jsonl",
+        "holdfast journal export | wc -l"},
+       {{"--to", "FILE", "instead of standard output", false, false}},
+       "",
+       0,
+       0,
+       run_export},
   };
 }
 

@@ -11,10 +11,14 @@ namespace {
 std::string summary_of(const plan::Loaded& loaded) {
   int errors = 0, warnings = 0, infos = 0, waived = 0;
   for (const plan::Finding& f : loaded.findings) {
-    if (!f.waived_by.empty()) ++waived;
-    else if (f.severity == plan::FindingSeverity::kError) ++errors;
-    else if (f.severity == plan::FindingSeverity::kWarning) ++warnings;
-    else ++infos;
+    if (!f.waived_by.empty())
+      ++waived;
+    else if (f.severity == plan::FindingSeverity::kError)
+      ++errors;
+    else if (f.severity == plan::FindingSeverity::kWarning)
+      ++warnings;
+    else
+      ++infos;
   }
   return std::to_string(errors) + " errors, " + std::to_string(warnings) + " warnings, " + std::to_string(infos) +
          " notes, " + std::to_string(waived) + " waived";
@@ -30,7 +34,8 @@ Outcome run_lint(Context& context, const Arguments&) {
     findings.push(plan::to_json(f));
   }
   context.out.line(context.plan_file + ": " + summary_of(file->loaded));
-  return finished(Json::object().set("findings", findings).set("plan_hash", file->hash), file->loaded.ok() ? kExitOk : kExitFailed);
+  return finished(Json::object().set("findings", findings).set("plan_hash", file->hash),
+                  file->loaded.ok() ? kExitOk : kExitFailed);
 }
 
 Outcome run_explain(Context& context, const Arguments& args) {
@@ -50,15 +55,31 @@ Outcome run_schema(Context& context, const Arguments&) {
 
 std::vector<Command> plan_commands() {
   return {
-      {{"lint"}, "all that is wrong with the plan, each with its place and a hint",
-       {"holdfast lint", "holdfast lint --plan /etc/holdfast/holdfast.yaml", "holdfast lint -o json | jq .data.findings"},
-       {}, "", 0, 0, run_lint},
-      {{"explain"}, "what a field of the plan, a rule or an error id means",
+      {{"lint"},
+       "all that is wrong with the plan, each with its place and a hint",
+       {"holdfast lint", "holdfast lint --plan /etc/holdfast/holdfast.yaml",
+        "holdfast lint -o json | jq .data.findings"},
+       {},
+       "",
+       0,
+       0,
+       run_lint},
+      {{"explain"},
+       "what a field of the plan, a rule or an error id means",
        {"holdfast explain failover.steps.fence", "holdfast explain promotion-without-fence", "holdfast explain HF2004"},
-       {}, "NAME", 1, 1, run_explain},
-      {{"schema"}, "the JSON Schema (draft-07) of the plan, for editors",
+       {},
+       "NAME",
+       1,
+       1,
+       run_explain},
+      {{"schema"},
+       "the JSON Schema (draft-07) of the plan, for editors",
        {"holdfast schema > holdfast.schema.json", "holdfast schema -o json", "holdfast schema | less"},
-       {}, "", 0, 0, run_schema},
+       {},
+       "",
+       0,
+       0,
+       run_schema},
   };
 }
 

@@ -9,7 +9,9 @@ namespace hf::cli {
 
 namespace {
 
-Error usage(std::string text, std::string hint) { return make_error(ErrorKind::kUsage, std::move(text)).with_hint(std::move(hint)); }
+Error usage(std::string text, std::string hint) {
+  return make_error(ErrorKind::kUsage, std::move(text)).with_hint(std::move(hint));
+}
 
 // A moment that cannot be read is a wrong word of the caller, whatever the parser of times calls it.
 template <class T>
@@ -53,7 +55,8 @@ vault::SnapshotFilter scope_of(const Arguments& args) {
   return out;
 }
 
-Outcome restore_cluster(Context& context, const Arguments& args, OpenVault& vault, const sources::RecoveryTarget& target) {
+Outcome restore_cluster(Context& context, const Arguments& args, OpenVault& vault,
+                        const sources::RecoveryTarget& target) {
   auto to = args.get("--to");
   if (!to) return failed(usage("say where the data directory goes", "Give --to DATADIR, an empty or absent folder."));
   auto plan = sources::plan_restore(*vault.repository, target, scope_of(args));
@@ -71,11 +74,15 @@ Outcome restore_cluster(Context& context, const Arguments& args, OpenVault& vaul
   auto done = sources::restore_postgres(context.env, *vault.repository, *plan, options);
   if (!done) return failed(std::move(done).error().with_context("restoring to " + *to));
   std::string point = done->recovery_point ? format_time(*done->recovery_point) : "";
-  context.out.line("data directory " + *to + " is ready to start: " + sources::describe(target) + ", timeline " + std::to_string(done->timeline) +
-                   ", up to " + format_lsn(done->lsn) + (point.empty() ? "" : ", newest commit " + point));
-  context.out.line(format_count(done->files) + " files, " + format_bytes(done->bytes) + "; WAL is replayed when the server starts");
+  context.out.line("data directory " + *to + " is ready to start: " + sources::describe(target) + ", timeline " +
+                   std::to_string(done->timeline) + ", up to " + format_lsn(done->lsn) +
+                   (point.empty() ? "" : ", newest commit " + point));
+  context.out.line(format_count(done->files) + " files, " + format_bytes(done->bytes) +
+                   "; WAL is replayed when the server starts");
   Json data = Json::object();
-  data.set("snapshot", long_id(done->snapshot)).set("recovery_point", point.empty() ? Json() : Json(point)).set("files", done->files);
+  data.set("snapshot", long_id(done->snapshot))
+      .set("recovery_point", point.empty() ? Json() : Json(point))
+      .set("files", done->files);
   data.set("bytes", done->bytes).set("target", *to).set("lsn", format_lsn(done->lsn)).set("timeline", done->timeline);
   Outcome out = finished(data);
   out.warnings = done->warnings;
@@ -93,10 +100,12 @@ Outcome restore_files(Context& context, const Arguments& args, OpenVault& vault,
   if (!reader) return failed(std::move(reader).error());
   auto done = sources::restore_tree(**reader, options);
   if (!done) return failed(std::move(done).error().with_context("restoring from " + short_id(snapshot.id)));
-  context.out.line("restored " + format_count(done->files) + " files, " + format_bytes(done->bytes) + " of snapshot " + short_id(snapshot.id) +
-                   (options.in_place ? " in place" : " to " + options.target));
+  context.out.line("restored " + format_count(done->files) + " files, " + format_bytes(done->bytes) + " of snapshot " +
+                   short_id(snapshot.id) + (options.in_place ? " in place" : " to " + options.target));
   Json data = Json::object();
-  data.set("snapshot", long_id(snapshot.id)).set("recovery_point", format_time(snapshot.finished)).set("files", done->files);
+  data.set("snapshot", long_id(snapshot.id))
+      .set("recovery_point", format_time(snapshot.finished))
+      .set("files", done->files);
   data.set("bytes", done->bytes).set("target", options.in_place ? Json("in place") : Json(options.target));
   Outcome out = finished(data, done->failed.empty() ? kExitOk : kExitPartial);
   for (const sources::FailedItem& f : done->failed)
@@ -109,7 +118,8 @@ Result<vault::SnapshotInfo> files_at(vault::Repository& repository, const vault:
   HF_ASSIGN(std::vector<vault::SnapshotInfo> all, repository.snapshots());
   const vault::SnapshotInfo* best = nullptr;
   for (const vault::SnapshotInfo& s : all) {
-    bool fits = s.meta.kind == vault::SnapshotKind::kFiles && (scope.component.empty() || s.meta.component == scope.component) &&
+    bool fits = s.meta.kind == vault::SnapshotKind::kFiles &&
+                (scope.component.empty() || s.meta.component == scope.component) &&
                 (scope.host.empty() || s.meta.host == scope.host);
     if (fits && s.finished <= at) best = &s;
   }
@@ -130,7 +140,8 @@ Result<bool> is_about_postgres(vault::Repository& repository, const vault::Snaps
     if (!scope.host.empty() && s.meta.host != scope.host) continue;
     (s.meta.kind == vault::SnapshotKind::kPostgres ? postgres : files) = true;
   }
-  if (postgres && files) return usage("this vault holds files and PostgreSQL clusters", "Say which with --component NAME.");
+  if (postgres && files)
+    return usage("this vault holds files and PostgreSQL clusters", "Say which with --component NAME.");
   return postgres;
 }
 
@@ -160,21 +171,27 @@ Outcome run_restore(Context& context, const Arguments& args) {
 
 std::vector<Command> restore_commands() {
   return {
-      {{"restore"}, "bring files or a database back, to a snapshot or to a moment",
+      {{"restore"},
+       "bring files or a database back, to a snapshot or to a moment",
        {"holdfast restore --vault /backup/main --snapshot latest --to /tmp/back",
-        "holdfast restore --vault /backup/main --at 2026-05-01T10:02:31Z --to /var/lib/postgresql/15/restored --owner postgres",
+        "holdfast restore --vault /backup/main --at 2026-05-01T10:02:31Z --to /var/lib/postgresql/15/restored --owner "
+        "postgres",
         "holdfast restore --vault /backup/main --snapshot 4f2a --in-place"},
-       vault_options_and({{"--snapshot", "ID", "a snapshot, or latest", false, false},
-                              {"--at", "TIME", "the state at a time (RFC 3339)", false, false},
-                              {"--lsn", "LSN", "the state before a WAL position", false, false},
-                              {"--name", "NAME", "the state at a named restore point", false, false},
-                              {"--to", "DIR", "where it goes; files lie under it at their absolute path", false, false},
-                              {"--in-place", "", "files go to their own places", false, false},
-                              {"--include", "PATTERN", "only what matches", false, true},
-                              {"--component", "NAME", "which component", false, false},
-                              {"--host", "NAME", "of which host", false, false},
-                              {"--owner", "USER", "as root: who shall own a data directory (default postgres)", false, false}}),
-       "", 0, 0, run_restore},
+       vault_options_and(
+           {{"--snapshot", "ID", "a snapshot, or latest", false, false},
+            {"--at", "TIME", "the state at a time (RFC 3339)", false, false},
+            {"--lsn", "LSN", "the state before a WAL position", false, false},
+            {"--name", "NAME", "the state at a named restore point", false, false},
+            {"--to", "DIR", "where it goes; files lie under it at their absolute path", false, false},
+            {"--in-place", "", "files go to their own places", false, false},
+            {"--include", "PATTERN", "only what matches", false, true},
+            {"--component", "NAME", "which component", false, false},
+            {"--host", "NAME", "of which host", false, false},
+            {"--owner", "USER", "as root: who shall own a data directory (default postgres)", false, false}}),
+       "",
+       0,
+       0,
+       run_restore},
   };
 }
 

@@ -24,7 +24,14 @@ Result<std::vector<RunLine>> all_runs(journal::Journal& journal) {
   std::vector<RunLine> out;
   HF_TRY(journal.read(0, [&](const journal::Entry& e) {
     if (auto started = record::body_of<record::RunStarted>(e.event))
-      out.push_back({e.event.run, std::string(record::to_string(started->kind)), started->runbook, started->component, "running", "", e.event.time, {}});
+      out.push_back({e.event.run,
+                     std::string(record::to_string(started->kind)),
+                     started->runbook,
+                     started->component,
+                     "running",
+                     "",
+                     e.event.time,
+                     {}});
     if (auto finished = record::body_of<record::RunFinished>(e.event)) {
       for (RunLine& r : out) {
         if (r.id != e.event.run) continue;
@@ -47,8 +54,14 @@ Outcome run_list(Context& context, const Arguments&) {
   std::vector<std::vector<std::string>> rows = {{"RUN", "KIND", "STARTED", "STATE", "VERDICT"}};
   for (const RunLine& r : *runs) {
     Json one = Json::object();
-    one.set("run", r.id).set("kind", r.kind).set("runbook", r.runbook).set("component", r.component).set("state", r.state);
-    one.set("started_at", format_time(r.started)).set("finished_at", r.finished ? Json(format_time(*r.finished)) : Json()).set("verdict", r.verdict);
+    one.set("run", r.id)
+        .set("kind", r.kind)
+        .set("runbook", r.runbook)
+        .set("component", r.component)
+        .set("state", r.state);
+    one.set("started_at", format_time(r.started))
+        .set("finished_at", r.finished ? Json(format_time(*r.finished)) : Json())
+        .set("verdict", r.verdict);
     list.push(one);
     rows.push_back({r.id, r.kind, format_time(std::chrono::floor<Seconds>(r.started)), r.state, r.verdict});
   }
@@ -81,7 +94,8 @@ Outcome run_resume(Context& context, const Arguments& args) {
   return execute_run(context, *file, request);
 }
 
-Outcome change_run(Context& context, const Arguments& args, const std::function<Status(runbook::History&, const std::string&)>& change) {
+Outcome change_run(Context& context, const Arguments& args,
+                   const std::function<Status(runbook::History&, const std::string&)>& change) {
   auto journal = open_journal(context);
   if (!journal) return failed(std::move(journal).error());
   auto run = journal::find_run(**journal, args.positional()[0]);
@@ -100,17 +114,20 @@ Outcome run_approve(Context& context, const Arguments& args) {
 
 Outcome run_cancel(Context& context, const Arguments& args) {
   return change_run(context, args, [&](runbook::History& history, const std::string& run) {
-    return runbook::cancel_run(history, context.env.clock, run, *args.get("--by"), args.get_or("--reason", "cancelled by an operator"));
+    return runbook::cancel_run(history, context.env.clock, run, *args.get("--by"),
+                               args.get_or("--reason", "cancelled by an operator"));
   });
 }
 
 Outcome run_waive(Context& context, const Arguments& args) {
   auto file = read_valid_plan(context);
   if (!file) return failed(std::move(file).error());
-  if (auto may = check_waiver(file->loaded.plan, *args.get("--component"), *args.get("--by"), *args.get("--reason")); !may)
+  if (auto may = check_waiver(file->loaded.plan, *args.get("--component"), *args.get("--by"), *args.get("--reason"));
+      !may)
     return failed(std::move(may).error());
   return change_run(context, args, [&](runbook::History& history, const std::string& run) {
-    return runbook::waive_fence(history, context.env.clock, run, *args.get("--component"), *args.get("--by"), *args.get("--reason"));
+    return runbook::waive_fence(history, context.env.clock, run, *args.get("--component"), *args.get("--by"),
+                                *args.get("--reason"));
   });
 }
 
@@ -139,7 +156,8 @@ Result<std::map<std::string, Standing>> standing_of(journal::Journal& journal) {
 constexpr Micros kProofHolds = std::chrono::hours(24 * 30);
 
 // One component's line: what is known, and the next command where something is not good.
-std::vector<std::string> status_row(const plan::Plan& plan, const plan::Component& c, const Standing& s, WallTime now, Json& list) {
+std::vector<std::string> status_row(const plan::Plan& plan, const plan::Component& c, const Standing& s, WallTime now,
+                                    Json& list) {
   plan::SchedulePoint schedule = plan::schedule_rpo(c);
   std::optional<Micros> age;
   if (s.backup) age = now - *s.backup;
@@ -149,13 +167,26 @@ std::vector<std::string> status_row(const plan::Plan& plan, const plan::Componen
   bool proven = s.proof && s.proof_passed && now - *s.proof <= kProofHolds;
   auto objective = plan::objective_for(plan, c).rpo.target;
   Json one = Json::object();
-  one.set("name", c.name).set("class", c.disaster_class).set("protected", is_protected).set("proven", proven).set("ready", Json());
+  one.set("name", c.name)
+      .set("class", c.disaster_class)
+      .set("protected", is_protected)
+      .set("proven", proven)
+      .set("ready", Json());
   one.set("recovery_point_age_seconds", age ? Json(seconds_of(*age)) : Json());
   one.set("rpo_objective_seconds", objective ? Json(seconds_of(*objective)) : Json());
   list.push(one);
   std::string next = !is_protected ? "holdfast backup run " + c.name : !proven ? "holdfast verify " + c.name : "";
-  auto when = [&](const std::optional<WallTime>& t) { return t ? format_duration(std::chrono::floor<Seconds>(now - *t)) + " ago" : std::string("never"); };
-  return {c.name, c.disaster_class, is_protected ? "yes" : "NO", proven ? "yes" : "NO", "unknown", when(s.backup), when(s.proof), next};
+  auto when = [&](const std::optional<WallTime>& t) {
+    return t ? format_duration(std::chrono::floor<Seconds>(now - *t)) + " ago" : std::string("never");
+  };
+  return {c.name,
+          c.disaster_class,
+          is_protected ? "yes" : "NO",
+          proven ? "yes" : "NO",
+          "unknown",
+          when(s.backup),
+          when(s.proof),
+          next};
 }
 
 Outcome run_status(Context& context, const Arguments&) {
@@ -177,12 +208,14 @@ Outcome run_status(Context& context, const Arguments&) {
     auto row = status_row(file->loaded.plan, c, standing[c.name], context.env.clock.wall(), list);
     (row.back().empty() ? good : bad).push_back(std::move(row));
   }
-  std::vector<std::vector<std::string>> rows = {{"COMPONENT", "CLASS", "PROTECTED", "PROVEN", "READY", "BACKUP", "RESTORE TEST", "NEXT"}};
-  rows.insert(rows.end(), bad.begin(), bad.end());   // worst first
+  std::vector<std::vector<std::string>> rows = {
+      {"COMPONENT", "CLASS", "PROTECTED", "PROVEN", "READY", "BACKUP", "RESTORE TEST", "NEXT"}};
+  rows.insert(rows.end(), bad.begin(), bad.end());  // worst first
   rows.insert(rows.end(), good.begin(), good.end());
   context.out.text(render_table(rows));
   for (const RunLine& r : runs)
-    if (r.state == "running") context.out.line("unfinished run " + r.id + " (" + r.kind + "); next: holdfast run resume " + r.id);
+    if (r.state == "running")
+      context.out.line("unfinished run " + r.id + " (" + r.kind + "); next: holdfast run resume " + r.id);
   return finished(Json::object().set("components", list));
 }
 
@@ -191,21 +224,65 @@ Outcome run_status(Context& context, const Arguments&) {
 std::vector<Command> run_commands() {
   const Option by{"--by", "NAME", "who says so", true, false};
   return {
-      {{"status"}, "how every component stands, worst first, each line with the next command",
-       {"holdfast status", "holdfast status --plan /etc/holdfast/holdfast.yaml", "holdfast status -o json | jq '.data.components[] | select(.proven | not)'"},
-       {}, "", 0, 0, run_status},
-      {{"run", "list"}, "every run, oldest first", {"holdfast run list", "holdfast run list -o json", "holdfast run list | grep failover"}, {}, "", 0, 0, run_list},
-      {{"run", "show"}, "one run, step by step", {"holdfast run show f-20260501-100231-4f2a", "holdfast run show f-2026", "holdfast run show f-2026 -o json"}, {}, "RUN", 1, 1, run_show},
-      {{"run", "resume"}, "go on with a run that was interrupted, wherever it was left",
+      {{"status"},
+       "how every component stands, worst first, each line with the next command",
+       {"holdfast status", "holdfast status --plan /etc/holdfast/holdfast.yaml",
+        "holdfast status -o json | jq '.data.components[] | select(.proven | not)'"},
+       {},
+       "",
+       0,
+       0,
+       run_status},
+      {{"run", "list"},
+       "every run, oldest first",
+       {"holdfast run list", "holdfast run list -o json", "holdfast run list | grep failover"},
+       {},
+       "",
+       0,
+       0,
+       run_list},
+      {{"run", "show"},
+       "one run, step by step",
+       {"holdfast run show f-20260501-100231-4f2a", "holdfast run show f-2026", "holdfast run show f-2026 -o json"},
+       {},
+       "RUN",
+       1,
+       1,
+       run_show},
+      {{"run", "resume"},
+       "go on with a run that was interrupted, wherever it was left",
        {"holdfast run resume f-20260501-100231-4f2a", "holdfast run resume f-2026 --approve dana", "holdfast run list"},
-       {{"--approve", "NAME", "somebody whom the plan lets approve", false, true}}, "RUN", 1, 1, run_resume},
-      {{"run", "approve"}, "agree to what a run waits for", {"holdfast run approve f-2026 --by dana", "holdfast run show f-2026", "holdfast run resume f-2026"}, {by}, "RUN", 1, 1, run_approve},
-      {{"run", "cancel"}, "stop a run; what is done stays done",
-       {"holdfast run cancel f-2026 --by dana --reason 'false alarm'", "holdfast run show f-2026", "holdfast run resume f-2026"},
-       {by, {"--reason", "TEXT", "why", false, false}}, "RUN", 1, 1, run_cancel},
-      {{"run", "waive-fence"}, "let a run promote without a proven fence; recorded with your name",
-       {"holdfast run waive-fence f-2026 --component orders-db --by dana --reason 'power is cut, seen on site'", "holdfast run show f-2026", "holdfast run resume f-2026"},
-       {by, {"--component", "NAME", "whose fence", true, false}, {"--reason", "TEXT", "why this is safe", true, false}}, "RUN", 1, 1, run_waive},
+       {{"--approve", "NAME", "somebody whom the plan lets approve", false, true}},
+       "RUN",
+       1,
+       1,
+       run_resume},
+      {{"run", "approve"},
+       "agree to what a run waits for",
+       {"holdfast run approve f-2026 --by dana", "holdfast run show f-2026", "holdfast run resume f-2026"},
+       {by},
+       "RUN",
+       1,
+       1,
+       run_approve},
+      {{"run", "cancel"},
+       "stop a run; what is done stays done",
+       {"holdfast run cancel f-2026 --by dana --reason 'false alarm'", "holdfast run show f-2026",
+        "holdfast run resume f-2026"},
+       {by, {"--reason", "TEXT", "why", false, false}},
+       "RUN",
+       1,
+       1,
+       run_cancel},
+      {{"run", "waive-fence"},
+       "let a run promote without a proven fence; recorded with your name",
+       {"holdfast run waive-fence f-2026 --component orders-db --by dana --reason 'power is cut, seen on site'",
+        "holdfast run show f-2026", "holdfast run resume f-2026"},
+       {by, {"--component", "NAME", "whose fence", true, false}, {"--reason", "TEXT", "why this is safe", true, false}},
+       "RUN",
+       1,
+       1,
+       run_waive},
   };
 }
 

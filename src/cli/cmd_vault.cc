@@ -20,7 +20,8 @@ Outcome run_init(Context& context, const Arguments& args) {
     if (!store) return failed(std::move(store).error());
     if (auto made = from->repository->init_copy(**store); !made) return failed(std::move(made).error());
     context.out.line("created a copy of vault " + from->repository->vault_id() + " at " + *url);
-    return finished(Json::object().set("vault", from->repository->vault_id()).set("url", *url).set("copy_of", *original));
+    return finished(
+        Json::object().set("vault", from->repository->vault_id()).set("url", *url).set("copy_of", *original));
   }
   auto vault = init_vault(context, args);
   if (!vault) return failed(std::move(vault).error());
@@ -59,21 +60,23 @@ Outcome run_check(Context& context, const Arguments& args) {
     Json snapshots = Json::array();
     for (const std::string& s : d.snapshots) snapshots.push(s);
     damaged.push(Json::object().set("object", d.object).set("why", d.why).set("snapshots", snapshots));
-    context.out.line("damaged  " + d.object + ": " + d.why + (d.snapshots.empty() ? "" : "; hits " +
-                     std::to_string(d.snapshots.size()) + " snapshots"));
+    context.out.line("damaged  " + d.object + ": " + d.why +
+                     (d.snapshots.empty() ? "" : "; hits " + std::to_string(d.snapshots.size()) + " snapshots"));
   }
   context.out.line(std::to_string(report->snapshots) + " snapshots, " + format_count(report->packs) + " packs, " +
-                   format_count(report->chunks) + " chunks, " + format_count(report->wal_objects) + " WAL objects; read " +
-                   format_bytes(report->read_bytes) + "; " + std::to_string(report->damaged.size()) + " damaged");
+                   format_count(report->chunks) + " chunks, " + format_count(report->wal_objects) +
+                   " WAL objects; read " + format_bytes(report->read_bytes) + "; " +
+                   std::to_string(report->damaged.size()) + " damaged");
   Json data = Json::object();
   data.set("packs", report->packs).set("chunks", report->chunks).set("snapshots", report->snapshots);
   data.set("wal_objects", report->wal_objects).set("attachments", report->attachments);
   data.set("damaged", damaged).set("healed", Json::array()).set("read_bytes", report->read_bytes);
   Outcome out = finished(data, report->damaged.empty() ? kExitOk : kExitMismatch);
   if (!report->damaged.empty()) {
-    out.errors.push_back(make_error(ErrorKind::kCorrupt, std::to_string(report->damaged.size()) + " objects of the vault are damaged")
-                             .with_hint("Restore from a copy of the vault; `holdfast vault copy` from a good copy into a new store.")
-                             .with_object(report->damaged[0].object));
+    out.errors.push_back(
+        make_error(ErrorKind::kCorrupt, std::to_string(report->damaged.size()) + " objects of the vault are damaged")
+            .with_hint("Restore from a copy of the vault; `holdfast vault copy` from a good copy into a new store.")
+            .with_object(report->damaged[0].object));
   }
   return out;
 }
@@ -86,13 +89,15 @@ Outcome run_copy(Context& context, const Arguments& args) {
   auto to = open_vault(context, *args.get("--to"), *credentials);
   if (!to) {
     Error e = std::move(to).error();
-    if (e.id == kNoVaultId) e.hint = "Create the copy first: holdfast vault init --copy-of " + from->url + " --vault " + *args.get("--to");
+    if (e.id == kNoVaultId)
+      e.hint = "Create the copy first: holdfast vault init --copy-of " + from->url + " --vault " + *args.get("--to");
     return failed(std::move(e));
   }
   auto report = from->repository->copy_to(*to->repository);
   if (!report) return failed(std::move(report).error());
-  context.out.line("copied " + format_count(report->packs) + " packs, " + format_count(report->commits) + " snapshots, " +
-                   format_count(report->wal_objects) + " WAL objects, " + format_bytes(report->copied_bytes) + " to " + to->url);
+  context.out.line("copied " + format_count(report->packs) + " packs, " + format_count(report->commits) +
+                   " snapshots, " + format_count(report->wal_objects) + " WAL objects, " +
+                   format_bytes(report->copied_bytes) + " to " + to->url);
   Json data = Json::object();
   data.set("packs", report->packs).set("commits", report->commits).set("wal_objects", report->wal_objects);
   data.set("attachments", report->attachments).set("copied_bytes", report->copied_bytes);
@@ -117,24 +122,44 @@ Outcome run_unlock(Context& context, const Arguments& args) {
 
 std::vector<Command> vault_commands() {
   return {
-      {{"vault", "init"}, "create a vault, or an empty copy of one in another region",
+      {{"vault", "init"},
+       "create a vault, or an empty copy of one in another region",
        {"holdfast vault init --vault /backup/main --passphrase-file ~/.holdfast",
         "holdfast vault init --vault /mnt/eu/main --copy-of /backup/main --key-file /etc/holdfast/key",
         "HOLDFAST_PASSPHRASE=... holdfast vault init --vault ./vault"},
-       vault_options_and({{"--copy-of", "URL", "the vault of which this becomes a copy", false, false}}), "", 0, 0, run_init},
-      {{"vault", "check"}, "verify that everything a snapshot needs is there and whole",
+       vault_options_and({{"--copy-of", "URL", "the vault of which this becomes a copy", false, false}}),
+       "",
+       0,
+       0,
+       run_init},
+      {{"vault", "check"},
+       "verify that everything a snapshot needs is there and whole",
        {"holdfast vault check --vault /backup/main", "holdfast vault check --vault /backup/main --read-data",
         "holdfast vault check --vault /backup/main --read-data=10%"},
-       vault_options_and({{"--read-data", "SHARE", "read and authenticate every byte; --read-data=10% reads a sample", false, false, "100%"}}),
-       "", 0, 0, run_check},
-      {{"vault", "copy"}, "bring a copy of the vault in another region up to date",
+       vault_options_and({{"--read-data", "SHARE", "read and authenticate every byte; --read-data=10% reads a sample",
+                           false, false, "100%"}}),
+       "",
+       0,
+       0,
+       run_check},
+      {{"vault", "copy"},
+       "bring a copy of the vault in another region up to date",
        {"holdfast vault copy --vault /backup/main --to /mnt/eu/main", "holdfast vault copy --to /mnt/eu/main -o json",
         "holdfast vault init --copy-of /backup/main --vault /mnt/eu/main && holdfast vault copy --to /mnt/eu/main"},
-       vault_options_and({{"--to", "URL", "the copy", true, false}}), "", 0, 0, run_copy},
-      {{"vault", "unlock"}, "finish what writers that died had committed",
+       vault_options_and({{"--to", "URL", "the copy", true, false}}),
+       "",
+       0,
+       0,
+       run_copy},
+      {{"vault", "unlock"},
+       "finish what writers that died had committed",
        {"holdfast vault unlock --vault /backup/main", "holdfast vault unlock -o json",
         "holdfast vault check --vault /backup/main"},
-       vault_options(), "", 0, 0, run_unlock},
+       vault_options(),
+       "",
+       0,
+       0,
+       run_unlock},
   };
 }
 

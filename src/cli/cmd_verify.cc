@@ -1,4 +1,5 @@
-// verify: the daily proof that a backup is one. Restored into a scratch place, booted, asked, measured, taken away again.
+// verify: the daily proof that a backup is one. Restored into a scratch place, booted, asked, measured, taken away
+// again.
 #include "cli/canary_access.h"
 #include "cli/commands.h"
 #include "cli/exit_codes.h"
@@ -51,7 +52,8 @@ Result<Subject> subject_of_plan(Context& context, const Arguments& args, const s
   if (component == nullptr) return make_error(ErrorKind::kUsage, "the plan has no component '" + name + "'");
   const auto* postgres = std::get_if<plan::Postgres>(&component->detail);
   if (postgres == nullptr)
-    return make_error(ErrorKind::kUnsupported, "only PostgreSQL components can be verified so far; '" + name + "' is of another kind");
+    return make_error(ErrorKind::kUnsupported,
+                      "only PostgreSQL components can be verified so far; '" + name + "' is of another kind");
   Subject out;
   out.component = name;
   out.plan_hash = file.hash;
@@ -85,8 +87,8 @@ Result<Subject> subject_of_vault(Context& context, const Arguments& args) {
   return out;
 }
 
-record::Measurement measured(const std::string& name, const std::string& component, std::optional<Micros> actual, std::optional<Micros> target,
-                             const std::string& detail) {
+record::Measurement measured(const std::string& name, const std::string& component, std::optional<Micros> actual,
+                             std::optional<Micros> target, const std::string& detail) {
   record::Measurement m;
   m.name = name;
   m.component = component;
@@ -98,7 +100,8 @@ record::Measurement measured(const std::string& name, const std::string& compone
 }
 
 // The whole run, in one go: it changed nothing outside its scratch place, so there is nothing to resume.
-Status record_run(Context& context, const Subject& subject, const std::string& run, const sources::VerifyReport& r, WallTime started) {
+Status record_run(Context& context, const Subject& subject, const std::string& run, const sources::VerifyReport& r,
+                  WallTime started) {
   HF_ASSIGN(std::unique_ptr<journal::LocalJournal> journal, open_journal(context));
   auto put = [&](record::Event event, std::optional<WallTime> at = {}) -> Status {
     event = stamped(context, std::move(event));
@@ -119,7 +122,8 @@ Status record_run(Context& context, const Subject& subject, const std::string& r
   done.snapshot = long_id(r.restore.snapshot);
   done.rto = r.rto;
   done.rpo = r.rpo;
-  if (r.last_found && r.last_written) done.canary = record::CanaryFound{r.last_written->number, r.last_found->number, r.lost.value_or(0)};
+  if (r.last_found && r.last_written)
+    done.canary = record::CanaryFound{r.last_written->number, r.last_found->number, r.lost.value_or(0)};
   for (const sources::AssertionResult& a : r.assertions) done.assertions.push_back({a.name, a.ok, a.detail});
   done.torn_down = r.torn_down;
   HF_TRY(put(record::event_of(done)));
@@ -135,8 +139,8 @@ Status record_run(Context& context, const Subject& subject, const std::string& r
 
 Outcome report(Context& context, const Subject& subject, const std::string& run, const sources::VerifyReport& r) {
   auto seconds = [](const std::optional<Micros>& d) { return d ? format_duration(*d) : std::string("not known"); };
-  context.out.line("restored " + short_id(r.restore.snapshot) + ", booted and asked: RTO " + seconds(r.rto) + ", RPO " + seconds(r.rpo) +
-                   (r.rpo_by.empty() ? "" : " (by " + r.rpo_by + ")"));
+  context.out.line("restored " + short_id(r.restore.snapshot) + ", booted and asked: RTO " + seconds(r.rto) + ", RPO " +
+                   seconds(r.rpo) + (r.rpo_by.empty() ? "" : " (by " + r.rpo_by + ")"));
   if (r.last_found) context.out.line("newest canary found: " + std::to_string(r.last_found->number));
   for (const sources::AssertionResult& a : r.assertions)
     context.out.line(std::string(a.ok ? "ok      " : "FAILED  ") + a.name + (a.detail.empty() ? "" : ": " + a.detail));
@@ -145,11 +149,14 @@ Outcome report(Context& context, const Subject& subject, const std::string& run,
   Outcome out = finished(sources::to_json(r), !r.passed() ? kExitFailed : missed ? kExitObjectiveMissed : kExitOk);
   out.data.set("run", run).set("component", subject.component);
   auto number = [](const std::optional<sources::CanaryRow>& row) { return row ? Json(row->number) : Json(); };
-  out.data.set("canary", Json::object().set("last_written", number(r.last_written)).set("last_found", number(r.last_found))
+  out.data.set("canary", Json::object()
+                             .set("last_written", number(r.last_written))
+                             .set("last_found", number(r.last_found))
                              .set("lost", r.lost ? Json(*r.lost) : Json()));
   out.warnings = r.warnings;
   for (const sources::AssertionResult& a : r.assertions)
-    if (!a.ok) out.errors.push_back(make_error(ErrorKind::kFailed, "assertion '" + a.name + "' does not hold: " + a.detail));
+    if (!a.ok)
+      out.errors.push_back(make_error(ErrorKind::kFailed, "assertion '" + a.name + "' does not hold: " + a.detail));
   return out;
 }
 
@@ -172,7 +179,8 @@ Outcome run_verify(Context& context, const Arguments& args) {
   if (!done) return failed(std::move(done).error().with_context("verifying '" + subject->component + "'"));
   // Heartbeats go on while the restore runs, and their WAL reaches the vault: what is found may be newer than what was
   // known when it began.
-  if (done->last_found && done->last_written && done->last_found->number > done->last_written->number) done->last_written = done->last_found;
+  if (done->last_found && done->last_written && done->last_found->number > done->last_written->number)
+    done->last_written = done->last_found;
   Outcome out = report(context, *subject, run, *done);
   if (by_plan) {
     if (auto recorded = record_run(context, *subject, run, *done, started); !recorded)
@@ -184,14 +192,20 @@ Outcome run_verify(Context& context, const Arguments& args) {
 }  // namespace
 
 std::vector<Command> verify_commands() {
-  return {{{"verify"}, "restore a component into a scratch place, boot it, ask it, measure, take it away",
-           {"holdfast verify orders-db", "holdfast verify orders-db --from eu", "holdfast verify --vault /backup/main --key-file /etc/holdfast/key"},
-           vault_options_and({{"--from", "NAME", "which vault of the plan (default: that of the full backup)", false, false},
-                              {"--component", "NAME", "without a plan: which component of the vault", false, false},
-                              {"--scratch", "DIR", "where the scratch folder is made (default /tmp)", false, false},
-                              {"--owner", "USER", "as root: who runs the scratch server (default postgres)", false, false},
-                              {"--amcheck", "", "also check heap and B-tree structure of every database", false, false}}),
-           "[COMPONENT]", 0, 1, run_verify}};
+  return {{{"verify"},
+           "restore a component into a scratch place, boot it, ask it, measure, take it away",
+           {"holdfast verify orders-db", "holdfast verify orders-db --from eu",
+            "holdfast verify --vault /backup/main --key-file /etc/holdfast/key"},
+           vault_options_and(
+               {{"--from", "NAME", "which vault of the plan (default: that of the full backup)", false, false},
+                {"--component", "NAME", "without a plan: which component of the vault", false, false},
+                {"--scratch", "DIR", "where the scratch folder is made (default /tmp)", false, false},
+                {"--owner", "USER", "as root: who runs the scratch server (default postgres)", false, false},
+                {"--amcheck", "", "also check heap and B-tree structure of every database", false, false}}),
+           "[COMPONENT]",
+           0,
+           1,
+           run_verify}};
 }
 
 }  // namespace hf::cli

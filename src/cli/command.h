@@ -15,12 +15,12 @@
 namespace hf::cli {
 
 struct Option {
-  std::string name;              // "--vault"
-  std::string value;             // "URL"; empty for a flag
+  std::string name;   // "--vault"
+  std::string value;  // "URL"; empty for a flag
   std::string help;
   bool required = false;
   bool repeated = false;
-  std::string bare = {};         // the value where only the name is given: "--read-data" means "--read-data=100%"
+  std::string bare = {};  // the value where only the name is given: "--read-data" means "--read-data=100%"
 };
 
 // The words given after the command. Names are those of the options, with their dashes.
@@ -44,24 +44,24 @@ struct Context {
   Env& env;
   Output& out;
   std::stop_token stop;
-  std::string program;                             // absolute path of this executable, for commands that others run
-  std::string state_dir;                           // --state, HOLDFAST_STATE, or the default
-  std::string plan_file;                           // --plan, or the first default that exists; may be absent
+  std::string program;    // absolute path of this executable, for commands that others run
+  std::string state_dir;  // --state, HOLDFAST_STATE, or the default
+  std::string plan_file;  // --plan, or the first default that exists; may be absent
   bool plan_given = false;
   std::map<std::string, std::string> environment;  // HOLDFAST_* and what env: references name
 };
 
 struct Command {
-  std::vector<std::string> words;                  // {"vault", "init"}
+  std::vector<std::string> words;  // {"vault", "init"}
   std::string summary;
-  std::vector<std::string> examples;               // shown first by --help
+  std::vector<std::string> examples;  // shown first by --help
   std::vector<Option> options;
-  std::string positional;                          // "FILE", or empty where there is none
+  std::string positional;  // "FILE", or empty where there is none
   std::size_t positional_at_least = 0;
   std::size_t positional_at_most = 1;
   std::function<Outcome(Context&, const Arguments&)> run;
 };
 
-std::string words_of(const Command& command);      // "vault init"
+std::string words_of(const Command& command);  // "vault init"
 
 }  // namespace hf::cli

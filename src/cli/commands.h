@@ -7,18 +7,18 @@
 
 namespace hf::cli {
 
-std::vector<Command> plan_commands();       // lint, explain, schema
-std::vector<Command> vault_commands();      // vault init, list, check, copy
-std::vector<Command> backup_commands();     // backup run, list, show
-std::vector<Command> restore_commands();    // restore
-std::vector<Command> verify_commands();     // verify
-std::vector<Command> wal_commands();        // wal receive, fetch, push, seal, check
-std::vector<Command> health_commands();     // probe run, failover watch
-std::vector<Command> failover_commands();   // failover plan, apply
-std::vector<Command> run_commands();        // run list, show, resume, cancel, approve; status
-std::vector<Command> journal_commands();    // journal list, verify, export
-std::vector<Command> evidence_commands();   // evidence export, verify, controls
-std::vector<Command> document_commands();   // document build
-std::vector<Command> demo_commands();       // demo
+std::vector<Command> plan_commands();      // lint, explain, schema
+std::vector<Command> vault_commands();     // vault init, list, check, copy
+std::vector<Command> backup_commands();    // backup run, list, show
+std::vector<Command> restore_commands();   // restore
+std::vector<Command> verify_commands();    // verify
+std::vector<Command> wal_commands();       // wal receive, fetch, push, seal, check
+std::vector<Command> health_commands();    // probe run, failover watch
+std::vector<Command> failover_commands();  // failover plan, apply
+std::vector<Command> run_commands();       // run list, show, resume, cancel, approve; status
+std::vector<Command> journal_commands();   // journal list, verify, export
+std::vector<Command> evidence_commands();  // evidence export, verify, controls
+std::vector<Command> document_commands();  // document build
+std::vector<Command> demo_commands();      // demo
 
 }  // namespace hf::cli

@@ -61,10 +61,11 @@ Result<StandbyState> look_at_standby(Context& context, const plan::Instance& sta
   options.timeout = kQueryTimeout;
   options.stop = context.stop;
   HF_ASSIGN(remote::PgConnection db, remote::PgConnection::connect(dsn.reveal_text(), context.env.clock, options));
-  HF_ASSIGN(remote::PgRows rows,
-            db.query("select (select system_identifier::text from pg_control_system()), (select timeline_id::text from pg_control_checkpoint()), "
-                     "case when pg_is_in_recovery() then greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()) else pg_current_wal_lsn() end::text",
-                     {}, kQueryTimeout));
+  HF_ASSIGN(remote::PgRows rows, db.query("select (select system_identifier::text from pg_control_system()), (select "
+                                          "timeline_id::text from pg_control_checkpoint()), "
+                                          "case when pg_is_in_recovery() then greatest(pg_last_wal_receive_lsn(), "
+                                          "pg_last_wal_replay_lsn()) else pg_current_wal_lsn() end::text",
+                                          {}, kQueryTimeout));
   StandbyState out;
   out.system_id = rows.text(0, 0);
   out.timeline = static_cast<Timeline>(std::atol(rows.text(0, 1).c_str()));
@@ -102,7 +103,8 @@ std::optional<std::uint64_t> commits_between(vault::Repository& repository, cons
   return decoder.valid_end() >= to ? std::optional(commits) : std::nullopt;
 }
 
-Result<runbook::Risk> risk_of(Context& context, const plan::Plan& plan, const Promotion& p, const StandbyState& standby) {
+Result<runbook::Risk> risk_of(Context& context, const plan::Plan& plan, const Promotion& p,
+                              const StandbyState& standby) {
   runbook::Risk out;
   Lsn furthest;
   std::string vault_name;
@@ -122,11 +124,13 @@ Result<runbook::Risk> risk_of(Context& context, const plan::Plan& plan, const Pr
   if (furthest > standby.received) out.standby_lacks_bytes = furthest - standby.received;
   std::string what = " bytes of WAL";
   if (out.standby_lacks_bytes > 0 && !vault_name.empty()) {
-    if (auto vault = open_plan_vault(context, plan, vault_name); vault) out.standby_lacks_commits = commits_between(*vault->repository, standby, furthest);
-    if (out.standby_lacks_commits) what += " with " + std::to_string(*out.standby_lacks_commits) + " committed transactions";
+    if (auto vault = open_plan_vault(context, plan, vault_name); vault)
+      out.standby_lacks_commits = commits_between(*vault->repository, standby, furthest);
+    if (out.standby_lacks_commits)
+      what += " with " + std::to_string(*out.standby_lacks_commits) + " committed transactions";
   }
-  out.text += std::to_string(out.standby_lacks_bytes) + what + " (standby " + out.standby_lsn + ", furthest receiver " + out.receivers_lsn +
-              "); the runbook has them replayed before it promotes";
+  out.text += std::to_string(out.standby_lacks_bytes) + what + " (standby " + out.standby_lsn + ", furthest receiver " +
+              out.receivers_lsn + "); the runbook has them replayed before it promotes";
   return out;
 }
 
@@ -139,7 +143,8 @@ void add_fence(Context& context, const runbook::RunSpec& spec, runbook::Risk& ri
   risk.fence_possible = v.proven;
   risk.fence = v.explanation;
   if (v.proven) return;
-  risk.text += "; the fence cannot be proven (" + v.explanation + "), so what was acknowledged after " + risk.receivers_lsn +
+  risk.text += "; the fence cannot be proven (" + v.explanation + "), so what was acknowledged after " +
+               risk.receivers_lsn +
                " by others than the receivers that can be read is lost, and the old primary may acknowledge more";
 }
 
@@ -158,7 +163,8 @@ Result<std::optional<WallTime>> impact_of(Context& context) {
 
 std::string digest_text(std::string_view text) { return to_hex(crypto::sha256(as_bytes(text))); }
 
-Result<runbook::FailoverPlan> plan_failover(Context& context, const PlanFile& file, const World& world, const std::string& run_id) {
+Result<runbook::FailoverPlan> plan_failover(Context& context, const PlanFile& file, const World& world,
+                                            const std::string& run_id) {
   const plan::Plan& plan = file.loaded.plan;
   if (!plan.failover) return make_error(ErrorKind::kInvalid, "the plan has no failover runbook");
   runbook::SpecOptions options;
@@ -177,7 +183,9 @@ Result<runbook::FailoverPlan> plan_failover(Context& context, const PlanFile& fi
     if (!standby) {
       Error e = std::move(standby).error();
       e.kind = ErrorKind::kBlocked;
-      return std::move(e).with_context("the standby '" + p.successor->name + "' cannot be asked").with_hint("A failover to it would fail; look at it first.");
+      return std::move(e)
+          .with_context("the standby '" + p.successor->name + "' cannot be asked")
+          .with_hint("A failover to it would fail; look at it first.");
     }
     HF_ASSIGN(risk, risk_of(context, plan, p, *standby));
     add_fence(context, spec, risk);
@@ -212,8 +220,10 @@ Status refuse_beside_open_run(runbook::History& history, const runbook::RunSpec&
   for (const runbook::RunSpec& other : open) {
     const auto shared = std::ranges::find_first_of(spec.locks, other.locks);
     if (shared == spec.locks.end()) continue;
-    return make_error(ErrorKind::kBusy, "run " + other.id + " (" + other.runbook + ") works on '" + *shared + "' and is not finished")
-        .with_hint("Go on with it by 'holdfast run resume " + other.id + "', or end it by 'holdfast run cancel " + other.id + "'.");
+    return make_error(ErrorKind::kBusy,
+                      "run " + other.id + " (" + other.runbook + ") works on '" + *shared + "' and is not finished")
+        .with_hint("Go on with it by 'holdfast run resume " + other.id + "', or end it by 'holdfast run cancel " +
+                   other.id + "'.");
   }
   return ok();
 }
@@ -229,7 +239,8 @@ class CrashPoint {
   void operator()(std::uint64_t seq, std::string_view type, const runbook::Fact& fact) {
     ++appends_;
     if (where_.empty()) return;
-    if (where_ == std::string(type) + ":" + fact.step || where_ == "seq:" + std::to_string(seq) || where_ == "append:" + std::to_string(appends_))
+    if (where_ == std::string(type) + ":" + fact.step || where_ == "seq:" + std::to_string(seq) ||
+        where_ == "append:" + std::to_string(appends_))
       raise(SIGKILL);
   }
 
@@ -241,7 +252,9 @@ class CrashPoint {
 void show_progress(Context& context, const runbook::Fact& fact) {
   std::string what = std::string(runbook::to_string(fact.kind)) + (fact.step.empty() ? "" : " " + fact.step);
   context.out.progress(what);
-  context.out.event(runbook::to_string(fact.kind), Json::object().set("step", fact.step).set("attempt", std::int64_t{fact.attempt}).set("detail", fact.reason));
+  context.out.event(
+      runbook::to_string(fact.kind),
+      Json::object().set("step", fact.step).set("attempt", std::int64_t{fact.attempt}).set("detail", fact.reason));
 }
 
 // A run that ended without success leaves the world between two states: which steps changed it, and which did not come.
@@ -251,21 +264,30 @@ Error unfinished(const runbook::RunSpec& spec, const runbook::RunReport& report)
   for (const std::string& s : report.changed) add(changed, s);
   for (const std::string& s : report.uncertain) add(uncertain, s);
   for (const runbook::StepReport& s : report.steps) {
-    if (s.state != "done") add(open, s.name);
-    else if (std::ranges::find(report.changed, s.name) == report.changed.end()) add(already, s.name);
+    if (s.state != "done")
+      add(open, s.name);
+    else if (std::ranges::find(report.changed, s.name) == report.changed.end())
+      add(already, s.name);
   }
-  return make_error(ErrorKind::kFailed, "run " + spec.id + " ended " + std::string(state_word(report)) + "; changed: " + (changed.empty() ? "nothing" : changed) +
-                                            (already.empty() ? "" : "; as wanted already: " + already) + "; not done: " + open + (uncertain.empty() ? "" : "; not known: " + uncertain))
-      .with_hint(changed.empty() && uncertain.empty() ? "Mend what failed, then make a new plan by 'holdfast failover plan'."
-                                                      : "What is changed stays so. Mend what failed, then make a new plan by 'holdfast failover plan' and apply "
-                                                        "it: what is done already is seen, and not done again.");
+  return make_error(ErrorKind::kFailed, "run " + spec.id + " ended " + std::string(state_word(report)) +
+                                            "; changed: " + (changed.empty() ? "nothing" : changed) +
+                                            (already.empty() ? "" : "; as wanted already: " + already) +
+                                            "; not done: " + open +
+                                            (uncertain.empty() ? "" : "; not known: " + uncertain))
+      .with_hint(changed.empty() && uncertain.empty()
+                     ? "Mend what failed, then make a new plan by 'holdfast failover plan'."
+                     : "What is changed stays so. Mend what failed, then make a new plan by 'holdfast failover plan' "
+                       "and apply "
+                       "it: what is done already is seen, and not done again.");
 }
 
-Outcome outcome_of(Context& context, const runbook::RunSpec& spec, const runbook::RunReport& report, const Measured& measured) {
+Outcome outcome_of(Context& context, const runbook::RunSpec& spec, const runbook::RunReport& report,
+                   const Measured& measured) {
   print_report(context, spec, report);
   for (const ObjectiveMeasured& o : measured.objectives) {
-    context.out.line(o.name + " " + format_duration(std::chrono::round<Millis>(o.actual)) +
-                     (o.target ? " (objective " + format_duration(*o.target) + (o.met() ? ", met)" : ", MISSED)") : ""));
+    context.out.line(
+        o.name + " " + format_duration(std::chrono::round<Millis>(o.actual)) +
+        (o.target ? " (objective " + format_duration(*o.target) + (o.met() ? ", met)" : ", MISSED)") : ""));
   }
   Json data = report_json(spec, report);
   measured.add_to(data);
@@ -274,7 +296,8 @@ Outcome outcome_of(Context& context, const runbook::RunSpec& spec, const runbook
   Outcome out = finished(data, code);
   for (const runbook::StepReport& s : report.steps)
     if (s.failure) out.errors.push_back(s.failure->error().with_context("step '" + s.name + "'"));
-  if (report.state == runbook::RunState::kFinished && report.verdict != runbook::Verdict::kSucceeded) out.errors.push_back(unfinished(spec, report));
+  if (report.state == runbook::RunState::kFinished && report.verdict != runbook::Verdict::kSucceeded)
+    out.errors.push_back(unfinished(spec, report));
   return out;
 }
 
@@ -283,9 +306,11 @@ Status approve_all(Context& context, runbook::History& history, const RunRequest
   return ok();
 }
 
-Result<runbook::RunReport> drive(Context& context, runbook::Runner& runner, runbook::History& history, const RunRequest& request, const std::string& run) {
+Result<runbook::RunReport> drive(Context& context, runbook::Runner& runner, runbook::History& history,
+                                 const RunRequest& request, const std::string& run) {
   bool resume = !request.resume.empty();
-  HF_ASSIGN(runbook::RunReport report, resume ? runner.resume(run, context.stop) : runner.start(request.spec, context.stop));
+  HF_ASSIGN(runbook::RunReport report,
+            resume ? runner.resume(run, context.stop) : runner.start(request.spec, context.stop));
   if (report.state == runbook::RunState::kWaitsForApproval && !request.approvers.empty()) {
     HF_TRY(approve_all(context, history, request, run));
     return runner.resume(run, context.stop);
@@ -295,8 +320,10 @@ Result<runbook::RunReport> drive(Context& context, runbook::Runner& runner, runb
 
 }  // namespace
 
-Status check_waiver(const plan::Plan& plan, const std::string& component, const std::string& by, const std::string& reason) {
-  if (plan.find_component(component) == nullptr) return make_error(ErrorKind::kUsage, "the plan has no component '" + component + "'");
+Status check_waiver(const plan::Plan& plan, const std::string& component, const std::string& by,
+                    const std::string& reason) {
+  if (plan.find_component(component) == nullptr)
+    return make_error(ErrorKind::kUsage, "the plan has no component '" + component + "'");
   if (by.empty() || reason.empty()) {
     return make_error(ErrorKind::kUsage, "waiving the fence of '" + component + "' needs a person's name and a reason")
         .with_hint("Both stand in the journal, and in the evidence, for good.");
@@ -319,8 +346,10 @@ Outcome execute_run(Context& context, const PlanFile& file, const RunRequest& re
   if (!world) return failed(std::move(world).error());
   const std::string region = file.loaded.plan.failover ? file.loaded.plan.failover->target : "";
   auto journal = open_journal_now(context, region);
-  if (!journal) return failed(std::move(journal).error().with_context("another command has the journal; a run needs it alone"));
-  if (auto kept = keep_plan_text(context, file.hash, file.loaded.canonical); !kept) return failed(std::move(kept).error());
+  if (!journal)
+    return failed(std::move(journal).error().with_context("another command has the journal; a run needs it alone"));
+  if (auto kept = keep_plan_text(context, file.hash, file.loaded.canonical); !kept)
+    return failed(std::move(kept).error());
   runbook::History history = history_of(context, **journal, region);
   std::string run = request.spec.id;
   runbook::RunSpec spec = request.spec;
@@ -344,8 +373,10 @@ Outcome execute_run(Context& context, const PlanFile& file, const RunRequest& re
   std::vector<std::string> warnings;
   if (report->state == runbook::RunState::kFinished) {
     auto found = measure_run(context, file.loaded.plan, **journal, spec, *report);
-    if (found) measured = std::move(*found);
-    else warnings.push_back("the run's measurements are not in the journal: " + found.error().text);
+    if (found)
+      measured = std::move(*found);
+    else
+      warnings.push_back("the run's measurements are not in the journal: " + found.error().text);
   }
   for (std::string& skipped : attach_state(context, file, **journal)) warnings.push_back(std::move(skipped));
   Outcome out = outcome_of(context, spec, *report, measured);

@@ -27,19 +27,21 @@ class World {
 };
 
 // Makes the plan of the failover as the world is now. `run_id` goes into the keys of its steps.
-Result<runbook::FailoverPlan> plan_failover(Context& context, const PlanFile& file, const World& world, const std::string& run_id);
-std::string digest_text(std::string_view text);   // SHA-256, hex
+Result<runbook::FailoverPlan> plan_failover(Context& context, const PlanFile& file, const World& world,
+                                            const std::string& run_id);
+std::string digest_text(std::string_view text);  // SHA-256, hex
 
 // kDenied unless the plan lets this person waive; kUsage without a name or a reason.
-Status check_waiver(const plan::Plan& plan, const std::string& component, const std::string& by, const std::string& reason);
-// kBusy while another command drives a run, or one that is not finished holds what this one works on. Asked before anything
-// is compared: a run that goes on is the reason of the drift that would be seen.
+Status check_waiver(const plan::Plan& plan, const std::string& component, const std::string& by,
+                    const std::string& reason);
+// kBusy while another command drives a run, or one that is not finished holds what this one works on. Asked before
+// anything is compared: a run that goes on is the reason of the drift that would be seen.
 Status refuse_if_busy(Context& context, const runbook::RunSpec& spec);
 
 // Runs or resumes, then writes the run's measurements into the journal.
 struct RunRequest {
-  runbook::RunSpec spec;                   // to start; or empty id
-  std::string resume;                      // or the run to go on with
+  runbook::RunSpec spec;  // to start; or empty id
+  std::string resume;     // or the run to go on with
   std::vector<std::string> approvers;
   std::string confirmed_hash;
 };

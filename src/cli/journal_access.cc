@@ -59,7 +59,8 @@ Result<std::unique_ptr<journal::LocalJournal>> read_journal(Context& context) {
 std::string new_run_id(Context& context, char kind) {
   std::string stamp = format_time(std::chrono::floor<Seconds>(context.env.clock.wall()));
   std::string out(1, kind);
-  out += "-" + stamp.substr(0, 4) + stamp.substr(5, 2) + stamp.substr(8, 2) + "-" + stamp.substr(11, 2) + stamp.substr(14, 2) + stamp.substr(17, 2);
+  out += "-" + stamp.substr(0, 4) + stamp.substr(5, 2) + stamp.substr(8, 2) + "-" + stamp.substr(11, 2) +
+         stamp.substr(14, 2) + stamp.substr(17, 2);
   return out + "-" + entropy().hex_id().substr(0, 4);
 }
 

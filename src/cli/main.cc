@@ -22,7 +22,8 @@ std::map<std::string, std::string> read_environment() {
   std::map<std::string, std::string> out;
   for (char** e = environ; e != nullptr && *e != nullptr; ++e) {
     std::string_view pair = *e;
-    if (std::size_t eq = pair.find('='); eq != std::string_view::npos) out.emplace(pair.substr(0, eq), pair.substr(eq + 1));
+    if (std::size_t eq = pair.find('='); eq != std::string_view::npos)
+      out.emplace(pair.substr(0, eq), pair.substr(eq + 1));
   }
   return out;
 }
@@ -52,7 +53,8 @@ std::string default_plan(Files& files) {
 }
 
 bool is_terminal(const std::map<std::string, std::string>& environment) {
-  return isatty(STDERR_FILENO) != 0 && value_of(environment, "TERM") != "dumb" && !value_of(environment, "TERM").empty();
+  return isatty(STDERR_FILENO) != 0 && value_of(environment, "TERM") != "dumb" &&
+         !value_of(environment, "TERM").empty();
 }
 
 // PostgreSQL reads 1 to 125 from a restore_command as "no such WAL" and ends the recovery there: a mistyped one must
@@ -90,8 +92,14 @@ int run(const std::vector<Command>& commands, const std::vector<std::string>& wo
   Bytes seed = entropy.bytes(8);
   Rng rng(ByteReader(seed, "seed").u64().value());
   Env env{clock, rng, files, processes, log};
-  Context context{env, out, signals.token(), program_path(), given.state.value_or(default_state_dir(environment)),
-                  given.plan.value_or(default_plan(files)), given.plan.has_value(), environment};
+  Context context{env,
+                  out,
+                  signals.token(),
+                  program_path(),
+                  given.state.value_or(default_state_dir(environment)),
+                  given.plan.value_or(default_plan(files)),
+                  given.plan.has_value(),
+                  environment};
   std::string name = words_of(*given.command);
   WallTime started = clock.wall();
   MonoTime started_mono = clock.mono();

@@ -101,7 +101,10 @@ int Output::end(std::string_view command, const Outcome& outcome, WallTime start
   Json warnings = Json::array();
   for (const std::string& w : outcome.warnings) warnings.push(w);
   Json out = Json::object();
-  out.set("type", "result").set("command", command).set("ok", outcome.exit_code == 0).set("exit_code", outcome.exit_code);
+  out.set("type", "result")
+      .set("command", command)
+      .set("ok", outcome.exit_code == 0)
+      .set("exit_code", outcome.exit_code);
   out.set("started_at", format_time(started)).set("finished_at", format_time(clock_.wall()));
   double seconds = std::chrono::duration<double>(clock_.mono() - started_mono).count();
   out.set("duration_seconds", static_cast<double>(static_cast<std::int64_t>(seconds * 1000)) / 1000.0);
@@ -133,7 +136,10 @@ std::string format_bytes(std::uint64_t bytes) {
   static constexpr const char* kUnits[] = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
   double v = static_cast<double>(bytes) / 1024;
   std::size_t unit = 0;
-  while (v >= 1024 && unit + 1 < std::size(kUnits)) { v /= 1024; ++unit; }
+  while (v >= 1024 && unit + 1 < std::size(kUnits)) {
+    v /= 1024;
+    ++unit;
+  }
   char buf[40];
   std::snprintf(buf, sizeof buf, "%.1f %s", v, kUnits[unit]);
   return buf;

@@ -1,5 +1,5 @@
-// What a command prints: tables for people, one JSON object, or a stream of JSON lines. Data goes to stdout, messages to
-// stderr. Progress is drawn on a terminal only; elsewhere it is one line per change and one every 30 s.
+// What a command prints: tables for people, one JSON object, or a stream of JSON lines. Data goes to stdout, messages
+// to stderr. Progress is drawn on a terminal only; elsewhere it is one line per change and one every 30 s.
 #pragma once
 
 #include <mutex>
@@ -22,7 +22,7 @@ struct Outcome {
   std::vector<std::string> warnings;
 };
 
-Outcome failed(Error error);                     // with the exit code of its kind
+Outcome failed(Error error);  // with the exit code of its kind
 Outcome finished(Json data, int exit_code = 0);
 
 class Output {
@@ -61,10 +61,10 @@ class Output {
 
 // Aligned columns; the first row is the head.
 std::string render_table(const std::vector<std::vector<std::string>>& rows);
-std::string format_bytes(std::uint64_t bytes);       // "1.4 GiB"
-std::string format_count(std::uint64_t n);           // "1,412"
+std::string format_bytes(std::uint64_t bytes);  // "1.4 GiB"
+std::string format_count(std::uint64_t n);      // "1,412"
 
 Json error_json(const Error& error);
-std::string render_error(const Error& error);        // "holdfast: ...\n  hint: ..."
+std::string render_error(const Error& error);  // "holdfast: ...\n  hint: ..."
 
 }  // namespace hf::cli

@@ -46,7 +46,8 @@ Error unknown_command(const std::vector<Command>& commands, const std::vector<st
   std::vector<std::string> below;
   for (const Command& c : commands)
     if (c.words[0] == typed[0]) below.push_back(words_of(c));
-  if (auto close = suggest(said, known)) hint = "Did you mean 'holdfast " + *close + "'?";
+  if (auto close = suggest(said, known))
+    hint = "Did you mean 'holdfast " + *close + "'?";
   else if (!below.empty()) {
     hint = "There are:";
     for (const std::string& w : below) hint += " '" + w + "'";
@@ -72,7 +73,8 @@ std::optional<Error> repeated_option(const Command& command, const std::vector<s
 
 // Where a command saves what it shows, `-o FILE` is short for `--save FILE`: "-o" is the format only if it names one.
 void take_output_as_file(const Command& command, std::vector<std::string>& rest) {
-  bool saves = std::any_of(command.options.begin(), command.options.end(), [](const Option& o) { return o.name == "--save"; });
+  bool saves =
+      std::any_of(command.options.begin(), command.options.end(), [](const Option& o) { return o.name == "--save"; });
   for (std::size_t i = 0; saves && i + 1 < rest.size(); ++i)
     if (rest[i] == "-o" && !is_format(rest[i + 1])) rest[i] = "--save";
 }
@@ -132,14 +134,20 @@ Status take_values(const Command& command, Store& store, Parsed& out) {
     bool repeated = std::any_of(command.options.begin(), command.options.end(),
                                 [&](const Option& o) { return o.name == name && o.repeated; });
     if (!repeated && values.size() > 1) return usage(name + " stands more than once", "Give it once.");
-    if (name == "--plan") out.plan = values[0];
-    else if (name == "--state") out.state = values[0];
-    else if (name == "--output") { HF_ASSIGN(out.format, parse_format(values[0])); }
-    else out.arguments.add(name, values);
+    if (name == "--plan")
+      out.plan = values[0];
+    else if (name == "--state")
+      out.state = values[0];
+    else if (name == "--output") {
+      HF_ASSIGN(out.format, parse_format(values[0]));
+    } else
+      out.arguments.add(name, values);
   }
   for (auto& [name, given] : store.flags) {
-    if (given && name == "--verbose") out.verbose = true;
-    else if (given) out.arguments.add(name, {});
+    if (given && name == "--verbose")
+      out.verbose = true;
+    else if (given)
+      out.arguments.add(name, {});
   }
   return ok();
 }
@@ -166,11 +174,12 @@ std::vector<std::string> Arguments::all(const std::string& name) const {
 }
 
 std::string overview(const std::vector<Command>& commands) {
-  std::string out = "Holdfast runs a Disaster Recovery Plan: backups, verification, failover, evidence, the document.\n\n"
-                    "Start here:\n"
-                    "  holdfast demo                                  a region dies and comes back, on this machine\n"
-                    "  holdfast lint --plan holdfast.yaml             what is wrong with a plan\n"
-                    "  holdfast backup run --vault /backup --path /etc\n\nCommands:\n";
+  std::string out =
+      "Holdfast runs a Disaster Recovery Plan: backups, verification, failover, evidence, the document.\n\n"
+      "Start here:\n"
+      "  holdfast demo                                  a region dies and comes back, on this machine\n"
+      "  holdfast lint --plan holdfast.yaml             what is wrong with a plan\n"
+      "  holdfast backup run --vault /backup --path /etc\n\nCommands:\n";
   std::vector<std::vector<std::string>> rows;
   for (const Command& c : commands) rows.push_back({"  " + words_of(c), c.summary});
   out += render_table(rows);
@@ -180,7 +189,8 @@ std::string overview(const std::vector<Command>& commands) {
 std::string help_of(const Command& c) {
   std::string out;
   for (const std::string& e : c.examples) out += "  " + e + "\n";
-  out += "\n" + c.summary + "\n\nUsage: holdfast " + words_of(c) + " [options]" + (c.positional.empty() ? "" : " " + c.positional) + "\n\n";
+  out += "\n" + c.summary + "\n\nUsage: holdfast " + words_of(c) + " [options]" +
+         (c.positional.empty() ? "" : " " + c.positional) + "\n\n";
   if (!c.options.empty()) out += option_lines(c.options) + "\n";
   return out + option_lines(common_options());
 }
@@ -190,17 +200,21 @@ Format format_asked_for(const std::vector<std::string>& words) {
   for (std::size_t i = 0; i < words.size(); ++i) {
     const std::string& w = words[i];
     std::string value = (w == "-o" || w == "--output") && i + 1 < words.size() ? words[i + 1] : "";
-    if (w.starts_with("--output=")) value = w.substr(9);
-    else if (w.starts_with("-o") && w.size() > 2) value = w.substr(2);
+    if (w.starts_with("--output="))
+      value = w.substr(9);
+    else if (w.starts_with("-o") && w.size() > 2)
+      value = w.substr(2);
     if (value == "json") out = Format::kJson;
     if (value == "jsonl") out = Format::kJsonl;
   }
   return out;
 }
 
-Result<std::variant<Parsed, HelpText>> parse_words(const std::vector<Command>& commands, const std::vector<std::string>& words) {
+Result<std::variant<Parsed, HelpText>> parse_words(const std::vector<Command>& commands,
+                                                   const std::vector<std::string>& words) {
   using Answer = std::variant<Parsed, HelpText>;
-  if (words.empty() || words[0] == "--help" || words[0] == "-h" || words[0] == "help") return Answer(HelpText{overview(commands)});
+  if (words.empty() || words[0] == "--help" || words[0] == "-h" || words[0] == "help")
+    return Answer(HelpText{overview(commands)});
   if (words[0] == "--version") return Answer(HelpText{std::string(kVersion) + "\n"});
   const Command* command = find_command(commands, words);
   if (command == nullptr) return unknown_command(commands, words);
@@ -224,11 +238,10 @@ Result<std::variant<Parsed, HelpText>> parse_words(const std::vector<Command>& c
   std::vector<std::string> reversed(rest.rbegin(), rest.rend());  // CLI11 takes its words from the back
   try {
     app.parse(reversed);
-  } catch (const CLI::ParseError& e) {
-    return translate(e, *command, rest);
-  }
+  } catch (const CLI::ParseError& e) { return translate(e, *command, rest); }
   if (positional.size() < command->positional_at_least || positional.size() > command->positional_at_most)
-    return usage("holdfast " + words_of(*command) + " takes " + command->positional, "Run it with --help for examples.");
+    return usage("holdfast " + words_of(*command) + " takes " + command->positional,
+                 "Run it with --help for examples.");
   Parsed out;
   out.command = command;
   out.arguments.add_positional(positional);

@@ -24,7 +24,8 @@ struct HelpText {
 };
 
 // kUsage with a "did you mean" where a word is close to one that exists.
-Result<std::variant<Parsed, HelpText>> parse_words(const std::vector<Command>& commands, const std::vector<std::string>& words);
+Result<std::variant<Parsed, HelpText>> parse_words(const std::vector<Command>& commands,
+                                                   const std::vector<std::string>& words);
 
 // The form of output that the words ask for, as far as they can be understood: also where they are wrong.
 Format format_asked_for(const std::vector<std::string>& words);

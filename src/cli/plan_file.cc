@@ -37,9 +37,11 @@ Result<Secret> secret_of_command(Context& context, const std::string& line) {
     pos = end + 1;
   }
   if (spec.argv.empty()) return make_error(ErrorKind::kInvalid, "'command:' names no program");
-  HF_ASSIGN(ProcessExit done, run_process(context.env.processes, context.env.clock, spec, kSecretCommandTimeout, context.stop));
+  HF_ASSIGN(ProcessExit done,
+            run_process(context.env.processes, context.env.clock, spec, kSecretCommandTimeout, context.stop));
   if (done.code != 0) {
-    return make_error(ErrorKind::kDenied, "the command for a secret, " + spec.argv[0] + ", exited with " + std::to_string(done.code))
+    return make_error(ErrorKind::kDenied,
+                      "the command for a secret, " + spec.argv[0] + ", exited with " + std::to_string(done.code))
         .with_hint("Run it by hand; its standard output must be the secret.");
   }
   return without_final_newline(to_bytes(done.output));
@@ -86,8 +88,10 @@ Result<PlanFile> read_valid_plan(Context& context) {
 
 Result<Secret> resolve_secret(Context& context, const plan::SecretRef& reference) {
   switch (reference.kind) {
-    case plan::SecretRef::Kind::kNone: return Secret();
-    case plan::SecretRef::Kind::kLiteral: return Secret(reference.value);
+    case plan::SecretRef::Kind::kNone:
+      return Secret();
+    case plan::SecretRef::Kind::kLiteral:
+      return Secret(reference.value);
     case plan::SecretRef::Kind::kEnv: {
       auto it = context.environment.find(reference.value);
       if (it != context.environment.end()) return Secret(it->second);
@@ -98,7 +102,8 @@ Result<Secret> resolve_secret(Context& context, const plan::SecretRef& reference
       HF_ASSIGN(Bytes bytes, read_file(context.env.files, reference.value, kMaxSecretBytes));
       return without_final_newline(std::move(bytes));
     }
-    case plan::SecretRef::Kind::kCommand: return secret_of_command(context, reference.value);
+    case plan::SecretRef::Kind::kCommand:
+      return secret_of_command(context, reference.value);
   }
   return Secret();
 }

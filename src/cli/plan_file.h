@@ -12,9 +12,9 @@ namespace hf::cli {
 
 struct PlanFile {
   std::vector<plan::Source> sources;
-  plan::Loaded loaded;              // linted
-  std::string hash;                 // SHA-256 (hex) of the canonical form of the merged plan
-  std::string text() const;         // the sources, as they are kept with a run
+  plan::Loaded loaded;       // linted
+  std::string hash;          // SHA-256 (hex) of the canonical form of the merged plan
+  std::string text() const;  // the sources, as they are kept with a run
 };
 
 // kNotFound with id HF1001 if there is no plan. Findings are in `loaded`: they are not an error here.

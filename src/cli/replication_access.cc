@@ -18,7 +18,8 @@ std::string note_path(const Context& context, const std::string& component) {
 constexpr const char* kSettings =
     "select current_setting('synchronous_standby_names'), "
     "(select string_agg(distinct v, ',') from (select setting as v from pg_settings where name = 'synchronous_commit' "
-    "union all select split_part(c, '=', 2) from pg_db_role_setting, unnest(setconfig) c where c like 'synchronous_commit=%') s)";
+    "union all select split_part(c, '=', 2) from pg_db_role_setting, unnest(setconfig) c where c like "
+    "'synchronous_commit=%') s)";
 
 }  // namespace
 
@@ -34,7 +35,8 @@ Status observe_replication(Context& context, const std::string& component, const
   return write_file_atomic(context.env.files, note_path(context, component), as_bytes(dump_json(note)));
 }
 
-Result<std::optional<runbook::ObservedReplication>> observed_replication(Context& context, const std::string& component) {
+Result<std::optional<runbook::ObservedReplication>> observed_replication(Context& context,
+                                                                         const std::string& component) {
   using Answer = std::optional<runbook::ObservedReplication>;
   const std::string path = note_path(context, component);
   if (!file_exists(context.env.files, path)) return Answer();

@@ -13,6 +13,7 @@ namespace hf::cli {
 // Asks the primary, and keeps the answer in the state folder with the time.
 Status observe_replication(Context& context, const std::string& component, const std::string& dsn);
 // The last answer; empty if the primary was never seen.
-Result<std::optional<runbook::ObservedReplication>> observed_replication(Context& context, const std::string& component);
+Result<std::optional<runbook::ObservedReplication>> observed_replication(Context& context,
+                                                                         const std::string& component);
 
 }  // namespace hf::cli

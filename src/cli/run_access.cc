@@ -9,7 +9,9 @@ namespace {
 
 constexpr std::size_t kMaxPlanBytes = 16 << 20;
 
-std::string plan_path(const Context& context, const std::string& hash) { return join_path(context.state_dir, "plans/" + hash); }
+std::string plan_path(const Context& context, const std::string& hash) {
+  return join_path(context.state_dir, "plans/" + hash);
+}
 
 Json step_json(const runbook::StepReport& s) {
   Json out = Json::object();
@@ -17,18 +19,24 @@ Json step_json(const runbook::StepReport& s) {
   out.set("started_at", s.started_at ? Json(format_time(*s.started_at)) : Json());
   out.set("finished_at", s.finished_at ? Json(format_time(*s.finished_at)) : Json());
   out.set("changed", runbook::to_string(s.changed)).set("detail", s.detail);
-  if (s.failure) out.set("error", Json::object().set("kind", to_string(s.failure->kind)).set("message", s.failure->text).set("hint", s.failure->hint));
+  if (s.failure)
+    out.set("error", Json::object()
+                         .set("kind", to_string(s.failure->kind))
+                         .set("message", s.failure->text)
+                         .set("hint", s.failure->hint));
   return out;
 }
 
-// The proof of the fence stands in the facts of the step that made it; one that was waived has none, so its level is none.
+// The proof of the fence stands in the facts of the step that made it; one that was waived has none, so its level is
+// none.
 Json fence_json(const runbook::RunSpec& spec, const runbook::RunReport& report) {
   Json out = Json::object();
   out.set("level", "none").set("proof", Json());
   for (const runbook::StepReport& s : report.steps) {
     const runbook::StepSpec* step = spec.find_step(s.name);
     if (step == nullptr || step->action != "fence" || s.state != "done") continue;
-    if (const Json& proof = s.facts["fence_proof"]; proof.is_object()) out.set("level", proof["level"]).set("proof", proof);
+    if (const Json& proof = s.facts["fence_proof"]; proof.is_object())
+      out.set("level", proof["level"]).set("proof", proof);
   }
   return out;
 }
@@ -62,7 +70,8 @@ Result<runbook::RunSpec> spec_of_run(runbook::History& history, const std::strin
   HF_ASSIGN(std::vector<runbook::Fact> facts, history.read(run));
   for (const runbook::Fact& f : facts)
     if (f.spec) return *f.spec;
-  return make_error(ErrorKind::kNotFound, "run " + run + " was not made by the engine, so there is nothing to go on with");
+  return make_error(ErrorKind::kNotFound,
+                    "run " + run + " was not made by the engine, so there is nothing to go on with");
 }
 
 std::string_view state_word(const runbook::RunReport& report) {
@@ -76,19 +85,28 @@ Json report_json(const runbook::RunSpec& spec, const runbook::RunReport& report)
   for (const runbook::StepReport& s : report.steps) steps.push(step_json(s));
   for (const std::string& s : report.uncertain) uncertain.push(s);
   Json out = Json::object();
-  out.set("run", spec.id).set("component", spec.locks.empty() ? "" : spec.locks.front()).set("state", state_word(report));
-  out.set("verdict", report.reason).set("steps", steps).set("uncertain", uncertain).set("fence", fence_json(spec, report));
+  out.set("run", spec.id)
+      .set("component", spec.locks.empty() ? "" : spec.locks.front())
+      .set("state", state_word(report));
+  out.set("verdict", report.reason)
+      .set("steps", steps)
+      .set("uncertain", uncertain)
+      .set("fence", fence_json(spec, report));
   return out;
 }
 
 void print_report(Context& context, const runbook::RunSpec& spec, const runbook::RunReport& report) {
   std::vector<std::vector<std::string>> rows = {{"STEP", "STATE", "TOOK", "CHANGED", "DETAIL"}};
   for (const runbook::StepReport& s : report.steps) {
-    std::string took = s.started_at && s.finished_at ? format_duration(std::chrono::round<Millis>(*s.finished_at - *s.started_at)) : "";
-    rows.push_back({s.name, s.state, took, std::string(runbook::to_string(s.changed)), s.failure ? s.failure->text : s.detail});
+    std::string took = s.started_at && s.finished_at
+                           ? format_duration(std::chrono::round<Millis>(*s.finished_at - *s.started_at))
+                           : "";
+    rows.push_back(
+        {s.name, s.state, took, std::string(runbook::to_string(s.changed)), s.failure ? s.failure->text : s.detail});
   }
   context.out.text(render_table(rows));
-  context.out.line("run " + spec.id + ": " + std::string(state_word(report)) + (report.reason.empty() ? "" : " - " + report.reason));
+  context.out.line("run " + spec.id + ": " + std::string(state_word(report)) +
+                   (report.reason.empty() ? "" : " - " + report.reason));
 }
 
 }  // namespace hf::cli

@@ -26,6 +26,6 @@ Result<runbook::RunSpec> spec_of_run(runbook::History& history, const std::strin
 // `data` of `failover apply`, `run resume` and `run show`.
 Json report_json(const runbook::RunSpec& spec, const runbook::RunReport& report);
 void print_report(Context& context, const runbook::RunSpec& spec, const runbook::RunReport& report);
-std::string_view state_word(const runbook::RunReport& report);   // "running", "waiting", "succeeded", "failed", ...
+std::string_view state_word(const runbook::RunReport& report);  // "running", "waiting", "succeeded", "failed", ...
 
 }  // namespace hf::cli

@@ -44,7 +44,8 @@ Result<vault::Credentials> read_key_file(Context& context, const std::string& pa
   if (auto decoded = from_hex(text); decoded && decoded->size() == kKeyBytes)
     return vault::Credentials(vault::KeyFile{Secret(std::move(*decoded))});
   return make_error(ErrorKind::kInvalid, path + " is not a key file")
-      .with_hint("A key file holds 32 random bytes, or 64 hexadecimal digits; `head -c 32 /dev/urandom > FILE` makes one.")
+      .with_hint(
+          "A key file holds 32 random bytes, or 64 hexadecimal digits; `head -c 32 /dev/urandom > FILE` makes one.")
       .with_object(path);
 }
 

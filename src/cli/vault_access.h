@@ -34,7 +34,7 @@ Result<OpenVault> init_vault(Context& context, const Arguments& args);
 Result<OpenVault> open_plan_vault(Context& context, const plan::Plan& plan, const std::string& name);
 
 std::string host_name();
-std::string short_id(const vault::SnapshotId& id);   // the first 12 digits
+std::string short_id(const vault::SnapshotId& id);  // the first 12 digits
 std::string long_id(const vault::SnapshotId& id);
 
 }  // namespace hf::cli

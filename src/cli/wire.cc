@@ -1,7 +1,7 @@
 #include "cli/wire.h"
 
-#include "actions/wal_spools.h"
 #include "actions/table.h"
+#include "actions/wal_spools.h"
 #include "cli/commands.h"
 #include "cli/failover.h"
 #include "cli/plan_file.h"
@@ -10,8 +10,9 @@ namespace hf::cli {
 
 std::vector<Command> all_commands() {
   std::vector<Command> out;
-  for (auto group : {demo_commands, plan_commands, vault_commands, backup_commands, restore_commands, verify_commands, wal_commands,
-                     health_commands, failover_commands, run_commands, journal_commands, evidence_commands, document_commands}) {
+  for (auto group :
+       {demo_commands, plan_commands, vault_commands, backup_commands, restore_commands, verify_commands, wal_commands,
+        health_commands, failover_commands, run_commands, journal_commands, evidence_commands, document_commands}) {
     for (Command& c : group()) out.push_back(std::move(c));
   }
   return out;
@@ -48,9 +49,10 @@ plan::SecretRef secret_reference(const std::string& text) {
 struct World::Parts {
   Parts(Context& context, std::unique_ptr<Network> given)
       : network(std::move(given)),
-        resources{context.env, network->http(), network->dns(),
-                  [&context](const std::string& reference) { return resolve_secret(context, secret_reference(reference)); },
-                  context.state_dir},
+        resources{
+            context.env, network->http(), network->dns(),
+            [&context](const std::string& reference) { return resolve_secret(context, secret_reference(reference)); },
+            context.state_dir},
         spools(context.env),
         all(resources, spools) {}
   std::unique_ptr<Network> network;

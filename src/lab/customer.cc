@@ -29,7 +29,8 @@ Result<std::vector<Acknowledgement>> read_acknowledgements(Files& files, const s
     std::size_t blank = line.find(' ');
     auto number = number_of(line.substr(0, blank));
     auto at = blank == std::string_view::npos ? std::nullopt : number_of(line.substr(blank + 1));
-    if (!number || !at) return make_error(ErrorKind::kCorrupt, path + ": '" + std::string(line) + "' is no acknowledgement");
+    if (!number || !at)
+      return make_error(ErrorKind::kCorrupt, path + ": '" + std::string(line) + "' is no acknowledgement");
     out.push_back({*number, WallTime(Micros(*at))});
   }
   return out;

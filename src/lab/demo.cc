@@ -21,14 +21,14 @@ struct NamedStep {
 
 // The order is the story: everything that can be proven while us-east lives comes before it dies.
 constexpr NamedStep kSteps[] = {
-    {"environment", &DemoRun::environment},   // what runs where
-    {"lint", &DemoRun::lint},                 // the demo's plan, and the order of a script written by hand
-    {"backup", &DemoRun::backup},             // under load, copied to another region
-    {"verify", &DemoRun::verify},             // restored, booted, queried
-    {"sabotage", &DemoRun::sabotage},         // one byte flipped is found
-    {"disaster", &DemoRun::disaster},         // kill -9 of a region
-    {"failover", &DemoRun::failover},         // detected, fenced, promoted, verified, moved
-    {"ghost", &DemoRun::ghost},               // the old primary can acknowledge nothing
+    {"environment", &DemoRun::environment},  // what runs where
+    {"lint", &DemoRun::lint},                // the demo's plan, and the order of a script written by hand
+    {"backup", &DemoRun::backup},            // under load, copied to another region
+    {"verify", &DemoRun::verify},            // restored, booted, queried
+    {"sabotage", &DemoRun::sabotage},        // one byte flipped is found
+    {"disaster", &DemoRun::disaster},        // kill -9 of a region
+    {"failover", &DemoRun::failover},        // detected, fenced, promoted, verified, moved
+    {"ghost", &DemoRun::ghost},              // the old primary can acknowledge nothing
     {"point-in-time", &DemoRun::point_in_time},
     {"document", &DemoRun::document},
 };

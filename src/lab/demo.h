@@ -22,15 +22,15 @@ struct DemoStep {
 
 struct DemoResult {
   std::vector<DemoStep> steps;
-  Json data = Json::object();      // the `data` of the command's result
-  bool proven = false;             // every step
+  Json data = Json::object();  // the `data` of the command's result
+  bool proven = false;         // every step
   std::vector<std::string> summary;
   std::vector<std::string> not_proven;
 };
 
 struct DemoOptions {
   EnvironmentOptions environment;
-  std::string results_dir;         // created; stays
+  std::string results_dir;  // created; stays
   bool keep = false;
 };
 

@@ -24,8 +24,8 @@ Result<Json> DemoRun::command(const std::vector<std::string>& args, int expected
   std::string words;
   for (const std::string& a : args) words += " " + a;
   std::string said = done.errors.empty() ? done.output.substr(0, 500) : done.errors.substr(0, 2000);
-  return make_error(ErrorKind::kFailed, "holdfast" + words + " exited with " + std::to_string(done.exit_code) + " instead of " +
-                                            std::to_string(expected) + ": " + said);
+  return make_error(ErrorKind::kFailed, "holdfast" + words + " exited with " + std::to_string(done.exit_code) +
+                                            " instead of " + std::to_string(expected) + ": " + said);
 }
 
 Status DemoRun::pause(Micros d) {
@@ -37,12 +37,16 @@ Result<Proof> DemoRun::environment() {
   HF_ASSIGN(lab_, Environment::start(env_, options_.environment, stop_));
   HF_TRY(lab_->start_customer());
   Proof out;
-  out.line = "3 regions, PostgreSQL " + std::to_string(lab_->binaries().major) + ", " + std::to_string(lab_->process_count()) + " processes";
+  out.line = "3 regions, PostgreSQL " + std::to_string(lab_->binaries().major) + ", " +
+             std::to_string(lab_->process_count()) + " processes";
   std::string port = ":" + std::to_string(lab_->postgres_port());
-  out.below = {"us-east 127.0.1.x: primary 127.0.1.1" + port + ", synchronous replica 127.0.1.2" + port + ", vault main, orders, probe",
+  out.below = {"us-east 127.0.1.x: primary 127.0.1.1" + port + ", synchronous replica 127.0.1.2" + port +
+                   ", vault main, orders, probe",
                "us-west 127.0.2.x: standby 127.0.2.1" + port + " (asynchronous), WAL receiver, orders, probe, Holdfast",
-               "eu-west 127.0.3.x: WAL receiver, vault eu (copy), BIND 9 at " + lab_->resolver() + ", orders, probe, the customer",
-               "a commit is acknowledged by ANY 2 of orders_db_b, receiver_west, receiver_eu; orders flow at about 100 a second"};
+               "eu-west 127.0.3.x: WAL receiver, vault eu (copy), BIND 9 at " + lab_->resolver() +
+                   ", orders, probe, the customer",
+               "a commit is acknowledged by ANY 2 of orders_db_b, receiver_west, receiver_eu; orders flow at about 100 "
+               "a second"};
   out.figures.set("processes", std::uint64_t{lab_->process_count()}).set("postgres_major", lab_->binaries().major);
   return out;
 }
@@ -57,12 +61,14 @@ Result<Proof> DemoRun::lint() {
   Proof out;
   for (const Json& f : found["data"]["findings"].items()) {
     ++by_severity[f["severity"].as_string()];
-    if (f["severity"].as_string() == "error") out.below.push_back(f["id"].as_string() + " " + f["rule"].as_string() + ": " + f["message"].as_string());
+    if (f["severity"].as_string() == "error")
+      out.below.push_back(f["id"].as_string() + " " + f["rule"].as_string() + ": " + f["message"].as_string());
   }
-  if (by_severity["error"] == 0) return make_error(ErrorKind::kFailed, "the order of the written script linted without an error");
+  if (by_severity["error"] == 0)
+    return make_error(ErrorKind::kFailed, "the order of the written script linted without an error");
   std::size_t waived_or_info = clean["data"]["findings"].items().size();
-  out.line = "the demo's plan: 0 errors; the failover order of a script written by hand: " + std::to_string(by_severity["error"]) +
-             " errors, " + std::to_string(by_severity["warning"]) + " warnings";
+  out.line = "the demo's plan: 0 errors; the failover order of a script written by hand: " +
+             std::to_string(by_severity["error"]) + " errors, " + std::to_string(by_severity["warning"]) + " warnings";
   out.figures.set("plan_errors", 0).set("plan_findings", std::uint64_t{waived_or_info});
   out.figures.set("script_errors", by_severity["error"]).set("script_warnings", by_severity["warning"]);
   return out;
@@ -71,15 +77,18 @@ Result<Proof> DemoRun::lint() {
 Result<Proof> DemoRun::backup() {
   HF_TRY(pause(kLoadBeforeBackup));
   HF_ASSIGN(Json done, command({"backup", "run", "orders-db", "--plan", lab_->plan_path()}));
-  HF_ASSIGN(Json copied, command({"vault", "copy", "--vault", lab_->vault("main"), "--to", lab_->vault("eu"), "--key-file", lab_->key_file()}));
+  HF_ASSIGN(Json copied, command({"vault", "copy", "--vault", lab_->vault("main"), "--to", lab_->vault("eu"),
+                                  "--key-file", lab_->key_file()}));
   HF_ASSIGN(remote::PgConnection shop, remote::PgConnection::connect(lab_->dsn("primary"), env_.clock));
   HF_ASSIGN(std::string rows, shop.query_value("select count(*)::text from orders"));
   const Json& data = done["data"];
   snapshot_ = data["snapshot"].as_string();
   Proof out;
-  out.line = rows + " rows, " + mebibytes(data["source_bytes"]) + " read, " + mebibytes(data["stored_bytes"]) + " stored, in " +
-             two_decimals(done["duration_seconds"].as_double()) + " s under load; copied to eu-west: " + text_of(copied["data"]["packs"]) +
-             " packs, " + mebibytes(copied["data"]["copied_bytes"]) + " in " + two_decimals(copied["duration_seconds"].as_double()) + " s";
+  out.line = rows + " rows, " + mebibytes(data["source_bytes"]) + " read, " + mebibytes(data["stored_bytes"]) +
+             " stored, in " + two_decimals(done["duration_seconds"].as_double()) +
+             " s under load; copied to eu-west: " + text_of(copied["data"]["packs"]) + " packs, " +
+             mebibytes(copied["data"]["copied_bytes"]) + " in " + two_decimals(copied["duration_seconds"].as_double()) +
+             " s";
   out.figures = data;
   out.figures.set("rows", std::int64_t{std::atoll(rows.c_str())}).set("copied_bytes", copied["data"]["copied_bytes"]);
   out.figures.set("backup_seconds", done["duration_seconds"]).set("copy_seconds", copied["duration_seconds"]);
@@ -91,11 +100,13 @@ Result<Proof> DemoRun::verify() {
   const Json& data = done["data"];
   Proof out;
   out.line = "restored from vault eu, booted, queried; canary " + text_of(data["canary"]["last_found"]) + " of " +
-             text_of(data["canary"]["last_written"]) + " found; RTO " + two_decimals(data["rto_seconds"].as_double()) + " s, RPO " +
-             two_decimals(data["rpo_seconds"].as_double()) + " s of that restore";
+             text_of(data["canary"]["last_written"]) + " found; RTO " + two_decimals(data["rto_seconds"].as_double()) +
+             " s, RPO " + two_decimals(data["rpo_seconds"].as_double()) + " s of that restore";
   for (const Json& a : data["assertions"].items()) {
-    if (!a["ok"].as_bool()) return make_error(ErrorKind::kFailed, "the assertion '" + a["name"].as_string() + "' does not hold");
-    out.below.push_back("ok: " + a["name"].as_string() + (a["detail"].as_string().empty() ? "" : " (" + a["detail"].as_string() + ")"));
+    if (!a["ok"].as_bool())
+      return make_error(ErrorKind::kFailed, "the assertion '" + a["name"].as_string() + "' does not hold");
+    out.below.push_back("ok: " + a["name"].as_string() +
+                        (a["detail"].as_string().empty() ? "" : " (" + a["detail"].as_string() + ")"));
   }
   if (!data["torn_down"].as_bool()) return make_error(ErrorKind::kFailed, "the scratch server was not torn down");
   out.figures = data;
@@ -111,7 +122,10 @@ Result<std::string> DemoRun::largest_pack(const std::string& vault) {
     for (const DirectoryEntry& p : packs) {
       std::string name = "packs/" + f.name + "/" + p.name;
       HF_ASSIGN(FileInfo info, env_.files.stat(vault + "/" + name));
-      if (info.size > size) { size = info.size; best = name; }
+      if (info.size > size) {
+        size = info.size;
+        best = name;
+      }
     }
   }
   if (best.empty()) return make_error(ErrorKind::kNotFound, "the vault has no pack");
@@ -139,20 +153,25 @@ Result<Proof> DemoRun::sabotage() {
   HF_TRY(flip_one_byte(damaged + "/" + victim));
 
   std::vector<std::string> key = {"--vault", damaged, "--key-file", lab_->key_file()};
-  std::vector<std::string> check = {"vault", "check", "--read-data"}, restore = {"restore", "--snapshot", snapshot_, "--to", lab_->root() + "/never"};
+  std::vector<std::string> check = {"vault", "check", "--read-data"},
+                           restore = {"restore", "--snapshot", snapshot_, "--to", lab_->root() + "/never"};
   check.insert(check.end(), key.begin(), key.end());
   restore.insert(restore.end(), key.begin(), key.end());
   HF_ASSIGN(Json checked, command(check, kExitMismatch));
   const Json::Array& found = checked["data"]["damaged"].items();
   if (found.size() != 1 || found[0]["object"].as_string() != victim)
-    return make_error(ErrorKind::kFailed, "check did not find exactly " + victim + " but " + dump_json(checked["data"]["damaged"]));
+    return make_error(ErrorKind::kFailed,
+                      "check did not find exactly " + victim + " but " + dump_json(checked["data"]["damaged"]));
   HF_ASSIGN(Json refused, command(restore, kExitMismatch));
   HF_TRY(remove_tree(env_.files, damaged));
   HF_TRY(remove_tree(env_.files, lab_->root() + "/never"));
   HF_TRY(delete_orders_by_mistake());
   Proof out;
-  out.line = "1 bit flipped in " + victim.substr(0, 20) + "...: check found exactly that object (exit 13), restore refused (exit 13)";
-  out.figures.set("object", victim).set("damaged", checked["data"]["damaged"]).set("read_bytes", checked["data"]["read_bytes"]);
+  out.line = "1 bit flipped in " + victim.substr(0, 20) +
+             "...: check found exactly that object (exit 13), restore refused (exit 13)";
+  out.figures.set("object", victim)
+      .set("damaged", checked["data"]["damaged"])
+      .set("read_bytes", checked["data"]["read_bytes"]);
   return out;
 }
 
@@ -168,7 +187,8 @@ Status DemoRun::delete_orders_by_mistake() {
   HF_TRY(shop.query("delete from orders where number < 0 and number % 3 = 0"));
   HF_ASSIGN(std::string after, shop.query_value("select count(*)::text from orders where number < 0"));
   mistake_.rows_after = static_cast<std::uint64_t>(std::atoll(after.c_str()));
-  if (mistake_.rows_after >= mistake_.rows_before) return make_error(ErrorKind::kFailed, "the mistaken DELETE removed nothing");
+  if (mistake_.rows_after >= mistake_.rows_before)
+    return make_error(ErrorKind::kFailed, "the mistaken DELETE removed nothing");
   return pause(100ms);
 }
 

@@ -18,7 +18,8 @@ struct Proof {
 
 class DemoRun {
  public:
-  DemoRun(Env& env, const DemoOptions& options, std::stop_token stop) : env_(env), options_(options), stop_(std::move(stop)) {}
+  DemoRun(Env& env, const DemoOptions& options, std::stop_token stop)
+      : env_(env), options_(options), stop_(std::move(stop)) {}
 
   Result<Proof> environment();
   Result<Proof> lint();
@@ -33,7 +34,7 @@ class DemoRun {
 
   // What the end of the demo tells, from the steps' figures.
   void summarize(DemoResult& result) const;
-  void end();                       // stops everything, or leaves it running with --keep
+  void end();  // stops everything, or leaves it running with --keep
 
  private:
   // Runs a command of ours; any other exit code than `expected` is an error with the command's own words.
@@ -46,7 +47,8 @@ class DemoRun {
   Result<Json> wait_for_detection();
   Result<Json> planned_failover(std::vector<std::string>& lines);
   Result<Json> failover_through_a_crash();
-  Result<Proof> failover_proof(const Json& detection, const Json& plan, const Json& run, std::vector<std::string> lines);
+  Result<Proof> failover_proof(const Json& detection, const Json& plan, const Json& run,
+                               std::vector<std::string> lines);
   Result<std::uint64_t> restored_rows(const std::vector<std::string>& target, const std::string& dir);
   Status copy_to_results(const std::string& path);
 
@@ -55,7 +57,7 @@ class DemoRun {
   std::stop_token stop_;
   std::unique_ptr<Environment> lab_;
 
-  struct Mistake {                  // the DELETE that point-in-time takes back
+  struct Mistake {  // the DELETE that point-in-time takes back
     WallTime before{};
     std::string lsn_before;
     std::uint64_t rows_before = 0;

@@ -5,7 +5,7 @@
 
 namespace hf::lab {
 
-extern const std::string_view kDemoPlan;       // demo/plan.yaml.in
-extern const std::string_view kMissionOrder;   // demo/mission-order.yaml
+extern const std::string_view kDemoPlan;      // demo/plan.yaml.in
+extern const std::string_view kMissionOrder;  // demo/mission-order.yaml
 
 }  // namespace hf::lab

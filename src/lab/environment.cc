@@ -19,8 +19,9 @@ constexpr auto kLookAgain = 50ms;
 MonoTime in(Clock& clock, Micros d) { return clock.mono() + d; }
 
 Status copy_program(const std::string& from, const std::string& to, const std::optional<UserIds>& owner) {
-  return sources::copy_for(from, to, owner, 0500).has_value() ? ok()
-         : make_error(ErrorKind::kFailed, "copying the program " + from + " to " + to);
+  return sources::copy_for(from, to, owner, 0500).has_value()
+             ? ok()
+             : make_error(ErrorKind::kFailed, "copying the program " + from + " to " + to);
 }
 
 }  // namespace
@@ -34,15 +35,15 @@ Environment::Environment(Env& env, EnvironmentOptions options, std::stop_token s
 // pass list
 Result<std::unique_ptr<Environment>> Environment::start(Env& env, EnvironmentOptions options, std::stop_token stop) {
   std::unique_ptr<Environment> lab(new Environment(env, std::move(options), std::move(stop)));
-  HF_TRY(lab->prepare_folders());   // copies of the programs and the key, where PostgreSQL's user can reach them
+  HF_TRY(lab->prepare_folders());  // copies of the programs and the key, where PostgreSQL's user can reach them
   HF_TRY(lab->pick_ports());
   HF_TRY(lab->start_name_server());
   HF_TRY(lab->write_plan());
-  HF_TRY(lab->create_vaults());     // the standby asks its vault for WAL as soon as it starts
-  HF_TRY(lab->create_primary());    // initdb, tables, then cold copies for the replica and the standby
+  HF_TRY(lab->create_vaults());   // the standby asks its vault for WAL as soon as it starts
+  HF_TRY(lab->create_primary());  // initdb, tables, then cold copies for the replica and the standby
   HF_TRY(lab->start_databases());
   HF_TRY(lab->start_receivers());
-  HF_TRY(lab->require_quorum());    // from here on no commit is acknowledged by us-east alone
+  HF_TRY(lab->require_quorum());  // from here on no commit is acknowledged by us-east alone
   HF_TRY(lab->start_services());
   if (lab->options_.probes) HF_TRY(lab->start_probes());
   return lab;
@@ -79,9 +80,7 @@ Status Environment::prepare_folders() {
 
 Status Environment::pick_ports() {
   HF_ASSIGN(postgres_port_, sources::free_port("127.0.1.1"));
-  do {
-    HF_ASSIGN(service_port_, sources::free_port("127.0.2.1"));
-  } while (service_port_ == postgres_port_);
+  do { HF_ASSIGN(service_port_, sources::free_port("127.0.2.1")); } while (service_port_ == postgres_port_);
   return ok();
 }
 
@@ -95,7 +94,8 @@ std::string Environment::server_address(const std::string& server) const {
 }
 
 std::string Environment::dsn(const std::string& server) const {
-  return "hostaddr=" + server_address(server) + " port=" + std::to_string(postgres_port_) + " user=postgres dbname=orders";
+  return "hostaddr=" + server_address(server) + " port=" + std::to_string(postgres_port_) +
+         " user=postgres dbname=orders";
 }
 
 std::string Environment::vault(const std::string& name) const {
@@ -114,7 +114,7 @@ Status Environment::start_name_server() {
   remote::LdnsDnsClient dns(env_.clock, entropy);
   remote::BindOptions options;
   options.folder = options_.root + "/dns";
-  options.address = "127.0.0.1";   // BIND listens only on addresses that an interface names, and lo names just this one
+  options.address = "127.0.0.1";  // BIND listens only on addresses that an interface names, and lo names just this one
   options.user = user_;
   options.ttl_seconds = 1;
   const std::string secret = to_base64(entropy.bytes(32));
@@ -155,8 +155,9 @@ Status Environment::create_primary() {
   HF_ASSIGN(remote::PgConnection first, remote::PgConnection::connect(maintenance, env_.clock));
   HF_TRY(first.query("create database orders"));
   HF_ASSIGN(remote::PgConnection shop, remote::PgConnection::connect(dsn("primary"), env_.clock));
-  HF_TRY(shop.query("create table orders (number bigint primary key, item text not null, "
-                    "created_at timestamptz not null default clock_timestamp())"));
+  HF_TRY(
+      shop.query("create table orders (number bigint primary key, item text not null, "
+                 "created_at timestamptz not null default clock_timestamp())"));
   HF_TRY(shop.query("insert into orders select -n, 'seed ' || md5(n::text) from generate_series(1, " +
                     std::to_string(options_.seed_orders) + ") n"));
   for (const char* slot : {"orders_db_b", "orders_db_dr"})
@@ -178,7 +179,8 @@ Status Environment::start_databases() {
                                " user=postgres application_name=" + options.primary_slot_name + " connect_timeout=1";
     options.settings = {{"wal_retrieve_retry_interval", "200ms"}};
     if (is_standby)
-      options.restore_command = holdfast_program() + " wal fetch --vault " + vault("eu") + " --key-file " + key_file() + " %f %p";
+      options.restore_command =
+          holdfast_program() + " wal fetch --vault " + vault("eu") + " --key-file " + key_file() + " %f %p";
     HF_TRY(sources::make_standby(env_, server_dir(server), options));
   }
   for (const char* server : {"primary", "replica", "standby"}) HF_TRY(start_server(server));
@@ -186,7 +188,8 @@ Status Environment::start_databases() {
 }
 
 PlanFacts Environment::plan_facts() const {
-  return {options_.root, resolver(), service_port_, postgres_port_, key_file(), tsig_secret_file(), regions_, vault("main"), vault("eu")};
+  return {options_.root,      resolver(), service_port_, postgres_port_, key_file(),
+          tsig_secret_file(), regions_,   vault("main"), vault("eu")};
 }
 
 Status Environment::write_plan() {
@@ -197,7 +200,8 @@ Status Environment::write_plan() {
 Status Environment::create_vaults() {
   for (const std::vector<std::string>& args :
        {std::vector<std::string>{"vault", "init", "--vault", vault("main"), "--key-file", key_file()},
-        std::vector<std::string>{"vault", "init", "--vault", vault("eu"), "--copy-of", vault("main"), "--key-file", key_file()}}) {
+        std::vector<std::string>{"vault", "init", "--vault", vault("eu"), "--copy-of", vault("main"), "--key-file",
+                                 key_file()}}) {
     HF_ASSIGN(CommandResult made, holdfast(args, kCommandTimeout));
     if (made.exit_code != 0) return make_error(ErrorKind::kFailed, "creating a vault: " + made.errors);
   }
@@ -206,11 +210,11 @@ Status Environment::create_vaults() {
 
 Status Environment::start_receivers() {
   for (auto [region, name] : {std::pair{"us-west", "receiver_west"}, {"eu-west", "receiver_eu"}}) {
-    HF_TRY(start_holdfast(region, name, {"wal", "receive", "--name", name, "--slot", name,
-                                         "--dsn", "hostaddr=" + server_address("primary") + " port=" +
-                                                      std::to_string(postgres_port_) + " user=postgres",
-                                         "--spool", regions_.at(region).dir + "/spool", "--vault", vault("eu"),
-                                         "--key-file", key_file()}));
+    HF_TRY(start_holdfast(
+        region, name,
+        {"wal", "receive", "--name", name, "--slot", name, "--dsn",
+         "hostaddr=" + server_address("primary") + " port=" + std::to_string(postgres_port_) + " user=postgres",
+         "--spool", regions_.at(region).dir + "/spool", "--vault", vault("eu"), "--key-file", key_file()}));
   }
   return ok();
 }
@@ -221,12 +225,15 @@ Status Environment::require_quorum() {
   MonoTime deadline = in(env_.clock, kStreamingTimeout);
   std::string streaming;
   while (streaming != "4") {
-    HF_ASSIGN(streaming, shop.query_value("select count(*)::text from pg_stat_replication where state = 'streaming' and "
-                                          "application_name in ('orders_db_b', 'orders_db_dr', 'receiver_west', 'receiver_eu')"));
+    HF_ASSIGN(streaming,
+              shop.query_value("select count(*)::text from pg_stat_replication where state = 'streaming' and "
+                               "application_name in ('orders_db_b', 'orders_db_dr', 'receiver_west', 'receiver_eu')"));
     if (streaming == "4") break;
     if (env_.clock.mono() > deadline)
-      return make_error(ErrorKind::kTimeout, "only " + streaming + " of 4 followers stream from the primary after 30 s");
-    if (!env_.clock.sleep_until(env_.clock.mono() + kLookAgain, stop_)) return make_error(ErrorKind::kCancelled, "stopped");
+      return make_error(ErrorKind::kTimeout,
+                        "only " + streaming + " of 4 followers stream from the primary after 30 s");
+    if (!env_.clock.sleep_until(env_.clock.mono() + kLookAgain, stop_))
+      return make_error(ErrorKind::kCancelled, "stopped");
   }
   HF_TRY(shop.query("alter system set synchronous_standby_names = 'ANY 2 (orders_db_b, receiver_west, receiver_eu)'"));
   HF_TRY(shop.query("select pg_reload_conf()"));
@@ -239,9 +246,14 @@ Status Environment::start_orders(const std::string& region, const std::string& d
   HF_TRY(write_file_atomic(env_.files, r.dir + "/orders.conf", as_bytes(settings), 0644));
   HF_TRY(sources::give_to(r.dir + "/orders.conf", user_));
   ProcessSpec spec;
-  spec.argv = {orders_program(), "serve", "--settings", r.dir + "/orders.conf", "--address", r.address,
-               "--port", std::to_string(service_port_), "--pid-file", r.dir + "/orders.pid"};
-  return spawn(region + "/orders", spec).has_value() ? ok() : make_error(ErrorKind::kFailed, "starting the orders service of " + region);
+  spec.argv = {orders_program(), "serve",
+               "--settings",     r.dir + "/orders.conf",
+               "--address",      r.address,
+               "--port",         std::to_string(service_port_),
+               "--pid-file",     r.dir + "/orders.pid"};
+  return spawn(region + "/orders", spec).has_value()
+             ? ok()
+             : make_error(ErrorKind::kFailed, "starting the orders service of " + region);
 }
 
 Status Environment::start_services() {
@@ -260,8 +272,20 @@ Status Environment::start_probes() {
 
 Status Environment::start_customer() {
   ProcessSpec spec;
-  spec.argv = {orders_program(), "buy", "--resolver", resolver(), "--name", "orders.demo.test", "--port",
-               std::to_string(service_port_), "--acknowledgements", acknowledgements(), "--attempts", attempts(), "--rate", "100"};
+  spec.argv = {orders_program(),
+               "buy",
+               "--resolver",
+               resolver(),
+               "--name",
+               "orders.demo.test",
+               "--port",
+               std::to_string(service_port_),
+               "--acknowledgements",
+               acknowledgements(),
+               "--attempts",
+               attempts(),
+               "--rate",
+               "100"};
   return spawn("eu-west/customer", spec).has_value() ? ok() : make_error(ErrorKind::kFailed, "starting the customer");
 }
 

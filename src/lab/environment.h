@@ -23,17 +23,17 @@ namespace hf::lab {
 
 struct Region {
   std::string name;
-  std::string address;        // services, PostgreSQL
-  std::string second_address; // a second server of the region
+  std::string address;         // services, PostgreSQL
+  std::string second_address;  // a second server of the region
   std::string dir;
 };
 
 struct EnvironmentOptions {
-  std::string root;           // created; must not exist
-  std::string holdfast;       // this program
-  std::string orders;         // the sample service
-  int seed_orders = 20'000;   // rows before anything starts
-  bool probes = true;         // without them nothing is detected, and no canary is written
+  std::string root;          // created; must not exist
+  std::string holdfast;      // this program
+  std::string orders;        // the sample service
+  int seed_orders = 20'000;  // rows before anything starts
+  bool probes = true;        // without them nothing is detected, and no canary is written
 };
 
 // A text of the plan, and what stands in its place in a variant of it.
@@ -42,7 +42,7 @@ using PlanEdits = std::vector<std::pair<std::string, std::string>>;
 // What a command of ours answered.
 struct CommandResult {
   int exit_code = 0;
-  Json result;                // the one object of -o json; null if there was none
+  Json result;  // the one object of -o json; null if there was none
   std::string output;
   std::string errors;
   const Json& data() const { return result["data"]; }
@@ -71,7 +71,8 @@ class Environment {
   Result<CommandResult> holdfast(const std::vector<std::string>& args, Micros timeout,
                                  const std::vector<std::pair<std::string, std::string>>& extra_env = {});
   // The same, left running; its output goes to logs/NAME.log (or, with `output`, to that file).
-  Result<Process*> start_holdfast(const std::string& region, const std::string& name, const std::vector<std::string>& args);
+  Result<Process*> start_holdfast(const std::string& region, const std::string& name,
+                                  const std::vector<std::string>& args);
 
   Status start_customer();
   Status stop_customer();
@@ -89,7 +90,8 @@ class Environment {
   // The old primary, its replica and its orders service, from the folder that was moved away.
   Status start_ghost();
   Status kill_ghost();
-  // Stops the standby's receiving process, later ends it with what it had not read yet: a link that stalls, then breaks.
+  // Stops the standby's receiving process, later ends it with what it had not read yet: a link that stalls, then
+  // breaks.
   Status stall_standby_link();
   Status drop_standby_link();
 
@@ -146,8 +148,8 @@ class Environment {
   int service_port_ = 0;
   int postgres_port_ = 0;
   std::optional<remote::BindServer> name_server_;
-  std::map<std::string, sources::PostgresServer> servers_;             // by "primary", "replica", "standby"
-  std::map<std::string, std::unique_ptr<Process>> processes_;          // by "us-east/orders" and so on
+  std::map<std::string, sources::PostgresServer> servers_;     // by "primary", "replica", "standby"
+  std::map<std::string, std::unique_ptr<Process>> processes_;  // by "us-east/orders" and so on
   bool keep_ = false;
 };
 

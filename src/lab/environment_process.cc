@@ -19,7 +19,8 @@ Result<pid_t> find_walreceiver(pid_t postmaster) {
   while (dirent* entry = readdir(proc)) {
     pid_t pid = static_cast<pid_t>(std::atoi(entry->d_name));
     if (pid <= 0) continue;
-    std::ifstream stat("/proc/" + std::string(entry->d_name) + "/stat"), title("/proc/" + std::string(entry->d_name) + "/cmdline");
+    std::ifstream stat("/proc/" + std::string(entry->d_name) + "/stat"),
+        title("/proc/" + std::string(entry->d_name) + "/cmdline");
     std::string line, words;
     std::getline(stat, line);
     std::getline(title, words, '\0');
@@ -58,7 +59,8 @@ Status Environment::end_process(const std::string& name, int signal) {
   return ok();
 }
 
-Result<Process*> Environment::start_holdfast(const std::string& region, const std::string& name, const std::vector<std::string>& args) {
+Result<Process*> Environment::start_holdfast(const std::string& region, const std::string& name,
+                                             const std::vector<std::string>& args) {
   ProcessSpec spec;
   spec.argv = {holdfast_program()};
   spec.argv.insert(spec.argv.end(), args.begin(), args.end());
@@ -91,7 +93,8 @@ Status Environment::stall_standby_link() {
 // SIGTERM before SIGCONT: the process ends before it reads what still lies in its socket, as when a link breaks.
 Status Environment::drop_standby_link() {
   HF_ASSIGN(pid_t pid, find_walreceiver(servers_.at("standby").identity().pid));
-  if (kill(pid, SIGTERM) != 0 || kill(pid, SIGCONT) != 0) return errno_error(errno, "ending", "the standby's receiving process");
+  if (kill(pid, SIGTERM) != 0 || kill(pid, SIGCONT) != 0)
+    return errno_error(errno, "ending", "the standby's receiving process");
   return ok();
 }
 

@@ -8,7 +8,8 @@ namespace hf::lab {
 namespace {
 
 constexpr int kBlockedExit = 4, kBusyExit = 11;
-constexpr int kObjectiveMissedExit = 5;      // a busy machine may be slower than the plan's minute; that is not the point here
+constexpr int kObjectiveMissedExit =
+    5;  // a busy machine may be slower than the plan's minute; that is not the point here
 
 void expect_succeeded(const CommandResult& result) {
   EXPECT_TRUE(result.exit_code == 0 || result.exit_code == kObjectiveMissedExit) << said(result);
@@ -39,7 +40,8 @@ TEST(FailoverCrash, AtEveryBoundaryOfFencePromotionAndTraffic) {
   const std::string run = bench.open_run();
   const CommandResult second = bench.apply(saved);
   EXPECT_EQ(second.exit_code, kBusyExit) << said(second);
-  for (const char* point : {"step.outcome:fence", "step.intent:promote", "step.outcome:promote", "step.intent:traffic", "step.outcome:traffic"}) {
+  for (const char* point : {"step.outcome:fence", "step.intent:promote", "step.outcome:promote", "step.intent:traffic",
+                            "step.outcome:traffic"}) {
     const CommandResult crashed = bench.resume(run, point);
     ASSERT_EQ(crashed.exit_code, kKilledExit) << point << ": " << said(crashed);
   }

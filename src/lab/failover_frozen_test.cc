@@ -1,5 +1,5 @@
-// A primary that hangs (SIGSTOP to every process of its region) is failed over, with Holdfast killed at appends chosen by
-// a seed; then it goes on where it was. It may acknowledge nothing that the new primary does not have.
+// A primary that hangs (SIGSTOP to every process of its region) is failed over, with Holdfast killed at appends chosen
+// by a seed; then it goes on where it was. It may acknowledge nothing that the new primary does not have.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::uint64_t kSeed = 20260501;
 constexpr int kCrashes = 5;
-constexpr std::uint64_t kFewestAppends = 2, kMostAppends = 5;   // five times five is still less than a failover appends
+constexpr std::uint64_t kFewestAppends = 2, kMostAppends = 5;  // five times five is still less than a failover appends
 constexpr long kFirstDirectOrder = 8'000'000, kFirstLateOrder = 9'000'000;
 constexpr int kDirectCustomers = 6;
 constexpr Micros kCustomerPatience = 30s;
@@ -28,7 +28,9 @@ class DirectCustomers {
     for (int i = 0; i < kDirectCustomers; ++i) threads_.emplace_back([this](std::stop_token stop) { order(stop); });
   }
   // Sends nothing new; what is in flight stays so.
-  void send_no_more() { for (std::jthread& t : threads_) t.request_stop(); }
+  void send_no_more() {
+    for (std::jthread& t : threads_) t.request_stop();
+  }
   void wait() { threads_.clear(); }
   long sent() const { return next_ - kFirstDirectOrder; }
   std::vector<long> acknowledged() {
@@ -41,7 +43,8 @@ class DirectCustomers {
     auto db = remote::PgConnection::connect(bench_.lab->dsn("primary"), bench_.clock);
     while (db && !stop.stop_requested()) {
       const long number = next_++;
-      auto done = db->query("insert into orders (number, item) values ($1, 'direct')", {std::to_string(number)}, kCustomerPatience);
+      auto done = db->query("insert into orders (number, item) values ($1, 'direct')", {std::to_string(number)},
+                            kCustomerPatience);
       if (!done) return;
       std::lock_guard lock(mutex_);
       acknowledged_.push_back(number);
@@ -60,7 +63,8 @@ std::string fail_over_with_crashes(FailoverBench& bench) {
   const SavedPlan saved = bench.plan();
   std::string run;
   for (int i = 0; i < kCrashes; ++i) {
-    const std::string point = "append:" + std::to_string(kFewestAppends + seeded.bounded(kMostAppends - kFewestAppends + 1));
+    const std::string point =
+        "append:" + std::to_string(kFewestAppends + seeded.bounded(kMostAppends - kFewestAppends + 1));
     const CommandResult crashed = run.empty() ? bench.apply(saved, point) : bench.resume(run, point);
     EXPECT_EQ(crashed.exit_code, kKilledExit) << point << ": " << said(crashed);
     if (run.empty()) run = bench.open_run();
@@ -75,9 +79,24 @@ std::pair<std::size_t, std::size_t> order_at_the_old_primary(FailoverBench& benc
   Environment& lab = *bench.lab;
   const std::string acknowledged = lab.root() + "/late.acknowledged", attempted = lab.root() + "/late.attempted";
   ProcessSpec spec;
-  spec.argv = {lab.orders_program(), "buy", "--resolver", lab.resolver(), "--name", "orders.us-east.demo.test", "--address", "127.0.1.1",
-               "--port", std::to_string(lab.service_port()), "--acknowledgements", acknowledged, "--attempts", attempted,
-               "--rate", "20", "--first", std::to_string(kFirstLateOrder)};
+  spec.argv = {lab.orders_program(),
+               "buy",
+               "--resolver",
+               lab.resolver(),
+               "--name",
+               "orders.us-east.demo.test",
+               "--address",
+               "127.0.1.1",
+               "--port",
+               std::to_string(lab.service_port()),
+               "--acknowledgements",
+               acknowledged,
+               "--attempts",
+               attempted,
+               "--rate",
+               "20",
+               "--first",
+               std::to_string(kFirstLateOrder)};
   EXPECT_TRUE(lab.spawn("eu-west/late-customer", spec).has_value());
   bench.clock.sleep_until(bench.clock.mono() + kLateCustomerTime, {});
   EXPECT_TRUE(lab.end_process("eu-west/late-customer", SIGTERM).has_value());
@@ -103,13 +122,16 @@ TEST(FailoverFrozen, AThawedPrimaryAcknowledgesNothingThatIsLost) {
   const auto [tried, answered] = order_at_the_old_primary(bench);
   EXPECT_GT(tried, 0U) << "no order reached the old primary, so nothing is shown";
   EXPECT_EQ(answered, 0U) << "the old primary acknowledged orders after the failover";
-  EXPECT_EQ(bench.value("primary", "select (count(*) > 0)::text from pg_stat_activity where wait_event = 'SyncRep'"), "true")
+  EXPECT_EQ(bench.value("primary", "select (count(*) > 0)::text from pg_stat_activity where wait_event = 'SyncRep'"),
+            "true")
       << "the old primary runs, and its commits wait for a quorum that cannot come";
   direct.wait();
   auto present = orders_in(bench.clock, bench.lab->dsn("standby"));
   ASSERT_TRUE(present.has_value());
-  for (const long number : direct.acknowledged()) EXPECT_TRUE(present->contains(number)) << number << " was acknowledged and is not there";
-  EXPECT_LT(static_cast<long>(direct.acknowledged().size()), direct.sent()) << "no order was in flight when the primary froze";
+  for (const long number : direct.acknowledged())
+    EXPECT_TRUE(present->contains(number)) << number << " was acknowledged and is not there";
+  EXPECT_LT(static_cast<long>(direct.acknowledged().size()), direct.sent())
+      << "no order was in flight when the primary froze";
   bench.expect_orders_flow_and_none_is_lost(bench.clock.wall());
 }
 

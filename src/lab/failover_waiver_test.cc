@@ -1,5 +1,6 @@
-// Where the fence cannot be proven: the failover is refused and nothing is promoted, unless a named person whom the plan
-// allows to do so waives it; that stands in the journal, and what the remaining receiver has is replayed all the same.
+// Where the fence cannot be proven: the failover is refused and nothing is promoted, unless a named person whom the
+// plan allows to do so waives it; that stands in the journal, and what the remaining receiver has is replayed all the
+// same.
 #include <gtest/gtest.h>
 
 #include "lab/testing_failover.h"
@@ -34,22 +35,27 @@ TEST(FailoverWaiver, WithoutAProofOnlyANamedPersonPromotes) {
   bench.kill_us_east();
   const SavedPlan saved = bench.plan();
   EXPECT_FALSE(saved.data["risk"]["fence_possible"].as_bool());
-  EXPECT_NE(saved.data["risk"]["text"].as_string().find("is lost"), std::string::npos) << saved.data["risk"]["text"].as_string();
+  EXPECT_NE(saved.data["risk"]["text"].as_string().find("is lost"), std::string::npos)
+      << saved.data["risk"]["text"].as_string();
   const CommandResult blocked = bench.apply(saved);
   expect_refused(bench, blocked, serial);
-  EXPECT_NE(said(blocked).find("orders_db_b, receiver_west could still acknowledge"), std::string::npos) << said(blocked);
+  EXPECT_NE(said(blocked).find("orders_db_b, receiver_west could still acknowledge"), std::string::npos)
+      << said(blocked);
 
   const auto waived_by = [](const std::string& who, const std::string& why) {
-    return std::vector<std::string>{"--approve", "dana", "--approve", "kim", "--waive-fence", "orders-db", "--waived-by", who, "--reason", why};
+    return std::vector<std::string>{"--approve", "dana",        "--approve", "kim",      "--waive-fence",
+                                    "orders-db", "--waived-by", who,         "--reason", why};
   };
   const SavedPlan again = bench.plan();
-  EXPECT_EQ(bench.apply(again, "", waived_by("kim", "power is cut")).exit_code, kDeniedExit) << "kim may approve, not waive";
+  EXPECT_EQ(bench.apply(again, "", waived_by("kim", "power is cut")).exit_code, kDeniedExit)
+      << "kim may approve, not waive";
   EXPECT_EQ(bench.apply(again, "", waived_by("dana", "")).exit_code, kUsageExit);
   const std::string received = again.data["risk"]["receivers_lsn"].as_string();
   const CommandResult done = bench.apply(again, "", waived_by("dana", "power is cut"));
   EXPECT_EQ(done.data()["state"].as_string(), "succeeded") << said(done);
   EXPECT_EQ(done.data()["fence"]["level"].as_string(), "none") << "a waiver is no fence: " << said(done);
-  EXPECT_NE(step_of(done, "fence")["detail"].as_string().find("waived by dana (power is cut)"), std::string::npos) << said(done);
+  EXPECT_NE(step_of(done, "fence")["detail"].as_string().find("waived by dana (power is cut)"), std::string::npos)
+      << said(done);
   const std::string run = done.data()["run"].as_string();
   EXPECT_EQ(bench.events(run, "waiver.used"), 1U);
   EXPECT_EQ(bench.events(run, "fence.proof"), 0U);

@@ -10,13 +10,14 @@ namespace hf::report {
 
 struct Bar {
   std::string label;
-  double start_seconds = 0;   // from the chart's zero
+  double start_seconds = 0;  // from the chart's zero
   double end_seconds = 0;
   bool good = true;
 };
 
 // Horizontal bars on a common time axis; `limit_seconds` > 0 draws a line for the objective.
-std::string timeline_chart(const std::string& title, const std::string& description, const std::vector<Bar>& bars, double limit_seconds);
+std::string timeline_chart(const std::string& title, const std::string& description, const std::vector<Bar>& bars,
+                           double limit_seconds);
 
 std::string xml_escaped(std::string_view text);
 

@@ -21,20 +21,24 @@ std::map<std::string, std::string> charts_of(const Figures& figures) {
     bars.push_back(bar);
   }
   double limit = run->started.objectives.rto ? seconds_of(*run->started.objectives.rto) : 0;
-  return {{std::string(kFailoverChart), timeline_chart("Failover " + run->id + ", from the impact on", description, bars, limit)}};
+  return {{std::string(kFailoverChart),
+           timeline_chart("Failover " + run->id + ", from the impact on", description, bars, limit)}};
 }
 
 std::string head_of(const DocumentInput& input) {
-  std::string out = "Compiled " + minute_of(input.now) + " from the plan `" + input.plan_hash.substr(0, 12) + "` and the journal `" + input.journal_origin +
+  std::string out = "Compiled " + minute_of(input.now) + " from the plan `" + input.plan_hash.substr(0, 12) +
+                    "` and the journal `" + input.journal_origin +
                     "`. Every measured figure has a note that names its run and event.";
-  if (input.plan.review && input.plan.review->every) out += " Reviewed every " + format_duration(*input.plan.review->every) + ".";
+  if (input.plan.review && input.plan.review->every)
+    out += " Reviewed every " + format_duration(*input.plan.review->every) + ".";
   return out;
 }
 
 void write_foot(const DocumentInput& input, Markdown& out) {
   out.paragraph("---");
   std::string line = "*Last updated: " + date_of(input.now) + "*";
-  if (input.plan.contacts.coordinator) line += "  \n*DR coordinator: " + escaped(input.plan.contacts.coordinator->name) + "*";
+  if (input.plan.contacts.coordinator)
+    line += "  \n*DR coordinator: " + escaped(input.plan.contacts.coordinator->name) + "*";
   if (input.plan.contacts.hotline) line += "  \n*24/7 hotline: " + escaped(input.plan.contacts.hotline->phone) + "*";
   out.paragraph(line);
 }
@@ -46,7 +50,8 @@ Result<Document> build_document(const DocumentInput& input) {
   Document document;
   Markdown out;
   Pages pages{input, figures, out, document.not_measured};
-  const std::string title = "Disaster Recovery Plan" + (input.plan.organization.empty() ? "" : " of " + input.plan.organization);
+  const std::string title =
+      "Disaster Recovery Plan" + (input.plan.organization.empty() ? "" : " of " + input.plan.organization);
   out.heading(1, escaped(title));
   out.paragraph(head_of(input));
   write_objectives(pages);

@@ -18,16 +18,16 @@ struct NumberedEvent {
 struct DocumentInput {
   const plan::Plan& plan;
   std::string plan_hash;
-  std::vector<NumberedEvent> events;   // in order
-  std::string journal_origin;          // "holdfast/4f2a..."
+  std::vector<NumberedEvent> events;  // in order
+  std::string journal_origin;         // "holdfast/4f2a..."
   WallTime now{};
 };
 
 struct Document {
   std::string markdown;
   std::string html;
-  int measured = 0;                    // figures with a footnote
-  std::vector<std::string> not_measured;   // what the plan aims at and nothing has measured yet
+  int measured = 0;                       // figures with a footnote
+  std::vector<std::string> not_measured;  // what the plan aims at and nothing has measured yet
 };
 
 // kInvalid if a body of an event that the document needs cannot be read.

@@ -10,10 +10,16 @@ class Collector {
     const std::string& type = e.event.type;
     if (!e.event.run.empty()) run_of(e).last_seq = e.seq;
     if (type == record::RunStarted::kType) return start(e);
-    if (type == record::RunResumed::kType) { ++run_of(e).resumed; return ok(); }
+    if (type == record::RunResumed::kType) {
+      ++run_of(e).resumed;
+      return ok();
+    }
     if (type == record::RunFinished::kType) return keep(e, run_of(e).finished);
     if (type == record::FenceProof::kType) return keep(e, run_of(e).fence);
-    if (type == record::StepIntent::kType || type == record::StepObserved::kType) { begin_step(e); return ok(); }
+    if (type == record::StepIntent::kType || type == record::StepObserved::kType) {
+      begin_step(e);
+      return ok();
+    }
     if (type == record::StepOutcome::kType) return end_step(e);
     if (type == record::Measurement::kType) return measurement(e);
     if (type == record::BackupFinished::kType) return by_component(e, out_.backups);

@@ -49,10 +49,10 @@ struct RunRecord {
 };
 
 struct Figures {
-  std::map<std::string, Proven<record::Measurement>> newest;   // by "name" and by "name/component"
-  std::vector<RunRecord> runs;                                 // in order of their start
-  std::map<std::string, Proven<record::BackupFinished>> backups;    // newest, by component
-  std::map<std::string, Proven<record::VerifyFinished>> verified;   // newest, by component
+  std::map<std::string, Proven<record::Measurement>> newest;       // by "name" and by "name/component"
+  std::vector<RunRecord> runs;                                     // in order of their start
+  std::map<std::string, Proven<record::BackupFinished>> backups;   // newest, by component
+  std::map<std::string, Proven<record::VerifyFinished>> verified;  // newest, by component
   std::vector<Proven<record::Detection>> detections;
 
   const Proven<record::Measurement>* find(const std::string& name, const std::string& component = {}) const;

@@ -37,25 +37,31 @@ Result<std::string> body_of(const std::string& markdown) {
   std::unique_ptr<cmark_parser, void (*)(cmark_parser*)> parser(cmark_parser_new(options), cmark_parser_free);
   for (const char* name : {"table", "tasklist"}) {
     cmark_syntax_extension* extension = cmark_find_syntax_extension(name);
-    if (extension == nullptr) return make_error(ErrorKind::kUnsupported, std::string("this cmark-gfm has no extension ") + name);
+    if (extension == nullptr)
+      return make_error(ErrorKind::kUnsupported, std::string("this cmark-gfm has no extension ") + name);
     cmark_parser_attach_syntax_extension(parser.get(), extension);
   }
   cmark_parser_feed(parser.get(), markdown.data(), markdown.size());
   std::unique_ptr<cmark_node, void (*)(cmark_node*)> document(cmark_parser_finish(parser.get()), cmark_node_free);
-  std::unique_ptr<char, FreeText> html(cmark_render_html(document.get(), options, cmark_parser_get_syntax_extensions(parser.get())));
+  std::unique_ptr<char, FreeText> html(
+      cmark_render_html(document.get(), options, cmark_parser_get_syntax_extensions(parser.get())));
   return std::string(html.get());
 }
 
 }  // namespace
 
-Result<std::string> render_html(const std::string& title, const std::string& markdown, const std::map<std::string, std::string>& charts) {
+Result<std::string> render_html(const std::string& title, const std::string& markdown,
+                                const std::map<std::string, std::string>& charts) {
   HF_ASSIGN(std::string body, body_of(markdown));
   for (const auto& [key, svg] : charts) {
     const std::string paragraph = "<p>" + key + "</p>";
     if (std::size_t at = body.find(paragraph); at != std::string::npos) body.replace(at, paragraph.size(), svg);
   }
-  return "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-         "<title>" + xml_escaped(title) + "</title>\n<style>" + std::string(kStyle) + "</style>\n</head>\n<body>\n" + body + "</body>\n</html>\n";
+  return "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" "
+         "content=\"width=device-width, initial-scale=1\">\n"
+         "<title>" +
+         xml_escaped(title) + "</title>\n<style>" + std::string(kStyle) + "</style>\n</head>\n<body>\n" + body +
+         "</body>\n</html>\n";
 }
 
 }  // namespace hf::report

@@ -7,10 +7,14 @@ namespace hf::report {
 std::string escaped(std::string_view text) {
   std::string out;
   for (char c : text) {
-    if (c == '\n' || c == '\r') out.push_back(' ');
-    else if (c == '<') out += "&lt;";
-    else if (c == '>') out += "&gt;";
-    else if (c == '&') out += "&amp;";
+    if (c == '\n' || c == '\r')
+      out.push_back(' ');
+    else if (c == '<')
+      out += "&lt;";
+    else if (c == '>')
+      out += "&gt;";
+    else if (c == '&')
+      out += "&amp;";
     else {
       if (std::string_view("\\`*_{}[]#|~!").find(c) != std::string_view::npos) out.push_back('\\');
       out.push_back(c);
@@ -45,8 +49,8 @@ void Markdown::block(std::string_view language, std::string_view text) {
 
 std::string Markdown::measured(std::string_view figure, const Provenance& from, std::string_view how) {
   ++figures_;
-  std::string note = (from.run.empty() ? "" : "run `" + from.run + "`, ") + "event " + std::to_string(from.seq) + " of the journal, " +
-                     minute_of(from.at) + (how.empty() ? "" : ": " + escaped(how));
+  std::string note = (from.run.empty() ? "" : "run `" + from.run + "`, ") + "event " + std::to_string(from.seq) +
+                     " of the journal, " + minute_of(from.at) + (how.empty() ? "" : ": " + escaped(how));
   auto it = std::find(notes_.begin(), notes_.end(), note);
   std::size_t n = static_cast<std::size_t>(it - notes_.begin()) + 1;
   if (it == notes_.end()) notes_.push_back(note);

@@ -15,7 +15,8 @@ namespace {
 WallTime at(int seconds) { return parse_time("2026-05-01T10:00:00Z").value() + Seconds(seconds); }
 
 template <class Body>
-NumberedEvent event(std::uint64_t seq, const Body& body, const std::string& run, int seconds, const std::string& step = {}) {
+NumberedEvent event(std::uint64_t seq, const Body& body, const std::string& run, int seconds,
+                    const std::string& step = {}) {
   record::Event e = record::event_of(body);
   e.time = at(seconds);
   e.run = run;
@@ -36,7 +37,8 @@ plan::Plan small_plan() {
   plan.components.push_back(c);
   plan::Runbook failover;
   failover.target = "us-west";
-  failover.steps.push_back({"fence", {}, plan::Fence{"orders-db", plan::FenceLevel::kQuorum}, {}, {}, 0, "", "", {}, {}});
+  failover.steps.push_back(
+      {"fence", {}, plan::Fence{"orders-db", plan::FenceLevel::kQuorum}, {}, {}, 0, "", "", {}, {}});
   plan.failover = failover;
   return plan;
 }
@@ -57,7 +59,8 @@ std::vector<NumberedEvent> one_failover() {
   rto.target_time = 4h;
   rto.met = true;
   return {event(0, started, "f-1", 0), event(1, intent, "f-1", 1, "fence"), event(2, outcome, "f-1", 2, "fence"),
-          event(3, rto, "f-1", 3), event(4, record::RunFinished{record::RunState::kSucceeded, "us-west is primary"}, "f-1", 3)};
+          event(3, rto, "f-1", 3),
+          event(4, record::RunFinished{record::RunState::kSucceeded, "us-west is primary"}, "f-1", 3)};
 }
 
 TEST(Document, ANumberHasANoteThatNamesRunAndEvent) {
@@ -65,7 +68,8 @@ TEST(Document, ANumberHasANoteThatNamesRunAndEvent) {
   auto document = build_document({plan, "abcdef0123456789", one_failover(), "holdfast/0123", at(60)});
   ASSERT_TRUE(document) << document.error().text;
   EXPECT_NE(document->markdown.find("2.317s (met)[^1]"), std::string::npos) << document->markdown;
-  EXPECT_NE(document->markdown.find("[^1]: run `f-1`, event 3 of the journal, 2026-05-01 10:00:03 UTC"), std::string::npos);
+  EXPECT_NE(document->markdown.find("[^1]: run `f-1`, event 3 of the journal, 2026-05-01 10:00:03 UTC"),
+            std::string::npos);
   EXPECT_NE(document->html.find("<svg role=\"img\""), std::string::npos);
   EXPECT_EQ(document->html.find("chart: the last failover"), std::string::npos);
   EXPECT_EQ(document->html.find("<b>"), std::string::npos) << "text of the plan became markup";
@@ -90,9 +94,7 @@ TEST(Document, ABodyThatCannotBeReadIsAnErrorWithItsNumber) {
   EXPECT_NE(document.error().text.find("event 3"), std::string::npos);
 }
 
-TEST(Markdown, EscapesWhatWouldBeMarkup) {
-  EXPECT_EQ(escaped("a|b *c* <i>\n"), "a\\|b \\*c\\* &lt;i&gt; ");
-}
+TEST(Markdown, EscapesWhatWouldBeMarkup) { EXPECT_EQ(escaped("a|b *c* <i>\n"), "a\\|b \\*c\\* &lt;i&gt; "); }
 
 TEST(Markdown, EqualSourcesShareANote) {
   Markdown m;

@@ -33,12 +33,14 @@ struct Control {
 
 constexpr Control kControls[] = {
     {plan::Regulation::kSoc2, "SOC 2 A1.2, A1.3", "recovery infrastructure, tested", "restore tests, failover runs"},
-    {plan::Regulation::kGdpr, "GDPR 32(1)(b)-(d)", "timely restore, regularly tested", "restore tests, point-in-time recovery"},
+    {plan::Regulation::kGdpr, "GDPR 32(1)(b)-(d)", "timely restore, regularly tested",
+     "restore tests, point-in-time recovery"},
     {plan::Regulation::kHipaa, "HIPAA 164.308(a)(7)(ii)", "backup, recovery and their tests", "the journal"},
     {plan::Regulation::kPciDss, "PCI DSS 12.10.1, 12.10.2", "recovery procedures, tested yearly", "failover runs"},
     {plan::Regulation::kIso22301, "ISO 22301 8.5", "an exercise programme", "drills and failover runs"},
     {plan::Regulation::kNis2, "NIS2 21(2)(c)", "backup management and recovery", "backups, restore tests"},
-    {plan::Regulation::kDora, "DORA 11(6), 12(2)", "tests of switching over and of backups", "failover runs, restore tests"},
+    {plan::Regulation::kDora, "DORA 11(6), 12(2)", "tests of switching over and of backups",
+     "failover runs, restore tests"},
 };
 
 }  // namespace
@@ -49,17 +51,23 @@ void write_testing(Pages& p) {
   for (const plan::Drill& d : p.input.plan.drills) {
     std::string who = d.participants.automated ? "automated" : "";
     for (const std::string& g : d.participants.groups) who += (who.empty() ? "" : ", ") + escaped(g);
-    rows.push_back({escaped(d.name), d.every ? "every " + format_duration(*d.every) : "", d.limit ? format_duration(*d.limit) : "", who, last_of(p, d.scope)});
+    rows.push_back({escaped(d.name), d.every ? "every " + format_duration(*d.every) : "",
+                    d.limit ? format_duration(*d.limit) : "", who, last_of(p, d.scope)});
   }
-  if (rows.empty()) p.out.paragraph("The plan schedules no drills.");
-  else p.out.table({"Test", "Frequency", "Limit", "Participants", "Last test"}, rows);
+  if (rows.empty())
+    p.out.paragraph("The plan schedules no drills.");
+  else
+    p.out.table({"Test", "Frequency", "Limit", "Participants", "Last test"}, rows);
   rows.clear();
   for (const RunRecord& r : p.figures.runs)
-    rows.push_back({"`" + r.id + "`", std::string(record::to_string(r.started.kind)), minute_of(r.at),
-                    r.finished ? p.out.measured(record::to_string(r.finished->value.state), r.finished->from) : "running"});
+    rows.push_back(
+        {"`" + r.id + "`", std::string(record::to_string(r.started.kind)), minute_of(r.at),
+         r.finished ? p.out.measured(record::to_string(r.finished->value.state), r.finished->from) : "running"});
   p.out.heading(3, "Runs");
-  if (rows.empty()) p.out.paragraph("None yet.");
-  else p.out.table({"Run", "Kind", "Started", "Ended"}, rows);
+  if (rows.empty())
+    p.out.paragraph("None yet.");
+  else
+    p.out.table({"Run", "Kind", "Started", "Ended"}, rows);
 }
 
 void write_communication(Pages& p) {
@@ -85,8 +93,10 @@ void write_compliance(Pages& p) {
     for (const Control& c : kControls)
       if (c.regulation == r) rows.push_back({c.title, c.asks, c.shown_by});
   if (!rows.empty()) p.out.table({"Control", "Asks for", "Shown by"}, rows);
-  p.out.paragraph("Audit trail: " + std::to_string(p.input.events.size()) + " events in the journal `" + p.input.journal_origin +
-                  "`, an append-only Merkle log with signed checkpoints. A run is handed to an auditor with `holdfast evidence export`, and checked "
+  p.out.paragraph("Audit trail: " + std::to_string(p.input.events.size()) + " events in the journal `" +
+                  p.input.journal_origin +
+                  "`, an append-only Merkle log with signed checkpoints. A run is handed to an auditor with `holdfast "
+                  "evidence export`, and checked "
                   "without us with `holdfast evidence verify`.");
 }
 
@@ -100,7 +110,8 @@ void write_cost(Pages& p) {
     rows.push_back({escaped(c.name), money(c.price.normal), money(c.price.dr_active), optimize});
   }
   if (p.input.plan.cost->budget)
-    rows.push_back({"**Budget**", money(p.input.plan.cost->budget->normal), money(p.input.plan.cost->budget->dr_active), ""});
+    rows.push_back(
+        {"**Budget**", money(p.input.plan.cost->budget->normal), money(p.input.plan.cost->budget->dr_active), ""});
   p.out.table({"Component", "Normal", "DR active", "Optimisation"}, rows);
   p.out.paragraph("These are the plan's own figures; prices times measured sizes are not computed yet.");
 }
