@@ -37,12 +37,15 @@ Observation CheckAction::standby_healthy(const runbook::StepContext& context, Ls
   return Observation::done(name + " is a standby, replayed to " + format_lsn(*lsn));
 }
 
-// A failover that got as far as the promotion is gone on with by another one. What takes writes is the promoted standby,
-// and no stranger, where it follows the timeline whose fence is proven, or where a person answers for that.
-Observation CheckAction::promoted_already(const runbook::StepContext& context, remote::PgConnection& db, const std::string& name) {
+// A failover that got as far as the promotion is gone on with by another one. What takes writes is the promoted
+// standby, and no stranger, where it follows the timeline whose fence is proven, or where a person answers for that.
+Observation CheckAction::promoted_already(const runbook::StepContext& context, remote::PgConnection& db,
+                                          const std::string& name) {
   const Json& input = context.step.input;
-  const auto row = db.query("select system_identifier, substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8), pg_current_wal_lsn()"
-                            " from pg_control_system()", {}, kConnectTimeout);
+  const auto row = db.query(
+      "select system_identifier, substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8), pg_current_wal_lsn()"
+      " from pg_control_system()",
+      {}, kConnectTimeout);
   if (!row || row->rows.size() != 1) return Observation::unknown(name + " does not tell its timeline");
   const auto timeline = static_cast<Timeline>(std::strtoul(row->text(0, 1).c_str(), nullptr, 16));
   const std::string state = name + " takes writes on timeline " + std::to_string(timeline);
@@ -50,14 +53,16 @@ Observation CheckAction::promoted_already(const runbook::StepContext& context, r
   const bool answered_for = context.facts.contains("waiver/" + input["component"].as_string());
   const bool ours = v.timeline != 0 && std::to_string(v.system_id) == row->text(0, 0) && timeline > v.timeline;
   if (ours && (v.proven || answered_for))
-    return Observation::done(state + ": it is promoted already, and timeline " + std::to_string(v.timeline) + " is sealed");
+    return Observation::done(state + ": it is promoted already, and timeline " + std::to_string(v.timeline) +
+                             " is sealed");
   return Observation::not_done(state + ", and no fence of what it was promoted from is proven");
 }
 
 Observation CheckAction::replica_lag(const runbook::StepContext& context) {
   Lsn replayed, furthest;
   Observation standby = standby_healthy(context, &replayed);
-  if (standby.state != ObservedState::kDone || replayed.value == 0) return standby;  // promoted: nothing is left to replay
+  if (standby.state != ObservedState::kDone || replayed.value == 0)
+    return standby;  // promoted: nothing is left to replay
   for (const Json& r : context.step.input["receivers"].items())
     if (const auto seen = spools_.look(r["spool"].as_string())) furthest = std::max(furthest, seen->received);
   if (furthest.value == 0) return Observation::unknown("no receiver can be read, so the lag is not known");

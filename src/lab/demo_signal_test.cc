@@ -57,7 +57,8 @@ class InterruptedDemo : public ::testing::TestWithParam<Moment> {
     const char* build = std::getenv("HOLDFAST_BUILD");
     EXPECT_NE(build, nullptr) << "HOLDFAST_BUILD has to name the folder with the programs";
     for (const char* name : {"holdfast", "orders"}) {
-      auto copied = sources::copy_for(std::string(build == nullptr ? "" : build) + "/" + name, folder.file(name), user, 0500);
+      auto copied =
+          sources::copy_for(std::string(build == nullptr ? "" : build) + "/" + name, folder.file(name), user, 0500);
       EXPECT_TRUE(copied.has_value()) << name;
     }
     return folder.file("holdfast");
@@ -114,9 +115,9 @@ TEST_P(InterruptedDemo, LeavesNothing) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Moments, InterruptedDemo,
-                         ::testing::Values(Moment{"us-east/primary/postmaster.pid", SIGINT, ""},   // in the first step
-                                           Moment{"us-west/spool/lock", SIGTERM, ""},              // everything runs, or begins to
-                                           Moment{"us-west/failover.json", SIGINT, "nobody"}));    // in the failover
+                         ::testing::Values(Moment{"us-east/primary/postmaster.pid", SIGINT, ""},  // in the first step
+                                           Moment{"us-west/spool/lock", SIGTERM, ""},  // everything runs, or begins to
+                                           Moment{"us-west/failover.json", SIGINT, "nobody"}));  // in the failover
 
 }  // namespace
 }  // namespace hf::lab

@@ -12,7 +12,7 @@ namespace hf::lab {
 
 namespace {
 
-constexpr Micros kCommandTimeout = 120s;    // a command that takes longer hangs
+constexpr Micros kCommandTimeout = 120s;  // a command that takes longer hangs
 constexpr Micros kPatience = 60s;
 constexpr auto kLookAgain = 50ms;
 constexpr int kSeedOrders = 500;
@@ -52,7 +52,8 @@ FailoverBench::FailoverBench(bool with_customer) {
   options.seed_orders = kSeedOrders;
   options.probes = false;
   if (!file_exists(files, options.holdfast) || !file_exists(files, options.orders)) {
-    ADD_FAILURE() << "HOLDFAST_BUILD has to name the folder with the programs holdfast and orders; it is '" << build_folder() << "'";
+    ADD_FAILURE() << "HOLDFAST_BUILD has to name the folder with the programs holdfast and orders; it is '"
+                  << build_folder() << "'";
     return;
   }
   auto started = Environment::start(env, options, {});
@@ -64,7 +65,8 @@ FailoverBench::FailoverBench(bool with_customer) {
   if (!with_customer) return;
   EXPECT_TRUE(lab->start_customer().has_value());
   const MonoTime deadline = clock.mono() + kPatience;
-  while (acknowledged() < kOrdersBeforeDisaster && clock.mono() < deadline) clock.sleep_until(clock.mono() + kLookAgain, {});
+  while (acknowledged() < kOrdersBeforeDisaster && clock.mono() < deadline)
+    clock.sleep_until(clock.mono() + kLookAgain, {});
   EXPECT_GE(acknowledged(), kOrdersBeforeDisaster) << "orders do not flow";
 }
 
@@ -72,7 +74,8 @@ FailoverBench::FailoverBench(bool with_customer) {
 FailoverBench::~FailoverBench() {
   if (!lab || !::testing::Test::HasFailure()) return;
   const std::string standby = text_of(lab->root() + "/logs/standby.log");
-  std::cerr << "the end of the standby's log:\n" << standby.substr(standby.size() - std::min(standby.size(), kLogTailBytes)) << "\n";
+  std::cerr << "the end of the standby's log:\n"
+            << standby.substr(standby.size() - std::min(standby.size(), kLogTailBytes)) << "\n";
 }
 
 CommandResult FailoverBench::run(const std::vector<std::string>& args, const std::string& crash_after) {
@@ -87,23 +90,28 @@ CommandResult FailoverBench::run(const std::vector<std::string>& args, const std
 SavedPlan FailoverBench::plan(const std::string& plan_file) {
   SavedPlan out;
   out.file = lab->root() + "/us-west/failover.json";
-  const CommandResult made = run({"failover", "plan", "--plan", plan_file.empty() ? lab->plan_path() : plan_file, "--save", out.file});
+  const CommandResult made =
+      run({"failover", "plan", "--plan", plan_file.empty() ? lab->plan_path() : plan_file, "--save", out.file});
   EXPECT_EQ(made.exit_code, 0) << said(made);
   out.data = made.data();
   if (made.exit_code == 0) out.hash = out.data["hash"].as_string();
   return out;
 }
 
-CommandResult FailoverBench::apply(const SavedPlan& saved, const std::string& crash_after, const std::vector<std::string>& more,
-                                   const std::string& plan_file) {
-  std::vector<std::string> args = {"failover", "apply", saved.file, "--plan", plan_file.empty() ? lab->plan_path() : plan_file, "--confirm", saved.hash};
+CommandResult FailoverBench::apply(const SavedPlan& saved, const std::string& crash_after,
+                                   const std::vector<std::string>& more, const std::string& plan_file) {
+  std::vector<std::string> args = {
+      "failover",  "apply",   saved.file, "--plan", plan_file.empty() ? lab->plan_path() : plan_file,
+      "--confirm", saved.hash};
   if (more.empty()) args.insert(args.end(), {"--approve", "dana", "--approve", "kim"});
   args.insert(args.end(), more.begin(), more.end());
   return run(args, crash_after);
 }
 
-CommandResult FailoverBench::resume(const std::string& run_id, const std::string& crash_after, const std::vector<std::string>& more) {
-  std::vector<std::string> args = {"run", "resume", run_id, "--plan", lab->plan_path(), "--approve", "dana", "--approve", "kim"};
+CommandResult FailoverBench::resume(const std::string& run_id, const std::string& crash_after,
+                                    const std::vector<std::string>& more) {
+  std::vector<std::string> args = {"run",       "resume", run_id,      "--plan", lab->plan_path(),
+                                   "--approve", "dana",   "--approve", "kim"};
   args.insert(args.end(), more.begin(), more.end());
   return run(args, crash_after);
 }
@@ -116,7 +124,8 @@ CommandResult FailoverBench::resume_beside(const std::string& run_id, const std:
     return {};
   }
   const MonoTime deadline = clock.mono() + kPatience;
-  while (events(run_id, "run.resumed") == before && clock.mono() < deadline) clock.sleep_until(clock.mono() + kLookAgain, {});
+  while (events(run_id, "run.resumed") == before && clock.mono() < deadline)
+    clock.sleep_until(clock.mono() + kLookAgain, {});
   meanwhile();
   auto ended = (*process)->wait(clock.mono() + kCommandTimeout, {});
   EXPECT_TRUE(ended.has_value()) << "it does not end";

@@ -31,16 +31,17 @@ class FailoverBench {
 
   CommandResult run(const std::vector<std::string>& args, const std::string& crash_after = {});
   SavedPlan plan(const std::string& plan_file = {});
-  CommandResult apply(const SavedPlan& saved, const std::string& crash_after = {}, const std::vector<std::string>& more = {},
-                      const std::string& plan_file = {});
-  CommandResult resume(const std::string& run, const std::string& crash_after = {}, const std::vector<std::string>& more = {});
+  CommandResult apply(const SavedPlan& saved, const std::string& crash_after = {},
+                      const std::vector<std::string>& more = {}, const std::string& plan_file = {});
+  CommandResult resume(const std::string& run, const std::string& crash_after = {},
+                       const std::vector<std::string>& more = {});
   // Resumes in the background, does `meanwhile` once that run goes on, and waits for its end.
   CommandResult resume_beside(const std::string& run, const std::function<void()>& meanwhile);
   // The newest run of the journal that is not finished.
   std::string open_run();
 
-  void kill_us_east();              // and waits until the standby has noticed
-  std::string public_address();     // of orders.demo.test
+  void kill_us_east();           // and waits until the standby has noticed
+  std::string public_address();  // of orders.demo.test
   std::string zone_serial();
   void set_public_address(const std::string& address);  // by hand, as somebody else would
   std::string value(const std::string& server, const std::string& sql);
