@@ -3,8 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <cstdlib>
-#include <iostream>
 
 #include "remote/postgres.h"
 
@@ -74,8 +74,8 @@ FailoverBench::FailoverBench(bool with_customer) {
 FailoverBench::~FailoverBench() {
   if (!lab || !::testing::Test::HasFailure()) return;
   const std::string standby = text_of(lab->root() + "/logs/standby.log");
-  std::cerr << "the end of the standby's log:\n"
-            << standby.substr(standby.size() - std::min(standby.size(), kLogTailBytes)) << "\n";
+  const std::string tail = standby.substr(standby.size() - std::min(standby.size(), kLogTailBytes));
+  std::fprintf(stderr, "the end of the standby's log:\n%s\n", tail.c_str());
 }
 
 CommandResult FailoverBench::run(const std::vector<std::string>& args, const std::string& crash_after) {
