@@ -1,5 +1,5 @@
 # `make` builds build/holdfast; `make demo` runs it end to end; `make test` and `make test-asan` run the tests.
-.PHONY: all demo test test-asan test-tsan tidy fuzz coverage bench clean
+.PHONY: all demo test test-asan test-tsan tidy fuzz clean
 all: build/build.ninja
 	@cmake --build build
 
@@ -20,7 +20,7 @@ test:
 test-asan:
 	@./setup --tests
 	@cmake --preset dev
-	@cmake --build build-asan
+	@cmake --build build-asan --target base_test io_test crypto_test record_test plan_test remote_test journal_test vault_test evidence_test
 	@tests/run build-asan
 
 test-tsan:

@@ -9,6 +9,8 @@ set(CMAKE_CXX_FLAGS_RELEASE "-O2")
 set(CMAKE_C_FLAGS_RELEASE "-O2")
 
 if(HF_SANITIZE)
+  # The instrumented code makes g++ 12 see uninitialised and overlong values where there are none.
+  add_compile_options(-Wno-error)
   add_compile_options(-fsanitize=${HF_SANITIZE} -fno-sanitize-recover=all -g1)
   add_link_options(-fsanitize=${HF_SANITIZE})
 endif()
