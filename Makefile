@@ -16,7 +16,7 @@ test:
 	@cmake --build build
 	@tests/run build
 
-# Everything but the demo and the benchmarks, under AddressSanitizer and UndefinedBehaviorSanitizer.
+# The modules that tests/run names, under AddressSanitizer and UndefinedBehaviorSanitizer.
 test-asan:
 	@./setup --tests
 	@cmake --preset dev
