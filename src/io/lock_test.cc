@@ -47,10 +47,15 @@ TEST(FileLock, DeathOfTheHolderFreesIt) {
   EXPECT_TRUE(FileLock::acquire(folder.file("lock")));
 }
 
-// In a process of its own, because it takes the signals of the whole process.
+// In a process of its own, because it takes the signals of the whole process. A parent of ours that ignores SIGINT, as a
+// shell does for what it starts with `&`, must not decide the result.
 int exit_of(const std::function<int()>& body) {
+  std::signal(SIGCHLD, SIG_DFL);
   const pid_t pid = ::fork();
-  if (pid == 0) ::_exit(body());
+  if (pid == 0) {
+    for (const int number : {SIGINT, SIGTERM, SIGHUP}) std::signal(number, SIG_DFL);
+    ::_exit(body());
+  }
   int status = 0;
   ::waitpid(pid, &status, 0);
   return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <mutex>
@@ -225,7 +226,12 @@ Result<UserIds> find_user(const std::string& name) {
   return UserIds{entry.pw_uid, entry.pw_gid, name, entry.pw_dir};
 }
 
-PosixProcesses::PosixProcesses(Clock& clock) : clock_(clock), forks_(std::make_unique<ForkThread>()) {}
+// While SIGCHLD is ignored the kernel reaps children itself and their exit codes are lost (waitpid(2), NOTES); whoever
+// started us may have left it so.
+PosixProcesses::PosixProcesses(Clock& clock) : clock_(clock), forks_(std::make_unique<ForkThread>()) {
+  struct sigaction now{};
+  if (::sigaction(SIGCHLD, nullptr, &now) == 0 && now.sa_handler == SIG_IGN) ::signal(SIGCHLD, SIG_DFL);
+}
 PosixProcesses::~PosixProcesses() = default;
 
 Result<std::unique_ptr<Process>> PosixProcesses::spawn(const ProcessSpec& spec) {

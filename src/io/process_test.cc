@@ -1,12 +1,16 @@
 // Real processes: what a shell does when it exits, is killed, floods, forks, or drops privileges.
 #include <gtest/gtest.h>
 
+#include <array>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <thread>
 
 #include <fcntl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "io/descriptor.h"
 #include "io/files.h"
@@ -204,11 +208,27 @@ TEST_F(ProcessTest, OtherDescriptorsAreNotInherited) {
 }
 
 TEST_F(ProcessTest, SignalsAreBackToDefaultInTheChild) {
-  std::signal(SIGPIPE, SIG_IGN);
+  // glibc's signal() refuses 32 and 33, which are its own; a parent may have left them ignored all the same.
+  auto set = [](int number, unsigned long handler) {
+    const std::array<unsigned long, 4> action{handler};
+    ASSERT_EQ(::syscall(SYS_rt_sigaction, number, action.data(), nullptr, sizeof(unsigned long)), 0);
+  };
+  constexpr unsigned long kDefault = 0;
+  constexpr unsigned long kIgnore = 1;
+  for (int number : {SIGPIPE, SIGINT, 32, 33, 64}) set(number, kIgnore);
   auto exit = run(shell("grep -E 'Sig(Ign|Blk)' /proc/self/status"));
-  std::signal(SIGPIPE, SIG_DFL);
+  for (int number : {SIGPIPE, SIGINT, 32, 33, 64}) set(number, kDefault);
   ASSERT_TRUE(exit);
   EXPECT_EQ(exit->output, "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n");
+}
+
+TEST_F(ProcessTest, AnExitCodeIsNotLostWhenWeWereStartedWithSigchldIgnored) {
+  std::signal(SIGCHLD, SIG_IGN);
+  PosixProcesses later(clock);
+  auto exit = run_process(later, clock, shell("exit 7"), 30s);
+  std::signal(SIGCHLD, SIG_DFL);
+  ASSERT_TRUE(exit) << exit.error().text;
+  EXPECT_EQ(exit->code, 7);
 }
 
 TEST_F(ProcessTest, IdentityTellsAProcessFromALaterOneWithItsPid) {
