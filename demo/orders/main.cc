@@ -9,6 +9,7 @@
 #include <map>
 #include <thread>
 
+#include "base/text.h"
 #include "crypto/keys.h"
 #include "io/signals.h"
 #include "orders/client.h"
@@ -23,6 +24,11 @@ using Words = std::map<std::string, std::string>;
 std::string word(const Words& words, const std::string& name) {
   auto it = words.find(name);
   return it == words.end() ? std::string() : it->second;
+}
+
+template <std::integral T>
+T number(const Words& words, const std::string& name) {
+  return parse_whole<T>(word(words, name)).value_or(0);
 }
 
 int fail(const std::string& text) {
@@ -53,7 +59,9 @@ int serve(const Words& words, std::stop_token stop) {
       return fail(wrote.error().text);
   }
   std::jthread reloader([&](std::stop_token ended) { reload_on_signal(settings, ended); });
-  auto done = orders::serve(clock, settings, word(words, "--address"), std::atoi(word(words, "--port").c_str()), stop);
+  const int port = number<int>(words, "--port");
+  if (port <= 0) return fail("serve needs --port NUMBER");
+  auto done = orders::serve(clock, settings, word(words, "--address"), port, stop);
   return done ? 0 : fail(done.error().text);
 }
 
@@ -66,11 +74,12 @@ int buy(const Words& words, std::stop_token stop) {
   options.resolver = word(words, "--resolver");
   options.name = word(words, "--name");
   options.address = word(words, "--address");
-  options.port = std::atoi(word(words, "--port").c_str());
+  options.port = number<int>(words, "--port");
+  if (options.port <= 0) return fail("buy needs --port NUMBER");
   options.acknowledgements = word(words, "--acknowledgements");
   options.attempts = word(words, "--attempts");
-  if (int rate = std::atoi(word(words, "--rate").c_str()); rate > 0) options.rate = rate;
-  if (long first = std::atol(word(words, "--first").c_str()); first > 0) options.first = first;
+  if (int rate = number<int>(words, "--rate"); rate > 0) options.rate = rate;
+  if (long first = number<long>(words, "--first"); first > 0) options.first = first;
   auto done = orders::run_client(clock, http, dns, options, stop);
   return done ? 0 : fail(done.error().text);
 }

@@ -13,6 +13,7 @@
 #include "io/testing_net.h"
 #include "remote/bind_server.h"
 #include "remote/testing_postgres.h"
+#include "runbook/worker.h"
 
 namespace hf::actions {
 namespace {
@@ -190,6 +191,26 @@ TEST_F(ExecActionTest, AWorkerThatVanishedIsUnknownAndNeverRepeated) {
   EXPECT_EQ(lost.error().effect, Effect::kMaybe);
   EXPECT_EQ(action.observe(bench.context(1, true))->state, runbook::ObservedState::kUnknown);
   EXPECT_EQ(effects(), "x\n");
+}
+
+TEST_F(ExecActionTest, AResultOrAHandleThatIsNoNumberIsNeverTakenForOne) {
+  command("true");
+  const auto started = action.start(bench.context());
+  ASSERT_TRUE(started.has_value());
+  const Json& handle = started->handle;
+  const auto poll = [&] { return runbook::poll_worker(bench.env, handle); };
+  const MonoTime deadline = bench.clock.mono() + 20s;
+  while (poll()->kind != runbook::WorkerState::Kind::kFinished && bench.clock.mono() < deadline)
+    bench.clock.sleep_until(bench.clock.mono() + 5ms, {});
+  for (const char* junk : {"", "zero\n", "0x\n", " 0\n"}) {
+    ASSERT_TRUE(write_file_atomic(bench.files, handle["session"].as_string() + "/result", as_bytes(junk)).has_value());
+    EXPECT_EQ(poll().error().kind, ErrorKind::kCorrupt) << junk;
+  }
+  for (const char* ticks : {"", "12a", "-1"}) {
+    const Json odd = Json(handle).set("start_ticks", ticks);
+    EXPECT_EQ(runbook::poll_worker(bench.env, odd).error().kind, ErrorKind::kCorrupt) << ticks;
+    EXPECT_EQ(runbook::stop_worker(bench.env, odd).error().kind, ErrorKind::kCorrupt) << ticks;
+  }
 }
 
 TEST_F(ExecActionTest, CancelEndsTheWholeGroup) {

@@ -1,9 +1,8 @@
 // All words are looked at, also after one that does not hold: the operator mends them together.
 #include "actions/check.h"
 
-#include <cstdlib>
-
 #include "actions/fence.h"
+#include "base/text.h"
 
 namespace hf::actions {
 namespace {
@@ -47,11 +46,12 @@ Observation CheckAction::promoted_already(const runbook::StepContext& context, r
       " from pg_control_system()",
       {}, kConnectTimeout);
   if (!row || row->rows.size() != 1) return Observation::unknown(name + " does not tell its timeline");
-  const auto timeline = static_cast<Timeline>(std::strtoul(row->text(0, 1).c_str(), nullptr, 16));
-  const std::string state = name + " takes writes on timeline " + std::to_string(timeline);
+  const auto timeline = parse_whole<Timeline>(row->text(0, 1), 16);
+  if (!timeline) return Observation::unknown(name + " says '" + row->text(0, 1) + "' where a timeline belongs");
+  const std::string state = name + " takes writes on timeline " + std::to_string(*timeline);
   const FenceVerdict v = proven_fence(spools_, input["receivers"], input["quorum"]);
   const bool answered_for = context.facts.contains("waiver/" + input["component"].as_string());
-  const bool ours = v.timeline != 0 && std::to_string(v.system_id) == row->text(0, 0) && timeline > v.timeline;
+  const bool ours = v.timeline != 0 && std::to_string(v.system_id) == row->text(0, 0) && *timeline > v.timeline;
   if (ours && (v.proven || answered_for))
     return Observation::done(state + ": it is promoted already, and timeline " + std::to_string(v.timeline) +
                              " is sealed");

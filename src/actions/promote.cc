@@ -1,7 +1,7 @@
 // Everything is asked of the server itself, in one query, so that the answers belong to one moment.
 #include "actions/promote.h"
 
-#include <cstdlib>
+#include "base/text.h"
 
 namespace hf::actions {
 namespace {
@@ -44,7 +44,12 @@ Result<PromoteAction::Seen> PromoteAction::look(const runbook::StepContext& cont
   if (!rows.is_null(0, 2)) {
     HF_ASSIGN(seen.lsn, parse_lsn(rows.text(0, 2)));
   }
-  if (!rows.is_null(0, 3)) seen.timeline = static_cast<Timeline>(std::strtoul(rows.text(0, 3).c_str(), nullptr, 16));
+  if (rows.is_null(0, 3)) return seen;
+  const auto timeline = parse_whole<Timeline>(rows.text(0, 3), 16);
+  if (!timeline)
+    return make_error(ErrorKind::kFailed, "step '" + context.step.name + "': " + db.server() + " says '" +
+                                              rows.text(0, 3) + "' where a timeline belongs");
+  seen.timeline = *timeline;
   return seen;
 }
 

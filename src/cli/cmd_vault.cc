@@ -1,4 +1,5 @@
 // vault init, check, copy, stats, unlock: the repository as a thing of its own.
+#include "base/text.h"
 #include "cli/commands.h"
 #include "cli/exit_codes.h"
 #include "cli/vault_access.h"
@@ -36,13 +37,12 @@ Result<vault::CheckOptions> check_options(const Arguments& args, Rng& rng) {
   if (auto text = args.get("--read-data")) {
     out.read_data = true;
     std::string digits = text->ends_with('%') ? text->substr(0, text->size() - 1) : *text;
-    bool good = !digits.empty() && digits.size() <= 3 && digits.find_first_not_of("0123456789") == std::string::npos;
-    int percent = good ? std::stoi(digits) : 0;
-    if (percent < 1 || percent > 100) {
+    const auto percent = parse_whole<std::uint32_t>(digits);
+    if (!percent || *percent < 1 || *percent > 100) {
       return make_error(ErrorKind::kUsage, "--read-data=" + *text + " is not a share of the data")
           .with_hint("Write --read-data for everything, or for example --read-data=10%.");
     }
-    out.read_data_percent = static_cast<std::uint32_t>(percent);
+    out.read_data_percent = *percent;
     out.sample_seed = rng.u64();
   }
   return out;

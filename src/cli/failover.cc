@@ -5,6 +5,7 @@
 #include "actions/fence.h"
 #include "actions/wal_spools.h"
 #include "base/hex.h"
+#include "base/text.h"
 #include "cli/attach.h"
 #include "cli/exit_codes.h"
 #include "cli/journal_access.h"
@@ -50,7 +51,7 @@ Promotion promotion_of(const plan::Plan& plan, const plan::Runbook& runbook) {
 }
 
 struct StandbyState {
-  std::string system_id;
+  std::uint64_t system_id = 0;
   Timeline timeline = 0;
   Lsn received;
 };
@@ -67,8 +68,12 @@ Result<StandbyState> look_at_standby(Context& context, const plan::Instance& sta
                                           "pg_last_wal_replay_lsn()) else pg_current_wal_lsn() end::text",
                                           {}, kQueryTimeout));
   StandbyState out;
-  out.system_id = rows.text(0, 0);
-  out.timeline = static_cast<Timeline>(std::atol(rows.text(0, 1).c_str()));
+  const auto timeline = parse_whole<Timeline>(rows.text(0, 1));
+  const auto system_id = parse_whole<std::uint64_t>(rows.text(0, 0));
+  if (!timeline || !system_id)
+    return make_error(ErrorKind::kFailed, db.server() + " gave an odd answer about its cluster and timeline");
+  out.timeline = *timeline;
+  out.system_id = *system_id;
   if (!rows.is_null(0, 2)) { HF_ASSIGN(out.received, parse_lsn(rows.text(0, 2))); }
   return out;
 }
@@ -83,8 +88,7 @@ Result<Lsn> received_by(Context& context, const plan::Receiver& receiver) {
 // Transactions between two positions, decoded from the WAL in a vault. Empty if the vault does not hold all of it yet.
 std::optional<std::uint64_t> commits_between(vault::Repository& repository, const StandbyState& standby, Lsn to) {
   vault::WalArchive archive(repository);
-  std::uint64_t system_id = std::strtoull(standby.system_id.c_str(), nullptr, 10);
-  auto coverage = archive.coverage(system_id);
+  auto coverage = archive.coverage(standby.system_id);
   if (!coverage) return std::nullopt;
   const vault::TimelineCoverage* timeline = coverage->find(standby.timeline);
   if (timeline == nullptr || timeline->segment_size == 0) return std::nullopt;
@@ -95,7 +99,7 @@ std::optional<std::uint64_t> commits_between(vault::Repository& repository, cons
   const std::uint64_t first = standby.received.value / timeline->segment_size;
   decoder.reset(Lsn{first * timeline->segment_size});
   for (std::uint64_t segment = first; segment * timeline->segment_size < to.value; ++segment) {
-    auto data = archive.read_segment(system_id, standby.timeline, segment);
+    auto data = archive.read_segment(standby.system_id, standby.timeline, segment);
     if (!data) return std::nullopt;
     decoder.feed(data->bytes);
     if (!data->complete) break;
@@ -334,7 +338,7 @@ Status check_waiver(const plan::Plan& plan, const std::string& component, const 
 }
 
 Status refuse_if_busy(Context& context, const runbook::RunSpec& spec) {
-  auto journal = open_journal_now(context, spec.target);
+  auto journal = open_journal(context, spec.target, kWaitForRun);
   if (!journal) return std::move(journal).error().with_context("another command has the journal; a run needs it alone");
   runbook::History history = history_of(context, **journal, spec.target);
   return refuse_beside_open_run(history, spec);
@@ -345,7 +349,7 @@ Outcome execute_run(Context& context, const PlanFile& file, const RunRequest& re
   auto world = World::make(context, file.loaded.plan);
   if (!world) return failed(std::move(world).error());
   const std::string region = file.loaded.plan.failover ? file.loaded.plan.failover->target : "";
-  auto journal = open_journal_now(context, region);
+  auto journal = open_journal(context, region, kWaitForRun);
   if (!journal)
     return failed(std::move(journal).error().with_context("another command has the journal; a run needs it alone"));
   if (auto kept = keep_plan_text(context, file.hash, file.loaded.canonical); !kept)

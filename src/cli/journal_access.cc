@@ -6,7 +6,6 @@ namespace hf::cli {
 
 namespace {
 
-constexpr Micros kWaitForWriter = 10s;
 constexpr auto kLookAgain = 50ms;
 
 // Owned by the process: journals keep a reference to it.
@@ -35,6 +34,8 @@ record::Event stamped(Context& context, record::Event event, const std::string& 
   return event;
 }
 
+namespace {
+
 Result<std::unique_ptr<journal::LocalJournal>> open_journal_now(Context& context, const std::string& region) {
   HF_TRY(context.env.files.make_dirs(context.state_dir));
   journal::LocalOptions options;
@@ -43,8 +44,10 @@ Result<std::unique_ptr<journal::LocalJournal>> open_journal_now(Context& context
   return journal::LocalJournal::open(context.env.files, context.env.clock, context.env.log, entropy(), options);
 }
 
-Result<std::unique_ptr<journal::LocalJournal>> open_journal(Context& context, const std::string& region) {
-  MonoTime deadline = context.env.clock.mono() + kWaitForWriter;
+}  // namespace
+
+Result<std::unique_ptr<journal::LocalJournal>> open_journal(Context& context, const std::string& region, Micros wait) {
+  MonoTime deadline = context.env.clock.mono() + wait;
   while (true) {
     auto journal = open_journal_now(context, region);
     if (journal || journal.error().kind != ErrorKind::kBusy || context.env.clock.mono() > deadline) return journal;

@@ -9,10 +9,12 @@
 namespace hf::cli {
 
 std::string journal_folder(const Context& context);
-// For writing; another writer is waited for, at most 10 s, then kBusy. Made if absent.
-Result<std::unique_ptr<journal::LocalJournal>> open_journal(Context& context, const std::string& region = {});
-// The same, but kBusy at once: for runs, of which there is one at a time.
-Result<std::unique_ptr<journal::LocalJournal>> open_journal_now(Context& context, const std::string& region = {});
+inline constexpr Micros kWaitForWriter = 10s;
+// A run holds the journal until it ends, so it is not waited for; what only appends is done well within this time.
+inline constexpr Micros kWaitForRun = 2s;
+// For writing; another writer is waited for, then kBusy. Made if absent.
+Result<std::unique_ptr<journal::LocalJournal>> open_journal(Context& context, const std::string& region = {},
+                                                            Micros wait = kWaitForWriter);
 Result<std::unique_ptr<journal::LocalJournal>> read_journal(Context& context);
 
 record::Actor actor_of(const Context& context);

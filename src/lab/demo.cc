@@ -2,6 +2,7 @@
 
 #include <cstdio>
 
+#include "base/text.h"
 #include "lab/demo_run.h"
 
 namespace hf::lab {
@@ -10,6 +11,11 @@ std::string two_decimals(double v) {
   char buf[64];
   std::snprintf(buf, sizeof buf, "%.2f", v);
   return buf;
+}
+
+Result<std::uint64_t> rows_from(const std::string& count) {
+  if (const auto rows = parse_whole<std::uint64_t>(count)) return *rows;
+  return make_error(ErrorKind::kFailed, "the server answered '" + count + "' where a count of rows belongs");
 }
 
 namespace {

@@ -90,7 +90,8 @@ Result<Proof> DemoRun::backup() {
              mebibytes(copied["data"]["copied_bytes"]) + " in " + two_decimals(copied["duration_seconds"].as_double()) +
              " s";
   out.figures = data;
-  out.figures.set("rows", std::int64_t{std::atoll(rows.c_str())}).set("copied_bytes", copied["data"]["copied_bytes"]);
+  HF_ASSIGN(const std::uint64_t count, rows_from(rows));
+  out.figures.set("rows", count).set("copied_bytes", copied["data"]["copied_bytes"]);
   out.figures.set("backup_seconds", done["duration_seconds"]).set("copy_seconds", copied["duration_seconds"]);
   return out;
 }
@@ -179,14 +180,14 @@ Result<Proof> DemoRun::sabotage() {
 Status DemoRun::delete_orders_by_mistake() {
   HF_ASSIGN(remote::PgConnection shop, remote::PgConnection::connect(lab_->dsn("primary"), env_.clock));
   HF_ASSIGN(std::string before, shop.query_value("select count(*)::text from orders where number < 0"));
-  mistake_.rows_before = static_cast<std::uint64_t>(std::atoll(before.c_str()));
+  HF_ASSIGN(mistake_.rows_before, rows_from(before));
   HF_TRY(pause(20ms));
   mistake_.before = env_.clock.wall();
   HF_ASSIGN(mistake_.lsn_before, shop.query_value("select pg_current_wal_insert_lsn()::text"));
   HF_TRY(pause(20ms));
   HF_TRY(shop.query("delete from orders where number < 0 and number % 3 = 0"));
   HF_ASSIGN(std::string after, shop.query_value("select count(*)::text from orders where number < 0"));
-  mistake_.rows_after = static_cast<std::uint64_t>(std::atoll(after.c_str()));
+  HF_ASSIGN(mistake_.rows_after, rows_from(after));
   if (mistake_.rows_after >= mistake_.rows_before)
     return make_error(ErrorKind::kFailed, "the mistaken DELETE removed nothing");
   return pause(100ms);

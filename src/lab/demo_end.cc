@@ -31,7 +31,7 @@ Result<std::uint64_t> DemoRun::restored_rows(const std::vector<std::string>& tar
   {
     HF_ASSIGN(remote::PgConnection shop, remote::PgConnection::connect(server.tcp_dsn("orders"), env_.clock));
     HF_ASSIGN(std::string count, shop.query_value("select count(*)::text from orders where number < 0"));
-    rows = static_cast<std::uint64_t>(std::atoll(count.c_str()));
+    HF_ASSIGN(rows, rows_from(count));
   }
   HF_TRY(server.kill9());
   HF_TRY(remove_tree(env_.files, dir));

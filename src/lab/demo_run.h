@@ -72,5 +72,6 @@ class DemoRun {
 };
 
 std::string two_decimals(double v);
+Result<std::uint64_t> rows_from(const std::string& count);  // what `select count(*)` answered
 
 }  // namespace hf::lab

@@ -3,6 +3,7 @@
 
 #include <fstream>
 
+#include "base/text.h"
 #include "lab/environment.h"
 
 namespace hf::lab {
@@ -17,7 +18,7 @@ Result<pid_t> find_walreceiver(pid_t postmaster) {
   if (proc == nullptr) return errno_error(errno, "opening", "/proc");
   pid_t found = 0;
   while (dirent* entry = readdir(proc)) {
-    pid_t pid = static_cast<pid_t>(std::atoi(entry->d_name));
+    pid_t pid = parse_whole<pid_t>(entry->d_name).value_or(0);
     if (pid <= 0) continue;
     std::ifstream stat("/proc/" + std::string(entry->d_name) + "/stat"),
         title("/proc/" + std::string(entry->d_name) + "/cmdline");
@@ -25,8 +26,9 @@ Result<pid_t> find_walreceiver(pid_t postmaster) {
     std::getline(stat, line);
     std::getline(title, words, '\0');
     std::size_t close = line.rfind(')');
-    if (close == std::string::npos || words.find("walreceiver") == std::string::npos) continue;
-    if (std::atoi(line.c_str() + close + 4) == postmaster) found = pid;
+    if (close == std::string::npos || close + 3 > line.size() || words.find("walreceiver") == std::string::npos) continue;
+    const std::string parent = " " + std::to_string(postmaster) + " ";  // behind ") S"
+    if (line.compare(close + 3, parent.size(), parent) == 0) found = pid;
   }
   closedir(proc);
   if (found == 0) return make_error(ErrorKind::kNotFound, "the standby has no receiving process");

@@ -24,7 +24,7 @@ Status check_identity(PgConnection& c, const PgPreflightOptions& o, Findings& fi
   return ok();
 }
 
-Status check_level_and_senders(PgConnection& c, Findings& findings) {
+Status check_level_and_senders(PgConnection& c, const PgPreflightOptions& o, Findings& findings) {
   HF_ASSIGN(PgRows r,
             c.query("SELECT current_setting('wal_level'), current_setting('max_wal_senders')::int, "
                     "(SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE backend_type = 'walsender')"));
@@ -34,9 +34,10 @@ Status check_level_and_senders(PgConnection& c, Findings& findings) {
   }
   HF_ASSIGN(std::uint64_t most, parse_u64(r.text(0, 1), "max_wal_senders"));
   HF_ASSIGN(std::uint64_t used, parse_u64(r.text(0, 2), "number of WAL senders"));
-  if (used >= most) {
+  if (used + o.senders > most) {
     add(findings, true, ErrorKind::kExhausted,
-        std::to_string(used) + " of " + std::to_string(most) + " WAL senders are in use on " + c.server(),
+        std::to_string(used) + " of " + std::to_string(most) + " WAL senders are in use on " + c.server() +
+            ", and " + std::to_string(o.senders) + " more " + (o.senders == 1 ? "is" : "are") + " needed",
         "Raise max_wal_senders and restart the server, or stop a receiver that nobody needs.");
   }
   return ok();
@@ -94,7 +95,7 @@ Status check_remote_apply(PgConnection& c, Findings& findings) {
 Result<Findings> replication_preflight(PgConnection& connection, const PgPreflightOptions& options) {
   Findings findings;
   HF_TRY(check_identity(connection, options, findings));
-  HF_TRY(check_level_and_senders(connection, findings));
+  HF_TRY(check_level_and_senders(connection, options, findings));
   HF_TRY(check_slot(connection, options, findings));
   HF_TRY(check_remote_apply(connection, findings));
   return findings;

@@ -14,6 +14,7 @@ namespace hf::remote {
 struct PgPreflightOptions {
   std::string slot;                        // empty: no slot wanted
   std::optional<std::uint64_t> system_id;  // what the spool or the vault already holds
+  std::uint64_t senders = 1;               // WAL senders that have to be free
 };
 
 struct PgPreflightFinding {

@@ -2,9 +2,9 @@
 #include "runbook/failover_plan.h"
 
 #include <algorithm>
-#include <cstdlib>
 
 #include "base/lsn.h"
+#include "base/text.h"
 
 namespace hf::runbook {
 namespace {
@@ -20,11 +20,17 @@ Json risk_json(const Risk& r) {
   return j.set("fence_possible", r.fence_possible).set("fence", r.fence).set("text", r.text);
 }
 
-Risk risk_from(const Json& j) {
+Result<std::uint64_t> count_from(const Json& j, const char* name) {
+  if (const auto n = parse_whole<std::uint64_t>(j[name].as_string())) return *n;
+  return make_error(ErrorKind::kCorrupt, "the failover plan's " + std::string(name) + " is no count: " + dump_json(j[name]));
+}
+
+Result<Risk> risk_from(const Json& j) {
   Risk r;
-  r.standby_lacks_bytes = std::strtoull(j["standby_lacks_bytes"].as_string().c_str(), nullptr, 10);
-  if (const Json* c = j.find("standby_lacks_commits"))
-    r.standby_lacks_commits = std::strtoull(c->as_string().c_str(), nullptr, 10);
+  HF_ASSIGN(r.standby_lacks_bytes, count_from(j, "standby_lacks_bytes"));
+  if (j.find("standby_lacks_commits") != nullptr) {
+    HF_ASSIGN(r.standby_lacks_commits, count_from(j, "standby_lacks_commits"));
+  }
   r.standby_lsn = j["standby_lsn"].as_string();
   r.receivers_lsn = j["receivers_lsn"].as_string();
   r.fence_possible = j["fence_possible"].as_bool();
@@ -118,7 +124,7 @@ Result<FailoverPlan> failover_plan_from_json(const Json& j, const DigestText& di
   FailoverPlan plan;
   HF_ASSIGN(plan.spec, run_spec_from_json(j["spec"]));
   HF_ASSIGN(plan.created_at, parse_time(j["created_at"].as_string()));
-  plan.risk = risk_from(j["risk"]);
+  HF_ASSIGN(plan.risk, risk_from(j["risk"]));
   plan.confirm = j["confirm"].as_string();
   for (const Json& s : j["steps"].items()) {
     PlannedStepState state{s["name"].as_string(), ObservedState::kUnknown, s["detail"].as_string(), s["facts"]};

@@ -2,9 +2,9 @@
 #include "runbook/run_spec.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <set>
 
+#include "base/text.h"
 #include "runbook/words.h"
 
 namespace hf::runbook {
@@ -174,8 +174,11 @@ Result<RunSpec> run_spec_from_json(const Json& j) {
   }
   if (const Json* t = j.find("rto_us")) spec.rto = Micros(t->as_int());
   if (const Json* t = j.find("rpo_us")) spec.rpo = Micros(t->as_int());
-  if (const Json* t = j.find("planned_loss_bytes"))
-    spec.planned_loss_bytes = std::strtoull(t->as_string().c_str(), nullptr, 10);
+  if (const Json* t = j.find("planned_loss_bytes")) {
+    spec.planned_loss_bytes = parse_whole<std::uint64_t>(t->as_string());
+    if (!spec.planned_loss_bytes)
+      return make_error(ErrorKind::kInvalid, "a run's specification: planned_loss_bytes is '" + t->as_string() + "'");
+  }
   spec.planned_loss = j["planned_loss"].as_string();
   for (const Json& w : j["waivers"].items())
     spec.waivers.push_back(

@@ -1,7 +1,7 @@
 // Workers are started through sh, which writes the result: no process of ours needs to be alive for that.
 #include "runbook/worker.h"
 
-#include <cstdlib>
+#include "base/text.h"
 
 namespace hf::runbook {
 namespace {
@@ -21,9 +21,13 @@ Json handle_of(const ProcessIdentity& id, const std::string& session) {
       .set("session", session);
 }
 
-ProcessIdentity identity_of(const Json& handle) {
-  return {static_cast<pid_t>(handle["pid"].as_int()),
-          std::strtoull(handle["start_ticks"].as_string().c_str(), nullptr, 10)};
+// A handle may name a session alone: then no process is known. A pid never counts without the time of its start, because
+// another process may have got the same number since.
+Result<std::optional<ProcessIdentity>> identity_of(const Json& handle) {
+  if (handle.find("pid") == nullptr) return std::optional<ProcessIdentity>();
+  const auto ticks = parse_whole<std::uint64_t>(handle["start_ticks"].as_string());
+  if (!ticks) return make_error(ErrorKind::kCorrupt, "a worker's handle has no start_ticks: " + dump_json(handle));
+  return std::optional(ProcessIdentity{static_cast<pid_t>(handle["pid"].as_int()), *ticks});
 }
 
 std::string tail_of(Env& env, const std::string& path) {
@@ -63,19 +67,25 @@ Result<Json> start_worker(Env& env, const WorkerSpec& spec) {
 Result<WorkerState> poll_worker(Env& env, const Json& handle) {
   const std::string session = handle["session"].as_string();
   // Asked in this order: a worker that ends in between has its result before it is gone.
-  const bool alive = env.processes.alive(identity_of(handle));
+  HF_ASSIGN(const std::optional<ProcessIdentity> worker, identity_of(handle));
+  const bool alive = worker && env.processes.alive(*worker);
   const std::string result = join_path(session, "result");
   if (file_exists(env.files, result)) {
     HF_ASSIGN(const Bytes text, read_file(env.files, result, kSmallFile));
-    const int code = std::atoi(to_text(text).c_str());
-    return WorkerState{WorkerState::Kind::kFinished, code, tail_of(env, join_path(session, "output"))};
+    std::string_view word = as_text(text);
+    if (word.ends_with('\n')) word.remove_suffix(1);
+    const auto code = parse_whole<int>(word);
+    if (!code) return make_error(ErrorKind::kCorrupt, result + " holds '" + std::string(word) + "', no exit status");
+    return WorkerState{WorkerState::Kind::kFinished, *code, tail_of(env, join_path(session, "output"))};
   }
   return WorkerState{alive ? WorkerState::Kind::kRunning : WorkerState::Kind::kLost, 0,
                      tail_of(env, join_path(session, "output"))};
 }
 
 Status stop_worker(Env& env, const Json& handle) {
-  auto sent = env.processes.signal_group(identity_of(handle), SIGTERM);
+  HF_ASSIGN(const std::optional<ProcessIdentity> worker, identity_of(handle));
+  if (!worker) return ok();
+  auto sent = env.processes.signal_group(*worker, SIGTERM);
   if (!sent && sent.error().kind == ErrorKind::kNotFound) return ok();
   return sent;
 }

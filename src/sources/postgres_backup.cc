@@ -14,6 +14,7 @@ namespace hf::sources {
 namespace {
 
 constexpr const char* kApplicationName = "holdfast backup";
+constexpr std::uint64_t kSenders = 2;  // one sends the files, the other the WAL
 constexpr const char* kServerTime = "to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')";
 
 template <class T>
@@ -98,9 +99,10 @@ Result<std::optional<vault::SnapshotInfo>> previous_snapshot(vault::Repository& 
   return newest;
 }
 
-Status preflight(remote::PgConnection& connection, PostgresServerFacts& facts) {
+Status preflight(remote::PgConnection& connection, std::optional<std::uint64_t> system_id) {
   remote::PgPreflightOptions options;
-  options.system_id = facts.info.system_id;
+  options.system_id = system_id;
+  options.senders = kSenders;
   HF_ASSIGN(auto findings, remote::replication_preflight(connection, options));
   for (auto& finding : findings) {
     if (finding.fatal) return std::move(finding.error);
@@ -144,7 +146,7 @@ Result<PostgresServerFacts> inspect_server(remote::PgConnection& connection) {
   HF_TRY(read_settings(connection, facts));
   HF_TRY(read_limits(connection, facts.info));
   HF_TRY(read_sizes(connection, facts.info));
-  HF_TRY(preflight(connection, facts));
+  HF_TRY(preflight(connection, facts.info.system_id));
   return facts;
 }
 
@@ -190,6 +192,22 @@ Result<PostgresBackupReport> take_base_backup(Env& env, const PostgresBackupOpti
 
 namespace {
 
+struct Cluster {
+  std::uint64_t system_id = 0;
+  std::string server;
+};
+
+// By an ordinary connection: a server whose settings allow no replication refuses that one in words that name only the
+// last of these settings.
+Result<Cluster> identify(Env& env, const PostgresBackupOptions& options) {
+  HF_ASSIGN(remote::PgConnection plain, remote::PgConnection::connect(options.dsn, env.clock, connect_options(options)));
+  HF_ASSIGN(const std::string id, plain.query_value("SELECT system_identifier FROM pg_catalog.pg_control_system()"));
+  Cluster out{0, plain.server()};
+  HF_ASSIGN(out.system_id, number<std::uint64_t>(id, "the system identifier"));
+  HF_TRY(preflight(plain, {}));
+  return out;
+}
+
 // The history files say how timelines hang together: without them a restore could not follow a promotion.
 Status archive_history(Env& env, const PostgresBackupOptions& options, vault::WalArchive& archive,
                        const PostgresBackupInfo& info) {
@@ -202,9 +220,8 @@ Status archive_history(Env& env, const PostgresBackupOptions& options, vault::Wa
 }  // namespace
 
 Result<PostgresBackupReport> backup_postgres(Env& env, vault::Repository& repository, const PostgresBackupOptions& options) {
-  HF_ASSIGN(remote::PgReplication probe, remote::PgReplication::connect(options.dsn, env.clock, connect_options(options)));
-  HF_ASSIGN(const remote::PgSystem system, probe.identify_system());
-  HF_ASSIGN(const auto previous, previous_snapshot(repository, options, system.system_id));
+  HF_ASSIGN(const Cluster cluster, identify(env, options));
+  HF_ASSIGN(const auto previous, previous_snapshot(repository, options, cluster.system_id));
   vault::SnapshotMeta meta;
   meta.host = options.host;
   meta.component = options.component;
@@ -220,7 +237,7 @@ Result<PostgresBackupReport> backup_postgres(Env& env, vault::Repository& reposi
   auto report = take_base_backup(env, options, *session, reader.get(), archive_target(archive));
   if (!report) {
     session->abandon();
-    return Error(std::move(report).error()).with_context("backing up PostgreSQL at " + probe.server());
+    return Error(std::move(report).error()).with_context("backing up PostgreSQL at " + cluster.server);
   }
   HF_TRY(archive_history(env, options, archive, report->info));
   HF_ASSIGN(report->snapshot, session->commit(to_attributes(report->info), false));

@@ -13,6 +13,8 @@
 #include <dirent.h>
 #include <unistd.h>
 
+#include "base/text.h"
+
 namespace hf::sources {
 namespace {
 
@@ -52,7 +54,7 @@ std::vector<ProcessIdentity> descendants(pid_t root) {
   std::multimap<pid_t, ProcessIdentity> children;
   if (DIR* dir = opendir("/proc")) {
     while (const dirent* entry = readdir(dir)) {
-      const pid_t pid = static_cast<pid_t>(std::atoi(entry->d_name));
+      const pid_t pid = parse_whole<pid_t>(entry->d_name).value_or(0);
       if (pid <= 0) continue;
       const auto stat = read_stat(pid);
       if (stat && stat->state != 'Z') children.emplace(stat->parent, ProcessIdentity{pid, stat->start_ticks});
@@ -83,7 +85,7 @@ std::vector<std::string> pid_file_lines(const std::string& data_dir) {
 }
 
 pid_t first_pid(const std::vector<std::string>& lines) {
-  return lines.empty() ? 0 : static_cast<pid_t>(std::atoi(lines.front().c_str()));
+  return lines.empty() ? 0 : parse_whole<pid_t>(lines.front()).value_or(0);
 }
 
 Status send(pid_t pid, int number) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/hex.h"
+#include "base/text.h"
 #include "io/files.h"
 
 namespace hf::sources {
@@ -134,7 +135,9 @@ AssertionResult run_amcheck(Env& env, const VerifyOptions& options, Scratch& scr
 Status ask_server(remote::PgConnection& connection, VerifyReport& report) {
   HF_ASSIGN(const std::string timeline,
             connection.query_value("SELECT substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)"));
-  report.timeline = static_cast<Timeline>(std::strtoul(timeline.c_str(), nullptr, 16));
+  const auto number = parse_whole<Timeline>(timeline, 16);
+  if (!number) return make_error(ErrorKind::kFailed, "the server answered '" + timeline + "' for its timeline");
+  report.timeline = *number;
   HF_ASSIGN(const remote::PgRows last,
             connection.query("SELECT to_char(pg_last_xact_replay_timestamp() AT TIME ZONE 'UTC', "
                              "'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"));
