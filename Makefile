@@ -1,5 +1,5 @@
 # `make` builds build/holdfast; `make demo` runs it end to end; `make test` and `make test-asan` run the tests.
-.PHONY: all demo test test-asan test-tsan tidy fuzz clean
+.PHONY: all demo test test-asan test-tsan tidy fuzz bench clean
 all: build/build.ninja
 	@cmake --build build
 
@@ -39,6 +39,13 @@ fuzz:
 	@cmake --preset fuzz
 	@cmake --build build-fuzz --target fuzzers
 	@fuzz/run build-fuzz
+
+# Against restic, BorgBackup and what else is on PATH; BENCH gives options, as in: make bench BENCH="--scale 0.1"
+bench:
+	@./setup --bench
+	@cmake --preset release
+	@cmake --build build --target holdfast micro walk
+	@bench/vault $(BENCH)
 
 clean:
 	@rm -rf build build-asan build-tsan build-tidy build-fuzz build-coverage
