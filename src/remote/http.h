@@ -1,9 +1,12 @@
-// An HTTP client seam and its libcurl implementation. No policy: no retries, no redirects, no proxies, no cookies.
+// An HTTP client seam and its two libcurl implementations. No policy: no retries, no redirects, no cookies.
 //
-// A host name is never given to libc's resolver: a request for a name carries the address that our own DNS client
-// found (`connect_to`); without one it is refused. Names still stand in the Host header and in TLS verification.
+// CurlHttpClient makes a connection for each request and gives no name to libc's resolver: a request for a name carries
+// the address that our own DNS client found (`connect_to`); without one it is refused. CurlHttpPool keeps connections,
+// for object stores: their endpoints are names of whatever network the machine is in, so the system's resolver is
+// asked. Names always stand in the Host header and in TLS verification.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -25,17 +28,20 @@ using HttpHeaders = std::vector<std::pair<std::string, std::string>>;
 
 struct HttpRequest {
   std::string method = "GET";
-  std::string url;                                  // http:// or https://
+  std::string url;  // http:// or https://
   HttpHeaders headers;
   Bytes body;
-  std::optional<Endpoint> connect_to;               // where the connection goes, whatever the URL names
-  std::string ca_file;                              // PEM, instead of the system's authorities
-  std::size_t body_limit = kHttpBodyLimitBytes;     // of the answer: more is kExhausted
+  ByteView body_view;                            // sent instead of `body` where not empty; outlives the call
+  std::optional<Endpoint> connect_to;            // where the connection goes, whatever the URL names
+  std::string ca_file;                           // PEM, instead of the system's authorities
+  std::size_t body_limit = kHttpBodyLimitBytes;  // of the answer: more is kExhausted
+
+  ByteView content() const { return body_view.empty() ? ByteView(body) : body_view; }
 };
 
 struct HttpResponse {
   int status = 0;
-  HttpHeaders headers;                              // names in lower case
+  HttpHeaders headers;  // names in lower case
   Bytes body;
   Micros elapsed{0};
 
@@ -58,6 +64,29 @@ class CurlHttpClient final : public HttpClient {
 
  private:
   Clock& clock_;
+};
+
+struct HttpPoolOptions {
+  std::string proxy;     // "http://proxy:3128"; empty: none
+  std::string no_proxy;  // "a.example,.b.example" are reached without it
+  std::string ca_file;   // PEM, instead of the system's authorities
+  Micros connect_timeout = 10s;
+  Micros stall_timeout = 30s;  // not one byte either way for so long ends a transfer
+  long max_connections = 64;   // more requests wait for a free one
+};
+
+// Keeps connections open and runs the requests of many threads at once, in one thread of its own.
+class CurlHttpPool final : public HttpClient {
+ public:
+  CurlHttpPool(Clock& clock, HttpPoolOptions options);
+  ~CurlHttpPool() override;  // REQUIRES: no call is running
+  Result<HttpResponse> send(const HttpRequest& request, Micros timeout, std::stop_token stop) override;
+
+ private:
+  class Engine;
+  Clock& clock_;
+  HttpPoolOptions options_;
+  std::unique_ptr<Engine> engine_;
 };
 
 struct UrlHost {

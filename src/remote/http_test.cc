@@ -120,7 +120,8 @@ TEST_F(HttpTest, LostAnswerOfAPostMayHaveHappened) {
 }
 
 TEST_F(HttpTest, OversizeBodyAndHeadersAreRefused) {
-  TestServer server("127.0.0.1", says("HTTP/1.1 200 OK\r\nContent-Length: 2000000\r\n\r\n" + std::string(2'000'000, 'x')));
+  TestServer server("127.0.0.1",
+                    says("HTTP/1.1 200 OK\r\nContent-Length: 2000000\r\n\r\n" + std::string(2'000'000, 'x')));
   EXPECT_EQ(get(url(server)).error().kind, ErrorKind::kExhausted);
   TestServer chatty("127.0.0.1", says("HTTP/1.1 200 OK\r\nX: " + std::string(90'000, 'x') + "\r\n\r\n", true));
   EXPECT_EQ(get(url(chatty)).error().kind, ErrorKind::kExhausted);
@@ -153,7 +154,8 @@ TEST_F(HttpTest, StopEndsATransfer) {
 }
 
 TEST_F(HttpTest, BadAddresses) {
-  for (const char* bad : {"", "127.0.0.1", "ftp://127.0.0.1/", "http://", "http://127.0.0.1:99999/", "file:///etc/passwd"}) {
+  for (const char* bad :
+       {"", "127.0.0.1", "ftp://127.0.0.1/", "http://", "http://127.0.0.1:99999/", "file:///etc/passwd"}) {
     EXPECT_EQ(get(bad).error().kind, ErrorKind::kInvalid) << bad;
   }
   EXPECT_EQ(host_of_url("https://[::1]/x")->host, "::1");
