@@ -6,6 +6,8 @@ trap 'rm -rf "$work"' EXIT
 cd "$work"
 before=$(ls -d /tmp/holdfast-demo-* 2>/dev/null | wc -l)
 "$HOLDFAST_BUILD/holdfast" demo -o json >result.json
+[ "$(wc -l <result.json)" = 1 ] || { echo "the result is not one line"; exit 1; }
+"$HOLDFAST_BUILD/tests/json_tool" valid "$HOLDFAST_SOURCE/docs/schemas" result.json
 grep -q '"ok":true' result.json
 grep -q '"lost":0' result.json
 for step in environment lint backup verify sabotage disaster failover ghost point-in-time document; do

@@ -6,6 +6,7 @@
 #include "cli/run_access.h"
 #include "evidence/bundle.h"
 #include "evidence/controls.h"
+#include "journal/note.h"
 
 namespace hf::cli {
 
@@ -26,13 +27,21 @@ Outcome run_export(Context& context, const Arguments& args) {
   return finished(Json::object().set("run", *run).set("bundle", to));
 }
 
+// As an auditor's tool writes it ("holdfast/...+98b1a138+Ab5a...="), which is also how `verify` names the signer; or bare.
+Result<crypto::PublicKey> public_key_of(const std::string& text) {
+  if (auto key = journal::parse_verifier_key(text)) return key->key;
+  auto bytes = from_hex(text);
+  if (bytes && bytes->size() == std::tuple_size_v<crypto::PublicKey>) return to_array<32>(*bytes);
+  return make_error(ErrorKind::kUsage, "--key is no public key")
+      .with_hint("Write it as NAME+HASH+BASE64, as in the journal's file key.pub, or as 64 hexadecimal digits.");
+}
+
 Outcome run_verify(Context& context, const Arguments& args) {
   std::optional<crypto::PublicKey> expected;
   if (auto text = args.get("--key")) {
-    auto bytes = from_hex(*text);
-    if (!bytes || bytes->size() != 32)
-      return failed(make_error(ErrorKind::kUsage, "--key is not a public key of 64 hexadecimal digits"));
-    expected = to_array<32>(*bytes);
+    auto key = public_key_of(*text);
+    if (!key) return failed(std::move(key).error());
+    expected = *key;
   }
   auto verdict = evidence::verify_bundle(context.env.files, args.positional()[0], expected);
   if (!verdict) return failed(std::move(verdict).error());
@@ -101,9 +110,9 @@ std::vector<Command> evidence_commands() {
        run_export},
       {{"evidence", "verify"},
        "check a bundle: no journal, no network, no trust in us",
-       {"holdfast evidence verify failover.tar", "holdfast evidence verify failover.tar --key 3b6a27bc...",
+       {"holdfast evidence verify failover.tar", "holdfast evidence verify failover.tar --key \"$(cat key.pub)\"",
         "holdfast evidence verify failover.tar -o json"},
-       {{"--key", "HEX", "the journal's public key, known from elsewhere", false, false}},
+       {{"--key", "KEY", "the journal's public key, known from elsewhere", false, false}},
        "FILE",
        1,
        1,

@@ -107,6 +107,9 @@ Outcome change_run(Context& context, const Arguments& args,
 }
 
 Outcome run_approve(Context& context, const Arguments& args) {
+  auto file = read_valid_plan(context);
+  if (!file) return failed(std::move(file).error());
+  if (auto may = check_approvers(file->loaded.plan, {*args.get("--by")}); !may) return failed(std::move(may).error());
   return change_run(context, args, [&](runbook::History& history, const std::string& run) {
     return runbook::approve_run(history, context.env.clock, run, *args.get("--by"));
   });

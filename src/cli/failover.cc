@@ -208,16 +208,6 @@ bool is_allowed(const plan::Plan& plan, const std::string& name, plan::Permissio
   return false;
 }
 
-// The approvals that were given with the command, each by somebody whom the plan allows to approve.
-Status check_approvers(const plan::Plan& plan, const std::vector<std::string>& approvers) {
-  for (const std::string& name : approvers) {
-    if (is_allowed(plan, name, plan::Permission::kApprove)) continue;
-    return make_error(ErrorKind::kDenied, "'" + name + "' may not approve")
-        .with_hint("Approvers are the groups and addresses with `may: [approve]` under `groups` in the plan.");
-  }
-  return ok();
-}
-
 // A run of the journal that is not finished and works on what this one would work on.
 Status refuse_beside_open_run(runbook::History& history, const runbook::RunSpec& spec) {
   HF_ASSIGN(std::vector<runbook::RunSpec> open, history.open_runs());
@@ -322,7 +312,26 @@ Result<runbook::RunReport> drive(Context& context, runbook::Runner& runner, runb
   return report;
 }
 
+// Nothing came back, but what was done until then stands in the journal.
+Outcome unreported(runbook::History& history, const runbook::RunSpec& spec, const std::string& run, Error error) {
+  Outcome out = failed(std::move(error).with_context("run " + run));
+  auto facts = history.read(run);
+  if (!facts) return out;
+  out.data = report_json(spec, runbook::report_of(spec, *facts));
+  Measured().add_to(out.data);
+  return out;
+}
+
 }  // namespace
+
+Status check_approvers(const plan::Plan& plan, const std::vector<std::string>& approvers) {
+  for (const std::string& name : approvers) {
+    if (is_allowed(plan, name, plan::Permission::kApprove)) continue;
+    return make_error(ErrorKind::kDenied, "'" + name + "' may not approve")
+        .with_hint("Approvers are the groups and addresses with `may: [approve]` under `groups` in the plan.");
+  }
+  return ok();
+}
 
 Status check_waiver(const plan::Plan& plan, const std::string& component, const std::string& by,
                     const std::string& reason) {
@@ -341,6 +350,7 @@ Status refuse_if_busy(Context& context, const runbook::RunSpec& spec) {
   auto journal = open_journal(context, spec.target, kWaitForRun);
   if (!journal) return std::move(journal).error().with_context("another command has the journal; a run needs it alone");
   runbook::History history = history_of(context, **journal, spec.target);
+  HF_TRY(runbook::refuse_known(history, spec.id));
   return refuse_beside_open_run(history, spec);
 }
 
@@ -372,7 +382,7 @@ Outcome execute_run(Context& context, const PlanFile& file, const RunRequest& re
   options.progress = [&](const runbook::Fact& f) { show_progress(context, f); };
   runbook::Runner runner(context.env.clock, context.env.log, history, (*world)->actions(), executor, options);
   auto report = drive(context, runner, history, request, run);
-  if (!report) return failed(std::move(report).error().with_context("run " + run));
+  if (!report) return unreported(history, spec, run, std::move(report).error());
   Measured measured;
   std::vector<std::string> warnings;
   if (report->state == runbook::RunState::kFinished) {

@@ -31,6 +31,8 @@ Result<runbook::FailoverPlan> plan_failover(Context& context, const PlanFile& fi
                                             const std::string& run_id);
 std::string digest_text(std::string_view text);  // SHA-256, hex
 
+// kDenied unless the plan lets each of these persons approve.
+Status check_approvers(const plan::Plan& plan, const std::vector<std::string>& approvers);
 // kDenied unless the plan lets this person waive; kUsage without a name or a reason.
 Status check_waiver(const plan::Plan& plan, const std::string& component, const std::string& by,
                     const std::string& reason);

@@ -129,7 +129,7 @@ Result<RunReport> Runner::Session::loop(std::stop_token stop) {
     HF_TRY(std::move(broken_));
     if (facts_.size() != before) continue;  // what was just recorded may ask for more
     if (stop.stop_requested())
-      return make_error(ErrorKind::kCancelled, "interrupted: run " + spec_.id + " is not finished")
+      return make_error(ErrorKind::kCancelled, "interrupted before its end")
           .with_hint("Go on by 'holdfast run resume " + spec_.id + "', or end it by 'holdfast run cancel " +
                      spec_.id + "'.");
     wait(decision, stop);
@@ -294,8 +294,8 @@ Runner::Runner(Clock& clock, Log& log, History& history, const ActionTable& acti
       options_(std::move(options)) {}
 
 // A run is started once: a second start of the same plan would do its steps beside, or after, the first one's.
-Status Runner::refuse_known(const std::string& run) {
-  const auto facts = history_.read(run);
+Status refuse_known(History& history, const std::string& run) {
+  const auto facts = history.read(run);
   if (!facts) return facts.error().kind == ErrorKind::kNotFound ? ok() : Status(facts.error());
   if (facts->back().kind == FactKind::kRunFinished)
     return make_error(ErrorKind::kBlocked, "run " + run + " was carried out already")
@@ -310,7 +310,7 @@ Result<RunReport> Runner::start(const RunSpec& spec, std::stop_token stop) {
     if (!actions_.contains(s.action)) return unknown_action(s);
   Session session(*this, spec, {});
   HF_TRY(session.lock());
-  HF_TRY(refuse_known(spec.id));
+  HF_TRY(refuse_known(history_, spec.id));
   Fact f;
   f.kind = FactKind::kRunStarted;
   f.run = spec.id;

@@ -37,7 +37,6 @@ class Runner {
 
  private:
   class Session;
-  Status refuse_known(const std::string& run);
   Clock& clock_;
   Log& log_;
   History& history_;
@@ -45,6 +44,9 @@ class Runner {
   Executor& executor_;
   RunnerOptions options_;
 };
+
+// What start() asks first: kBusy if this run was started before, kBlocked if it is finished already.
+Status refuse_known(History& history, const std::string& run);
 
 // Facts that a person adds to a run from outside: `run approve`, `run cancel`, a waiver. kNotFound, or kBlocked once
 // finished.

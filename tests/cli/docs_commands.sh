@@ -1,5 +1,6 @@
 #!/bin/sh
-# docs/commands.md has a section for every command, with every option that --help lists and a schema of its data; no more.
+# docs/commands.md has a section for every command, with every option that --help lists and a schema of its data that a
+# script holds against what the command really prints; no more.
 . "$(dirname "$0")/lib"
 doc=$source/docs/commands.md
 expect 0 --help
@@ -14,6 +15,13 @@ while read -r words; do
   schema=$(printf '%s' "$words" | tr ' ' -).json
   [ -f "$source/docs/schemas/$schema" ] || fail "docs/schemas lacks $schema"
   "$json_tool" closed "$source/docs/schemas/$schema" || fail "$schema says more than is checked"
+  case "$words" in
+    demo) proof='json_tool" valid' in=$source/tests/demo.sh ;;
+    "probe run") proof='json_lines west.out' in=$source/tests/cli/failover_watch.sh ;;
+    "wal receive") proof='valid .* receiver.out' in=$source/tests/cli/wal.sh ;;
+    *) proof="expect_json 0 $words" in=$source/tests/cli ;;
+  esac
+  grep -q -r -e "$proof" "$in" || fail "no script holds a good result of '$words' against its schema"
 done <commands
 "$json_tool" closed "$source/docs/schemas/result.json"
 [ "$(ls "$source/docs/schemas" | wc -l)" = $(($(wc -l <commands) + 1)) ] || fail "docs/schemas has a file that is of no command"
