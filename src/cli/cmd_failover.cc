@@ -13,6 +13,11 @@ namespace {
 constexpr std::size_t kMaxSavedPlanBytes = 16 << 20;
 constexpr unsigned kSavedMode = 0600;
 
+std::string one_part_a_line(std::string text) {
+  for (std::size_t at = text.find("; "); at != std::string::npos; at = text.find("; ", at)) text.replace(at, 2, "\n  ");
+  return text;
+}
+
 void print_plan(Context& context, const runbook::FailoverPlan& plan) {
   context.out.line("Failover to " + plan.spec.target +
                    (plan.spec.disaster_class.empty() ? "" : ", class " + plan.spec.disaster_class) + ":");
@@ -24,7 +29,8 @@ void print_plan(Context& context, const runbook::FailoverPlan& plan) {
                     s.expected.count() > 0 ? format_duration(s.expected) : ""});
   }
   context.out.text(render_table(rows));
-  context.out.line("At risk: " + plan.risk.text);
+  if (plan.risk.text.empty()) context.out.line("At risk: nothing, because no database is promoted");
+  else context.out.line("At risk:\n  " + one_part_a_line(plan.risk.text));
   for (const runbook::RunWaiver& w : plan.spec.waivers)
     context.out.line("Relies on a waiver: " + w.rule + " at " + w.at + ", by " + w.by + ": " + w.reason);
   context.out.line("Approvals needed: " + std::to_string(plan.spec.approvals) + ". Plan " + plan.hash);

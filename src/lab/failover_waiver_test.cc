@@ -3,6 +3,7 @@
 // same.
 #include <gtest/gtest.h>
 
+#include "base/lsn.h"
 #include "lab/testing_failover.h"
 
 namespace hf::lab {
@@ -14,6 +15,35 @@ void expect_refused(FailoverBench& bench, const CommandResult& refused, const st
   EXPECT_EQ(refused.exit_code, kBlockedExit) << said(refused);
   EXPECT_EQ(bench.value("standby", "select pg_is_in_recovery()::text"), "true");
   EXPECT_EQ(bench.zone_serial(), serial);
+}
+
+// `probe run --canary` in us-west notes how far a quorum has commits on disk.
+void note_what_is_acknowledged(FailoverBench& bench) {
+  Environment& lab = *bench.lab;
+  ASSERT_TRUE(lab.start_holdfast("us-west", "canary", {"probe", "run", "--plan", lab.plan_path(), "--region", "us-west",
+                                                       "--canary"}));
+  const std::string note = lab.state_dir() + "/replication-orders-db.json";
+  const MonoTime deadline = bench.clock.mono() + 20s;
+  while (bench.text_of(note).find("acknowledged_lsn") == std::string::npos && bench.clock.mono() < deadline)
+    bench.clock.sleep_until(bench.clock.mono() + 50ms, {});
+  EXPECT_NE(bench.text_of(note).find("acknowledged_lsn"), std::string::npos) << bench.text_of(note);
+  bench.clock.sleep_until(bench.clock.mono() + 1s, {});  // what was acknowledged then is in the vault within a second
+  ASSERT_TRUE(lab.end_process("us-west/canary", SIGTERM).has_value());
+}
+
+void expect_stated_loss(const SavedPlan& saved) {
+  const Json& risk = saved.data["risk"];
+  const Json& lost = risk["lost_spools"];
+  ASSERT_EQ(lost["receivers"].items().size(), 1U) << dump_json(risk);
+  EXPECT_EQ(lost["receivers"].items()[0]["name"].as_string(), "receiver_west");
+  EXPECT_EQ(lost["at_most_us"].as_int(), 1'000'000) << dump_json(risk);
+  EXPECT_EQ(lost["lacks_bytes"].as_string(), "0") << dump_json(risk);
+  EXPECT_TRUE(lost["measured_us"].is_int()) << dump_json(risk);
+  const auto acknowledged = parse_lsn(lost["acknowledged_lsn"].as_string()), left = parse_lsn(lost["left_lsn"].as_string());
+  ASSERT_TRUE(acknowledged && left) << dump_json(risk);
+  EXPECT_LE(*acknowledged, *left);
+  EXPECT_GT(acknowledged->value, 0U);
+  EXPECT_NE(risk["text"].as_string().find("at most 1s of work"), std::string::npos) << risk["text"].as_string();
 }
 
 TEST(FailoverWaiver, WithoutAProofOnlyANamedPersonPromotes) {
@@ -30,10 +60,13 @@ TEST(FailoverWaiver, WithoutAProofOnlyANamedPersonPromotes) {
   EXPECT_NE(said(answers).find("--waive-fence"), std::string::npos) << said(answers);
   EXPECT_EQ(bench.value("primary", "select pg_is_in_recovery()::text"), "false");
 
-  // The region is lost, and so is a receiver with its disk.
+  // The region is lost, and so is a receiver with its disk: what that one had not yet put into the vault is at risk, at most
+  // a second of work, and the plan says what was measured of it.
+  note_what_is_acknowledged(bench);
   ASSERT_TRUE(lab.lose_receiver("us-west").has_value());
   bench.kill_us_east();
   const SavedPlan saved = bench.plan();
+  expect_stated_loss(saved);
   EXPECT_FALSE(saved.data["risk"]["fence_possible"].as_bool());
   EXPECT_NE(saved.data["risk"]["text"].as_string().find("is lost"), std::string::npos)
       << saved.data["risk"]["text"].as_string();

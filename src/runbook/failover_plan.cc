@@ -4,40 +4,11 @@
 #include <algorithm>
 
 #include "base/lsn.h"
-#include "base/text.h"
 
 namespace hf::runbook {
 namespace {
 
 constexpr int kVersion = 1;
-
-Json risk_json(const Risk& r) {
-  Json j = Json::object();
-  j.set("standby_lacks_bytes", std::to_string(r.standby_lacks_bytes))
-      .set("standby_lsn", r.standby_lsn)
-      .set("receivers_lsn", r.receivers_lsn);
-  if (r.standby_lacks_commits) j.set("standby_lacks_commits", std::to_string(*r.standby_lacks_commits));
-  return j.set("fence_possible", r.fence_possible).set("fence", r.fence).set("text", r.text);
-}
-
-Result<std::uint64_t> count_from(const Json& j, const char* name) {
-  if (const auto n = parse_whole<std::uint64_t>(j[name].as_string())) return *n;
-  return make_error(ErrorKind::kCorrupt, "the failover plan's " + std::string(name) + " is no count: " + dump_json(j[name]));
-}
-
-Result<Risk> risk_from(const Json& j) {
-  Risk r;
-  HF_ASSIGN(r.standby_lacks_bytes, count_from(j, "standby_lacks_bytes"));
-  if (j.find("standby_lacks_commits") != nullptr) {
-    HF_ASSIGN(r.standby_lacks_commits, count_from(j, "standby_lacks_commits"));
-  }
-  r.standby_lsn = j["standby_lsn"].as_string();
-  r.receivers_lsn = j["receivers_lsn"].as_string();
-  r.fence_possible = j["fence_possible"].as_bool();
-  r.fence = j["fence"].as_string();
-  r.text = j["text"].as_string();
-  return r;
-}
 
 Json step_json(const StepSpec& s, const PlannedStepState& seen) {
   Json j = Json::object(), needs = Json::array();
@@ -58,7 +29,7 @@ Json unhashed(const FailoverPlan& p) {
   j.set("class", p.spec.disaster_class)
       .set("plan_hash", p.spec.plan_hash)
       .set("created_at", format_time(p.created_at));
-  j.set("steps", steps).set("risk", risk_json(p.risk)).set("confirm", p.confirm);
+  j.set("steps", steps).set("risk", to_json(p.risk)).set("confirm", p.confirm);
   const Json spec = to_json(p.spec);
   return j.set("waivers", spec["waivers"]).set("spec", spec);
 }
@@ -136,7 +107,7 @@ Result<FailoverPlan> failover_plan_from_json(const Json& j, const DigestText& di
   FailoverPlan plan;
   HF_ASSIGN(plan.spec, run_spec_from_json(j["spec"]));
   HF_ASSIGN(plan.created_at, parse_time(j["created_at"].as_string()));
-  HF_ASSIGN(plan.risk, risk_from(j["risk"]));
+  HF_ASSIGN(plan.risk, risk_from_json(j["risk"]));
   plan.confirm = j["confirm"].as_string();
   for (const Json& s : j["steps"].items()) {
     PlannedStepState state{s["name"].as_string(), ObservedState::kUnknown, s["detail"].as_string(), s["facts"]};

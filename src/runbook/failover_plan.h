@@ -6,21 +6,11 @@
 #include <functional>
 
 #include "runbook/action.h"
+#include "runbook/risk.h"
 
 namespace hf::runbook {
 
 using DigestText = std::function<std::string(std::string_view)>;  // hex SHA-256
-
-// What would be lost, as the caller measured it.
-struct Risk {
-  std::uint64_t standby_lacks_bytes = 0;  // of what the receivers have: lost if the standby alone were promoted
-  std::optional<std::uint64_t> standby_lacks_commits;
-  std::string standby_lsn;
-  std::string receivers_lsn;  // the furthest
-  bool fence_possible = false;
-  std::string fence;  // the verdict's sentence
-  std::string text;   // for a person
-};
 
 struct PlannedStepState {
   std::string name;

@@ -10,6 +10,7 @@
 //   {urls[], status, tcp, write_dsn, resolver, p95_us} exec       {argv[], observe[]}
 #pragma once
 
+#include "base/lsn.h"
 #include "plan/plan.h"
 #include "runbook/run_spec.h"
 
@@ -21,6 +22,7 @@ struct ObservedReplication {
   std::string synchronous_standby_names;
   std::vector<std::string> synchronous_commit;  // the values in force for the roles in use
   WallTime at{};
+  std::optional<Lsn> acknowledged;  // what enough standbys had on disk then; empty: it could not be told
 };
 
 struct SpecOptions {
