@@ -16,18 +16,21 @@ test:
 	@cmake --build build
 	@tests/run build
 
-# The modules that tests/run names, under AddressSanitizer and UndefinedBehaviorSanitizer.
+# Under AddressSanitizer and UndefinedBehaviorSanitizer: the programs whose tests were made fit for it.
+sanitized = base_test io_test crypto_test record_test plan_test remote_test journal_test vault_test evidence_test
 test-asan:
 	@./setup --tests
 	@cmake --preset dev
-	@cmake --build build-asan --target base_test io_test crypto_test record_test plan_test remote_test journal_test vault_test evidence_test
-	@tests/run build-asan
+	@cmake --build build-asan --target $(sanitized)
+	@tests/run build-asan $(sanitized)
 
+# The programs that have threads.
+threaded = io_test journal_test vault_test remote_test health_test runbook_test sources_test
 test-tsan:
 	@./setup --tests
 	@cmake --preset tsan
-	@cmake --build build-tsan
-	@tests/run build-tsan
+	@cmake --build build-tsan --target $(threaded)
+	@tests/run build-tsan $(threaded)
 
 tidy:
 	@./setup --dev

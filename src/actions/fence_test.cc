@@ -55,7 +55,7 @@ TEST_F(FenceActionTest, AfterTheSealNothingIsAcknowledged) {
   EXPECT_EQ(proof["seals"].items().size(), 1u);
   EXPECT_LE(*parse_lsn(seen->facts["replay_to"].as_string()), *parse_lsn(seen->facts["sealed_lsn"].as_string()));
   remote::PgConnection after = primary.connect();
-  const auto commit = after.query("insert into t values (1)", {}, 2s);
+  const auto commit = after.query("insert into t values (1)", {}, 4s);
   ASSERT_FALSE(commit.has_value()) << "the old primary acknowledged a commit after its fence";
   EXPECT_EQ(commit.error().effect, Effect::kMaybe);
 }

@@ -63,7 +63,8 @@ TEST_F(SocketTest, SendingToAPeerThatDoesNotReadTimesOutAsMaybe) {
   TestServer deaf("127.0.0.1", [](TcpStream&, const Limit& limit) { limit.clock.sleep_until(limit.deadline, limit.stop); });
   auto stream = TcpStream::connect(deaf.endpoint(), in(30s));
   ASSERT_TRUE(stream);
-  Status sent = stream->send_all(Bytes(64 << 20), in(100ms));
+  const Bytes much(64 << 20);
+  Status sent = stream->send_all(much, in(100ms));
   ASSERT_FALSE(sent);
   EXPECT_EQ(sent.error().kind, ErrorKind::kTimeout);
   EXPECT_EQ(sent.error().effect, Effect::kMaybe);

@@ -216,6 +216,14 @@ std::string TestCluster::value(const std::string& sql) {
   return rows->text(0, 0);
 }
 
+bool TestCluster::wait_value(const std::string& sql, const std::string& wanted, Micros timeout) {
+  for (const MonoTime deadline = clock_.mono() + timeout; clock_.mono() < deadline; ::usleep(10'000)) {
+    if (value(sql) == wanted) return true;
+  }
+  std::fprintf(stderr, "%s: %s, not %s\n", sql.c_str(), value(sql).c_str(), wanted.c_str());
+  return false;
+}
+
 std::string TestCluster::log_text() const {
   std::ifstream log(folder_ + "/log");
   return std::string((std::istreambuf_iterator<char>(log)), {});

@@ -39,6 +39,7 @@ class TestCluster {
   PgConnection connect(const std::string& name = "test");
   PgReplication replicate(const std::string& name = "test");
   std::string value(const std::string& sql);  // one value; "error: ..." when it fails
+  bool wait_value(const std::string& sql, const std::string& wanted, Micros timeout = 120s);
   std::string dsn() const;                    // also for programs of its user
   const std::string& data() const { return data_; }
   const std::string& folder() const { return folder_; }

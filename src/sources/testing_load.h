@@ -33,21 +33,27 @@ class Load {
   void start() {
     thread_ = std::jthread([this](std::stop_token stop) {
       while (!stop.stop_requested()) {
-        std::string n = std::to_string(acknowledged + 1);
-        auto done = connection_.query("INSERT INTO numbers VALUES ($1, repeat('x', 700))", {n}, 60s);
-        if (!done) {
-          failed = true;
-          return;
-        }
-        ++acknowledged;
+        if (!write(1)) return;
       }
     });
+  }
+  // So many more, by the caller's own thread; it must not run otherwise.
+  bool write(std::uint64_t count) {
+    for (; count > 0; --count) {
+      std::string n = std::to_string(acknowledged + 1);
+      if (!connection_.query("INSERT INTO numbers VALUES ($1, repeat('x', 700))", {n}, 60s)) {
+        failed = true;
+        return false;
+      }
+      ++acknowledged;
+    }
+    return true;
   }
   void stop() {
     thread_.request_stop();
     if (thread_.joinable()) thread_.join();
   }
-  bool reach(std::uint64_t n, Micros timeout = 60s) {
+  bool reach(std::uint64_t n, Micros timeout = 180s) {
     MonoTime deadline = clock_.mono() + timeout;
     while (acknowledged < n && !failed && clock_.mono() < deadline)
       clock_.sleep_until(clock_.mono() + 5ms, {});

@@ -88,7 +88,7 @@ class RunningReceiver {
   Status stop();
   Status finish();  // waits until it ends by itself: for receivers that must refuse
   WalReceiverStatus status() { return receiver_.status(); }
-  bool wait_for(const std::function<bool(const WalReceiverStatus&)>& condition, Micros timeout = 30s);
+  bool wait_for(const std::function<bool(const WalReceiverStatus&)>& condition, Micros timeout = 120s);
   bool wait_streaming() {
     return wait_for([](const WalReceiverStatus& s) { return s.primary == "streaming"; });
   }

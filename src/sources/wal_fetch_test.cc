@@ -58,7 +58,7 @@ TEST_F(WalFetch, AStandbyThatLagsGetsEveryAcknowledgedRowFromTheSealedTail) {
   ASSERT_TRUE(load.reach(400));  // the standby does not even run
   primary.kill_all();
   load.stop();
-  auto proof = request_seal(env, folder.file("spool"), "r1", 20s);
+  auto proof = request_seal(env, folder.file("spool"), "r1", 60s);
   ASSERT_TRUE(proof) << proof.error().text;
   ASSERT_NE(proof->seal.lsn.value % kSegment, 0U);
   MemoryReader source(target, kSegment);
@@ -94,22 +94,18 @@ TEST_F(WalFetch, AShorterTailNeverShadowsTheStandbysOwnWal) {
   {
     RunningReceiver receiver(options_for(primary, folder.file("spool"), "r1"), target);
     ASSERT_TRUE(receiver.wait_streaming());
-    load.start();
-    ASSERT_TRUE(load.reach(60));
-    load.stop();
+    ASSERT_TRUE(load.write(60));
     Lsn end = position();
     ASSERT_TRUE(receiver.wait_for([&](const WalReceiverStatus& s) { return s.upload.uploaded >= end; }));
   }
-  auto proof = request_seal(env, folder.file("spool"), "r1", 20s, &target);
+  auto proof = request_seal(env, folder.file("spool"), "r1", 60s, &target);
   ASSERT_TRUE(proof);
-  load.start();
-  ASSERT_TRUE(load.reach(load.acknowledged + 100));
-  load.stop();
+  ASSERT_TRUE(load.write(100));
   std::string all = primary.value("SELECT count(*) FROM numbers");
   Lsn end = position();
   ASSERT_EQ(end.value / kSegment, proof->seal.lsn.value / kSegment)
       << "the same segment, or nothing is shown";
-  while (standby.value("SELECT pg_last_wal_receive_lsn() >= '" + format_lsn(end) + "'") != "t") {}
+  ASSERT_TRUE(standby.wait_value("SELECT pg_last_wal_receive_lsn() >= '" + format_lsn(end) + "'", "t"));
   primary.kill_all();
   standby.stop(SIGQUIT);
   MemoryReader source(target, kSegment);

@@ -63,9 +63,10 @@ TEST(WalReceiver, WhatIsAcknowledgedIsInTheTargetAcrossRestarts) {
   Lsn end = parse_lsn(primary.value("SELECT pg_current_wal_flush_lsn()")).value();
   ASSERT_TRUE(again.wait_for(
       [&](const WalReceiverStatus& s) { return s.flushed >= end && s.upload.uploaded >= end; }));
-  EXPECT_EQ(primary.value("SELECT sync_state || flush_lsn || coalesce(replay_lsn::text, 'never') FROM "
-                          "pg_stat_replication WHERE application_name = 'rec'"),
-            "sync" + format_lsn(end) + "never");
+  EXPECT_TRUE(primary.wait_value("SELECT sync_state || (flush_lsn >= '" + format_lsn(end) +
+                                     "') || coalesce(replay_lsn::text, 'never') FROM pg_stat_replication "
+                                     "WHERE application_name = 'rec'",
+                                 "synctruenever"));
   EXPECT_TRUE(again.stop());
   expect_equals_server(primary, target, 1);
   EXPECT_GT(target.sealed_segments(), 1U);
@@ -161,7 +162,7 @@ TEST(WalReceiver, FollowsAPromotionAndArchivesTheHistoryFirst) {
     RunningReceiver receiver(options_for(primary, folder.file("spool")), target);
     ASSERT_TRUE(receiver.wait_for([&](const WalReceiverStatus& s) { return s.upload.uploaded >= end; }));
   }
-  while (standby.value("SELECT pg_last_wal_replay_lsn() >= '" + format_lsn(end) + "'") != "t") {}
+  ASSERT_TRUE(standby.wait_value("SELECT pg_last_wal_replay_lsn() >= '" + format_lsn(end) + "'", "t"));
   primary.kill_all();
   ASSERT_TRUE(standby.promote());
   ASSERT_EQ(standby.value("INSERT INTO t SELECT generate_series(1, 20000)"), "");

