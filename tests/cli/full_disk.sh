@@ -1,11 +1,11 @@
 #!/bin/sh
 # A full disk has its own message and hint; the vault stays whole, and works again when there is room.
-# As root the vault lies on a small file system of its own; else a limit on the size of files stands for the full disk.
+# Who may mount has the vault on a small file system of its own (root in a container may not); else a limit on the size
+# of files stands for the full disk.
 . "$(dirname "$0")/lib"
 make_files
 mkdir disk
-if [ "$(id -u)" = 0 ]; then
-  mount -t tmpfs -o size=4m,mode=0700 tmpfs "$work/disk" || fail "no tmpfs can be mounted here"
+if [ "$(id -u)" = 0 ] && mount -t tmpfs -o size=4m,mode=0700 tmpfs "$work/disk" 2>/dev/null; then
   mounted="$work/disk"
   room() { mount -o remount,size=64m "$work/disk"; }
   limited() { expect "$@"; }

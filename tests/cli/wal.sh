@@ -36,7 +36,7 @@ expect_json 0 wal check --vault vault;                     is data.clusters.0.he
 # A receiver: what it has received is in the vault within a second or so; sealed, it acknowledges nothing more.
 "$holdfast" wal receive --name r1 --dsn "$(dsn main)" --spool spool --vault vault -o json >receiver.out 2>receiver.err &
 receiver=$!
-for try in $(seq 100); do
+for try in $(seq 600); do
   [ ! -s spool/status.json ] || ! grep -q '"flushed":"0/0"' spool/status.json && [ -s spool/status.json ] && break
   sleep 0.1
 done
