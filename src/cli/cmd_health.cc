@@ -23,7 +23,7 @@ Result<std::string> coordination_dir(const plan::Plan& plan) {
       .with_hint("Set coordination: {kind: local, dir: PATH}; etcd is not there yet.");
 }
 
-// One writer of heartbeats for each PostgreSQL component that wants them.
+// One writer of heartbeats for each PostgreSQL component that wants them, until its thread is asked to stop.
 std::vector<std::jthread> start_canaries(Context& context, const plan::Plan& plan, const std::string& region) {
   std::vector<std::jthread> out;
   for (const plan::Component& component : plan.components) {
@@ -42,13 +42,13 @@ std::vector<std::jthread> start_canaries(Context& context, const plan::Plan& pla
     options.interval = component.canary->every;
     options.statement_timeout = 5s;
     options.sign = sources::hmac_signer(*key);
-    out.emplace_back([&context, name = component.name, options] {
+    out.emplace_back([&context, name = component.name, options](std::stop_token stop) {
       sources::CanaryWriter writer(context.env, options);
-      while (!context.stop.stop_requested()) {
+      while (!stop.stop_requested()) {
         if (writer.prepare()) break;
-        context.env.clock.sleep_until(context.env.clock.mono() + 1s, context.stop);
+        context.env.clock.sleep_until(context.env.clock.mono() + 1s, stop);
       }
-      writer.run(context.stop, [&](const Result<sources::CanaryRow>& row) {
+      writer.run(stop, [&](const Result<sources::CanaryRow>& row) {
         if (!row) return;
         if (auto seen = observe_replication(context, name, options.dsn); !seen)
           context.env.log.warning("replication", "not observed", {{"component", name}, {"why", seen.error().text}});
@@ -77,6 +77,10 @@ Outcome run_probe(Context& context, const Arguments& args) {
                    health::vote_path(*dir, region));
   health::RunnerOptions options{*dir, region, *checks};
   health::ProbeRunner runner(context.env, (*network)->probe_tools(), options);
+  // The heartbeats end with a stop that we are asked for, and with a probe that may not run.
+  const std::stop_callback all_end(context.stop, [&] {
+    for (std::jthread& canary : canaries) canary.request_stop();
+  });
   Status done = runner.run(context.stop);
   if (!done && done.error().kind != ErrorKind::kCancelled) return failed(std::move(done).error());
   return finished(Json::object().set("region", region));
