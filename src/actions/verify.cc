@@ -153,7 +153,8 @@ Result<runbook::Progress> VerifyAction::start(const runbook::StepContext& contex
     detail += (detail.empty() ? "" : "; ") + u["url"].as_string() + " answers " +
               std::to_string(u["status"].as_int()) + " at " + u["address"].as_string();
   facts.set("verified_at", format_time(r_.env.clock.wall()));
-  return runbook::Progress::done(detail.empty() ? "reached" : detail, facts);
+  const bool wrote = facts["write"].is_object() || facts["post"].is_object();
+  return runbook::Progress::done(detail.empty() ? "reached" : detail, facts, wrote);
 }
 
 }  // namespace hf::actions

@@ -220,7 +220,7 @@ Outcome run_list(Context& context, const Arguments& args) {
     rows.push_back({short_id(s.id), format_time(std::chrono::floor<Seconds>(s.finished)), s.meta.host, s.meta.component,
                     std::string(vault::to_string(s.meta.kind)), format_bytes(s.source_bytes), words});
   }
-  context.out.text(render_table(rows));
+  context.out.table(rows);
   return finished(Json::object().set("snapshots", list));
 }
 

@@ -5,6 +5,7 @@
 #include "cli/exit_codes.h"
 #include "crypto/keys.h"
 #include "lab/demo.h"
+#include "lab/sweep.h"
 
 namespace hf::cli {
 
@@ -40,6 +41,13 @@ void show(Context& context, std::size_t number, const lab::DemoStep& step, bool 
                                 .set("figures", step.figures));
 }
 
+void end_at_once(Context& context, const std::string& root) {
+  lab::sweep_away(context.env.clock, context.env.files, root);
+  const bool remains = file_exists(context.env.files, root);
+  context.out.note(remains ? "Ended at once. This folder remains, with nothing running in it: " + root
+                           : "Ended at once; nothing is left in " + root + ".");
+}
+
 Outcome run_demo(Context& context, const Arguments& args) {
   crypto::SystemEntropy entropy;
   lab::DemoOptions options;
@@ -55,6 +63,8 @@ Outcome run_demo(Context& context, const Arguments& args) {
       "Holdfast demo: a region with a database under load dies, and comes back elsewhere. Everything runs on loopback");
   context.out.line("addresses below " + options.environment.root + " and is removed at the end; results stay in " +
                    options.results_dir + ".\n");
+  context.before_forced_end([&context, root = options.environment.root] { end_at_once(context, root); });
+  std::stop_callback told(context.stop, [&] { context.out.note("Stopping everything; interrupt again to end at once."); });
   std::size_t number = 0;
   auto result = lab::run_demo(
       context.env, options,
@@ -63,6 +73,7 @@ Outcome run_demo(Context& context, const Arguments& args) {
         show(context, number, step, ended);
       },
       context.stop);
+  context.before_forced_end({});
   if (!result) return failed(std::move(result).error());
 
   context.out.line("");

@@ -91,7 +91,7 @@ Outcome run_controls(Context& context, const Arguments&) {
       if (e.control == &c) n = e.events.size();
     rows.push_back({std::string(c.framework), std::string(c.id), std::to_string(n), std::string(c.asks)});
   }
-  context.out.text(render_table(rows));
+  context.out.table(rows);
   return finished(evidence::controls_to_json(mapped));
 }
 

@@ -21,14 +21,14 @@ std::string one_part_a_line(std::string text) {
 void print_plan(Context& context, const runbook::FailoverPlan& plan) {
   context.out.line("Failover to " + plan.spec.target +
                    (plan.spec.disaster_class.empty() ? "" : ", class " + plan.spec.disaster_class) + ":");
-  std::vector<std::vector<std::string>> rows = {{"STEP", "DOES", "NOW", "EXPECTED"}};
+  std::vector<std::vector<std::string>> rows = {{"STEP", "NOW", "EXPECTED", "DOES"}};
   for (std::size_t i = 0; i < plan.spec.steps.size(); ++i) {
     const runbook::StepSpec& s = plan.spec.steps[i];
-    rows.push_back({s.name, s.summary + (s.irreversible ? " [irreversible]" : ""),
-                    std::string(runbook::to_string(plan.steps[i].state)),
-                    s.expected.count() > 0 ? format_duration(s.expected) : ""});
+    rows.push_back({s.name, std::string(runbook::to_string(plan.steps[i].state)),
+                    s.expected.count() > 0 ? format_duration(s.expected) : "",
+                    s.summary + (s.irreversible ? " [irreversible]" : "")});
   }
-  context.out.text(render_table(rows));
+  context.out.table(rows);
   if (plan.risk.text.empty()) context.out.line("At risk: nothing, because no database is promoted");
   else context.out.line("At risk:\n  " + one_part_a_line(plan.risk.text));
   for (const runbook::RunWaiver& w : plan.spec.waivers)

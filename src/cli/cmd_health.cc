@@ -73,7 +73,8 @@ Outcome run_probe(Context& context, const Arguments& args) {
   if (!network) return failed(std::move(network).error());
   std::vector<std::jthread> canaries;
   if (args.flag("--canary")) canaries = start_canaries(context, plan, region);
-  context.out.line("probing " + std::to_string(checks->size()) + " targets from " + region + "; votes go to " +
+  const std::string targets = std::to_string(checks->size()) + (checks->size() == 1 ? " target" : " targets");
+  context.out.line("probing " + targets + " from " + region + "; votes go to " +
                    health::vote_path(*dir, region));
   health::RunnerOptions options{*dir, region, *checks};
   health::ProbeRunner runner(context.env, (*network)->probe_tools(), options);

@@ -30,7 +30,7 @@ Outcome run_list(Context& context, const Arguments& args) {
     return true;
   });
   if (!read) return failed(std::move(read).error());
-  context.out.text(render_table(rows));
+  context.out.table(rows);
   return finished(Json::object().set("entries", list));
 }
 

@@ -65,7 +65,7 @@ Outcome run_list(Context& context, const Arguments&) {
     list.push(one);
     rows.push_back({r.id, r.kind, format_time(std::chrono::floor<Seconds>(r.started)), r.state, r.verdict});
   }
-  context.out.text(render_table(rows));
+  context.out.table(rows);
   return finished(Json::object().set("runs", list));
 }
 
@@ -215,7 +215,7 @@ Outcome run_status(Context& context, const Arguments&) {
       {"COMPONENT", "CLASS", "PROTECTED", "PROVEN", "READY", "BACKUP", "RESTORE TEST", "NEXT"}};
   rows.insert(rows.end(), bad.begin(), bad.end());  // worst first
   rows.insert(rows.end(), good.begin(), good.end());
-  context.out.text(render_table(rows));
+  context.out.table(rows);
   for (const RunLine& r : runs)
     if (r.state == "running")
       context.out.line("unfinished run " + r.id + " (" + r.kind + "); next: holdfast run resume " + r.id);

@@ -193,7 +193,7 @@ Outcome run_verify(Context& context, const Arguments& args) {
 
 std::vector<Command> verify_commands() {
   return {{{"verify"},
-           "restore a component into a scratch place, boot it, ask it, measure, take it away",
+           "restore a component into a scratch place, boot it, ask it, measure, tear it down",
            {"holdfast verify orders-db", "holdfast verify orders-db --from eu",
             "holdfast verify --vault /backup/main --key-file /etc/holdfast/key"},
            vault_options_and(

@@ -204,7 +204,7 @@ Outcome run_check(Context& context, const Arguments& args) {
 std::vector<Command> wal_commands() {
   return {
       {{"wal", "receive"},
-       "stream a primary's WAL to this disk, acknowledge it, and into the vault within a second",
+       "stream a primary's WAL to this disk, acknowledge it, bring it into the vault",
        {"holdfast wal receive --name receiver_west --dsn 'host=db user=replicator' --spool /var/spool/holdfast --vault "
         "/backup/main --key-file /etc/holdfast/key",
         "holdfast wal receive --name r1 --slot r1 --dsn ... --spool ... --vault ...",
@@ -218,7 +218,7 @@ std::vector<Command> wal_commands() {
        0,
        run_receive},
       {{"wal", "fetch"},
-       "restore_command: one file of WAL out of the vault; exits 0 fetched, 1 proven absent, 255 otherwise",
+       "restore_command: one file of WAL out of the vault; exits 0, 1 (absent) or 255",
        {"restore_command = 'holdfast wal fetch --vault /backup/main --key-file /etc/holdfast/key %f %p'",
         "restore_command = 'holdfast wal fetch --staged /var/lib/postgresql/staged %f %p'",
         "holdfast wal fetch --vault /backup/main --key-file key 000000010000000000000003 /tmp/segment"},
@@ -229,7 +229,7 @@ std::vector<Command> wal_commands() {
        2,
        run_fetch},
       {{"wal", "push"},
-       "archive_command: one file of WAL into the vault; exits 0 only when it is durable there",
+       "archive_command: one file of WAL into the vault; exits 0 only when durable",
        {"archive_command = 'holdfast wal push --vault /backup/main --key-file /etc/holdfast/key %p'",
         "holdfast wal push --vault /backup/main --key-file key pg_wal/000000010000000000000003",
         "holdfast wal check --vault /backup/main"},
@@ -239,7 +239,7 @@ std::vector<Command> wal_commands() {
        1,
        run_push},
       {{"wal", "seal"},
-       "make a receiver stop for good: it acknowledges nothing more of this timeline, also after a restart",
+       "make a receiver stop for good: it acknowledges nothing more of this timeline",
        {"holdfast wal seal --spool /var/spool/holdfast", "holdfast wal seal --spool /var/spool/holdfast -o json",
         "holdfast wal check --vault /backup/main"},
        {{"--spool", "DIR", "of the receiver", true, false},

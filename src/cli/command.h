@@ -49,6 +49,8 @@ struct Context {
   std::string plan_file;  // --plan, or the first default that exists; may be absent
   bool plan_given = false;
   std::map<std::string, std::string> environment;  // HOLDFAST_* and what env: references name
+  // Sets what is done when a person interrupts a second time, before the process ends at once; empty: nothing.
+  std::function<void(std::function<void()>)> before_forced_end;
 };
 
 struct Command {

@@ -99,7 +99,8 @@ int run(const std::vector<Command>& commands, const std::vector<std::string>& wo
                   given.state.value_or(default_state_dir(environment)),
                   given.plan.value_or(default_plan(files)),
                   given.plan.has_value(),
-                  environment};
+                  environment,
+                  [&signals](std::function<void()> last) { signals.before_forced_end(std::move(last)); }};
   std::string name = words_of(*given.command);
   WallTime started = clock.wall();
   MonoTime started_mono = clock.mono();

@@ -1,5 +1,6 @@
 #include "cli/output.h"
 
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,6 +13,13 @@ namespace hf::cli {
 namespace {
 constexpr auto kRedrawEvery = std::chrono::milliseconds(100);
 constexpr auto kHeartbeatEvery = std::chrono::seconds(30);
+constexpr std::size_t kLeastFolded = 24;  // columns that a folded text needs to be readable
+
+// 0 where nobody looks at a screen.
+std::size_t screen_width() {
+  winsize size{};
+  return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
 }  // namespace
 
 Outcome failed(Error error) {
@@ -49,6 +57,8 @@ void Output::line(std::string_view text) {
   clear_progress();
   if (format_ == Format::kTable) put(STDOUT_FILENO, std::string(text) + "\n");
 }
+
+void Output::table(const std::vector<std::vector<std::string>>& rows) { text(render_table(rows, screen_width())); }
 
 void Output::text(std::string_view text) {
   std::lock_guard lock(mutex_);
@@ -113,20 +123,45 @@ int Output::end(std::string_view command, const Outcome& outcome, WallTime start
   return outcome.exit_code;
 }
 
-std::string render_table(const std::vector<std::vector<std::string>>& rows) {
+namespace {
+
+// Breaks at blanks; a word that is longer than a line stays whole.
+std::vector<std::string> folded(const std::string& text, std::size_t width) {
+  std::vector<std::string> out;
+  std::size_t at = 0;
+  while (text.size() - at > width) {
+    std::size_t cut = text.rfind(' ', at + width);
+    if (cut == std::string::npos || cut <= at) cut = text.find(' ', at + width);
+    if (cut == std::string::npos) break;
+    out.push_back(text.substr(at, cut - at));
+    at = cut + 1;
+  }
+  out.push_back(text.substr(at));
+  return out;
+}
+
+}  // namespace
+
+std::string render_table(const std::vector<std::vector<std::string>>& rows, std::size_t width) {
   std::vector<std::size_t> widths;
   for (const auto& row : rows) {
     widths.resize(std::max(widths.size(), row.size()));
     for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
   }
+  std::size_t before = 0;  // where the last column begins
+  for (std::size_t i = 0; i + 1 < widths.size(); ++i) before += widths[i] + 2;
+  const bool fold = width >= before + kLeastFolded;
   std::string out;
   for (const auto& row : rows) {
     std::string line;
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      line += row[i];
-      if (i + 1 < row.size()) line.append(widths[i] - row[i].size() + 2, ' ');
+    for (std::size_t i = 0; i + 1 < row.size(); ++i) line += row[i] + std::string(widths[i] - row[i].size() + 2, ' ');
+    const std::string& last = row.empty() ? line : row.back();
+    std::vector<std::string> parts = fold ? folded(last, width - before) : std::vector{last};
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      std::string whole = (i == 0 ? line : std::string(before, ' ')) + parts[i];
+      while (whole.ends_with(' ')) whole.pop_back();
+      out += whole + "\n";
     }
-    out += line + "\n";
   }
   return out;
 }

@@ -34,6 +34,8 @@ class Output {
   bool terminal() const { return terminal_; }
   // A line of the table form; nothing in the JSON forms.
   void line(std::string_view text);
+  // Aligned columns, the first row is the head; on a terminal the last column is folded into what is left of its width.
+  void table(const std::vector<std::vector<std::string>>& rows);
   // Text that is itself the data (a document, a schema, a key): stdout as it is, in the table form.
   void text(std::string_view text);
   // A message for the person, stderr in every form.
@@ -59,8 +61,8 @@ class Output {
   std::mutex mutex_;
 };
 
-// Aligned columns; the first row is the head.
-std::string render_table(const std::vector<std::vector<std::string>>& rows);
+// Aligned columns; the first row is the head. With a width, words of the last column go on below where they do not fit.
+std::string render_table(const std::vector<std::vector<std::string>>& rows, std::size_t width = 0);
 std::string format_bytes(std::uint64_t bytes);  // "1.4 GiB"
 std::string format_count(std::uint64_t n);      // "1,412"
 

@@ -104,7 +104,7 @@ void print_report(Context& context, const runbook::RunSpec& spec, const runbook:
     rows.push_back(
         {s.name, s.state, took, std::string(runbook::to_string(s.changed)), s.failure ? s.failure->text : s.detail});
   }
-  context.out.text(render_table(rows));
+  context.out.table(rows);
   context.out.line("run " + spec.id + ": " + std::string(state_word(report)) +
                    (report.reason.empty() ? "" : " - " + report.reason));
 }

@@ -32,6 +32,11 @@ SignalStop::~SignalStop() {
   ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
 }
 
+void SignalStop::before_forced_end(std::function<void()> last) {
+  std::lock_guard lock(mutex_);
+  last_ = std::move(last);
+}
+
 void SignalStop::loop() {
   while (true) {
     pollfd fds[] = {{signals_.get(), POLLIN, 0}, {end_.fd(), POLLIN, 0}};
@@ -39,7 +44,11 @@ void SignalStop::loop() {
     if (fds[1].revents != 0) return;
     signalfd_siginfo info{};
     if (retry([&] { return ::read(signals_.get(), &info, sizeof info); }) != sizeof info) continue;
-    if (source_.stop_requested()) ::_exit(kExitInterrupted);
+    if (source_.stop_requested()) {
+      std::lock_guard lock(mutex_);
+      if (last_) last_();
+      ::_exit(kExitInterrupted);
+    }
     source_.request_stop();
   }
 }

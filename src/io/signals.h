@@ -3,6 +3,8 @@
 #pragma once
 
 #include <csignal>
+#include <functional>
+#include <mutex>
 #include <stop_token>
 #include <thread>
 
@@ -19,11 +21,15 @@ class SignalStop {
   SignalStop& operator=(const SignalStop&) = delete;
 
   std::stop_token token() const { return source_.get_token(); }
+  // Done by the signal thread when the second one comes, just before the end: what must not be left behind. Empty: nothing.
+  void before_forced_end(std::function<void()> last);
 
  private:
   void loop();
 
   std::stop_source source_;
+  std::mutex mutex_;            // guards last_
+  std::function<void()> last_;
   sigset_t before_{};
   Descriptor signals_;
   WakeUp end_;

@@ -1,5 +1,5 @@
-// The demo ended by a signal at several moments: it exits with 130 and leaves no process and no folder. The longest of
-// the runs is made by a user without any privileges.
+// The demo ended by a signal at several moments, and by two at once: it exits with 130 and leaves no process and no folder.
+// The longest of the runs is made by a user without any privileges.
 #include <gtest/gtest.h>
 
 #include <dirent.h>
@@ -23,6 +23,7 @@ struct Moment {
   std::string file;  // below the demo's folder: signal once it is there
   int number;        // the signal
   std::string user;  // empty: who runs the test
+  bool twice = false;  // and another signal at once
 };
 
 // Processes whose command line, working folder or program lies below `folder`.
@@ -106,9 +107,11 @@ TEST_P(InterruptedDemo, LeavesNothing) {
   const std::string root = folder_of_the_demo();
   EXPECT_FALSE(processes_below(root).empty()) << "the search for what is left finds nothing while everything runs";
   ASSERT_EQ(kill((*demo)->identity().pid, moment.number), 0);
+  if (moment.twice) { EXPECT_EQ(kill((*demo)->identity().pid, SIGTERM), 0); }
   auto ended = (*demo)->wait(clock.mono() + kEndTimeout, {});
   ASSERT_TRUE(ended.has_value()) << "it does not end: " << printed();
   EXPECT_EQ(ended->code, kInterruptedExit) << printed();
+  if (moment.twice) { EXPECT_NE(printed().find("Ended at once"), std::string::npos) << printed(); }
   const std::vector<std::string> left = processes_below(root);
   EXPECT_TRUE(left.empty()) << left.size() << " processes are left, the first is " << left.front();
   EXPECT_FALSE(file_exists(files, root)) << root;
@@ -117,7 +120,8 @@ TEST_P(InterruptedDemo, LeavesNothing) {
 INSTANTIATE_TEST_SUITE_P(Moments, InterruptedDemo,
                          ::testing::Values(Moment{"us-east/primary/postmaster.pid", SIGINT, ""},  // in the first step
                                            Moment{"us-west/spool/lock", SIGTERM, ""},  // everything runs, or begins to
-                                           Moment{"us-west/failover.json", SIGINT, "nobody"}));  // in the failover
+                                           Moment{"us-west/failover.json", SIGINT, "nobody"},  // in the failover
+                                           Moment{"us-west/failover.json", SIGINT, "", true}));
 
 }  // namespace
 }  // namespace hf::lab

@@ -19,6 +19,14 @@ Json strings(const std::vector<std::string>& list) {
   return out;
 }
 
+// As one would type it.
+std::string command_line(const std::vector<std::string>& argv) {
+  std::vector<std::string> words;
+  for (const std::string& w : argv)
+    words.push_back(w.empty() || w.find_first_of(" \t\n\"$&|;<>*?()") != std::string::npos ? "'" + w + "'" : w);
+  return join(words, " ");
+}
+
 class Maker {
  public:
   Maker(const plan::Plan& plan, const plan::Runbook& runbook, const SpecOptions& options)
@@ -282,7 +290,7 @@ Status Maker::fill(StepSpec& out, const plan::Dns& d) {
 
 Status Maker::fill(StepSpec& out, const plan::Exec& e) {
   out.input.set("argv", strings(e.argv)).set("observe", strings(e.observe));
-  out.summary = "run " + join(e.argv);
+  out.summary = "run " + command_line(e.argv);
   return ok();
 }
 

@@ -42,4 +42,4 @@ expect_json 0 failover apply failover.json --confirm "FAILOVER west"
 kill -TERM $west_probe && ends 0 $west_probe
 kill -INT $south_probe && ends 0 $south_probe
 json_lines west.out
-grep -q "probing 1 targets from south" south.out || fail "the probe does not say what it does"
+grep -q "probing 1 target from south" south.out || fail "the probe does not say what it does"

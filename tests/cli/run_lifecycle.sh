@@ -77,8 +77,8 @@ says "changed: switch"; says "not done: users"; says "failover plan"
 
 # Done, and later than promised.
 listen west2 127.0.2.1 "" "$west_port"
-planned 0 800ms
-sed -i 's/echo once/sleep 1; echo once/' holdfast.yaml
+planned 0 1600ms
+sed -i 's/echo once/sleep 2; echo once/' holdfast.yaml
 expect 0 failover plan --save failover.json
 apply 5;                                       is data.state succeeded; is data.objectives.0.met false
 expect 0 run list;                             prints "succeeded"
