@@ -74,7 +74,10 @@ void each_field(Bits& bits, S& s, const Config& c) {
     bits.put(collector.blocking, 4);
     bits.put(collector.limit, 4);
     bits.put(collector.live, 1);
-    if (c.choose) bits.put(collector.busy, packs);
+    if (c.choose) {
+      bits.put(collector.busy, packs);
+      bits.put(collector.marked, 1);
+    }
   }
   if (c.finisher) {
     bits.put(s.finisher, 3);
@@ -441,10 +444,14 @@ void Steps::collect(int g) {
     case kPacksListed:
       if (s_.collectors[at].stale != 0) step("reads the newest epoch, G", g, [&](State& n) { n.collectors[at] = Collector{}; });
       if (s_.collectors[at].listed != s_.present) {
-        step("lists packs, G", g, [&](State& n) { n.collectors[at].listed = s_.present; });
+        step("lists packs, G", g, [&](State& n) {
+          n.collectors[at].listed = s_.present;
+          n.collectors[at].busy = n.collectors[at].live = n.collectors[at].marked = 0;
+        });
       }
       list_leases(g);
-      return publish(g);
+      if (!c_.choose || s_.collectors[at].marked != 0) publish(g);
+      return;
     case kResolving: return resolve(g);
     case kLeasesListed:
       return step("lists leases again, G", g, [&](State& n) {
@@ -524,6 +531,7 @@ void Steps::mark_and_sweep(int g) {
     collector.pc = kPacksListed;
     collector.may = collector.others = 0;
     collector.live = c_.choose ? live : false;
+    collector.marked = c_.choose ? 1 : 0;
   };
   for (int some = may; some != 0; some = (some - 1) & may) {
     if (live && (s_.present & ~some) == 0) continue;    // without the rule: keep one of them
@@ -703,7 +711,7 @@ State decode(const Key& key, const Config& config) {
 Key canonical(const State& state, const Config& config) {
   State s = state;
   Key least{};
-  for (int turn = 0; turn < config.writers * config.collectors; ++turn) {
+  for (int turn = 0; turn < std::max(1, config.writers) * config.collectors; ++turn) {
     State sorted = s;
     sort_packs(sorted, config);
     const Key key = encode(sorted, config);

@@ -97,6 +97,7 @@ struct Collector {
   std::uint8_t limit = 0;        // sweeps only what was condemned in an epoch up to this
   std::uint8_t live = 0;
   std::uint8_t busy = 0;         // packs of open sessions (Progress)
+  std::uint8_t marked = 0;       // knows what is live, so that it may choose (Progress)
 };
 
 // Reductions, each sound because it forgets only what nobody can look at, or who is who:
