@@ -181,9 +181,11 @@ Status Checker::check_packs() {
     Status checked = check_pack(info.name, info.size, indexed);
     if (!checked) HF_TRY(finding(info.name, std::move(checked).error()));
   }
+  HF_ASSIGN(const Epoch epoch, read_newest_epoch(core_));      // after the packs: what went meanwhile stands in it
   for (auto& [name, pack] : packs_) {
     if (present.contains(name)) continue;
     pack.unusable = true;
+    if (epoch.forbids(name)) continue;                         // removed because nothing needed it
     damage(pack_object_name(name), "pack is missing");
   }
   return ok();

@@ -22,26 +22,23 @@ Status set_aside(std::vector<BrokenObject>* broken, const std::string& object, E
   return ok();
 }
 
-Result<LeaseFate> read_fate(const Repository::Core& core, const std::string& name) {
-  HF_ASSIGN(SignedObject object, core.read_signed(name, ObjectKind::kLeaseFate));
-  auto fate = decode_fate(object.body);
-  if (!fate) return Error(std::move(fate).error()).with_context(name).with_object(name);
-  return fate;
-}
-
-Status collect_fates(const Repository::Core& core, std::vector<CommittedRecord>& out, std::vector<BrokenObject>* broken) {
+Status collect_fates(const Repository::Core& core, std::vector<CommittedRecord>& out, std::set<SnapshotId>& forgotten,
+                     std::vector<BrokenObject>* broken) {
   HF_ASSIGN(const std::vector<ObjectInfo> leases, core.list("leases/"));
   for (const ObjectInfo& info : leases) {
     const auto lease = parse_lease_name(info.name);
-    if (!lease || lease->part != "fate") continue;
+    if (!lease || (lease->part != "fate" && lease->part != "forgotten")) continue;
     auto fate = read_fate(core, info.name);
     if (!fate) {
       HF_TRY(set_aside(broken, info.name, std::move(fate).error()));
       continue;
     }
-    if (fate->verdict != Verdict::kCommitted) continue;
+    if (fate->verdict == Verdict::kForgotten && fate->sealed_record.size() == sizeof(SnapshotId)) {
+      forgotten.insert(to_array<sizeof(SnapshotId)>(fate->sealed_record));
+    }
+    if (fate->verdict != Verdict::kCommitted || lease->part != "fate") continue;
     const SnapshotId id = id_of_sealed(fate->sealed_record);
-    out.push_back({0, info.name, std::move(fate->sealed_record), id});
+    out.push_back({0, info.name, std::move(fate->sealed_record), id, info.modified});
   }
   return ok();
 }
@@ -57,20 +54,41 @@ Status collect_commits(const Repository::Core& core, std::vector<CommittedRecord
       continue;
     }
     const SnapshotId id = id_of_sealed(object->body);
-    out.push_back({*number, info.name, std::move(object->body), id});
+    out.push_back({*number, info.name, std::move(object->body), id, info.modified});
   }
   return ok();
 }
 
 }  // namespace
 
+Result<LeaseFate> read_fate(const Repository::Core& core, const std::string& name) {
+  HF_ASSIGN(SignedObject object, core.read_signed(name, ObjectKind::kLeaseFate));
+  auto fate = decode_fate(object.body);
+  if (!fate) return Error(std::move(fate).error()).with_context(name).with_object(name);
+  return fate;
+}
+
+Status create_mark(const Repository::Core& core, const SessionId& session, Verdict verdict, const SnapshotId& id) {
+  LeaseFate mark;
+  core.entropy.fill(mark.nonce);
+  mark.host = core.host_tag;
+  mark.verdict = verdict;
+  mark.sealed_record = verdict == Verdict::kFenced ? Bytes() : to_bytes(ByteView(id));
+  const char* part = verdict == Verdict::kTaken ? "taken" : verdict == Verdict::kForgotten ? "forgotten" : "fate";
+  const std::string name = lease_name(session, part);
+  Status created = core.create_once(name, core.make_signed(name, ObjectKind::kLeaseFate, encode_fate(mark)));
+  if (!created && created.error().kind == ErrorKind::kExists) return ok();
+  return created;
+}
+
 Result<std::vector<CommittedRecord>> read_commits(const Repository::Core& core, std::vector<BrokenObject>* broken) {
   std::vector<CommittedRecord> fates;
-  HF_TRY(collect_fates(core, fates, broken));
+  std::set<SnapshotId> forgotten;
+  HF_TRY(collect_fates(core, fates, forgotten, broken));
   std::vector<CommittedRecord> all;
   HF_TRY(collect_commits(core, all, broken));
   std::set<SnapshotId> seen;
-  std::erase_if(all, [&](const CommittedRecord& c) { return !seen.insert(c.id).second; });
+  std::erase_if(all, [&](const CommittedRecord& c) { return forgotten.contains(c.id) || !seen.insert(c.id).second; });
   for (CommittedRecord& fate : fates) {
     if (seen.insert(fate.id).second) all.push_back(std::move(fate));
   }
@@ -184,9 +202,15 @@ Result<std::vector<std::string>> finish_committed_leases(const Repository::Core&
     }
     if (!fate) return std::move(fate).error();
     if (fate->verdict != Verdict::kCommitted || (!every_host && fate->host != core.host_tag)) continue;
+    // Its writer may only be suspended, and write the commit object after the snapshot was forgotten: `taken` makes who
+    // forgets it leave a tombstone. If the fate is gone by now, the writer has finished, and nothing is left to do.
+    const SnapshotId id = id_of_sealed(fate->sealed_record);
+    HF_TRY(create_mark(core, lease->session, Verdict::kTaken, id));
+    auto again = core.store.stat(info.name);
+    if (!again && again.error().kind == ErrorKind::kNotFound) continue;
+    if (!again) return std::move(again).error();
     std::vector<CommittedRecord> commits;
     HF_TRY(collect_commits(core, commits, nullptr));
-    const SnapshotId id = id_of_sealed(fate->sealed_record);
     const bool there = std::ranges::any_of(commits, [&](const CommittedRecord& c) { return c.id == id; });
     if (!there) {
       HF_ASSIGN(const Epoch epoch, read_newest_epoch(core));

@@ -54,6 +54,7 @@ struct CommittedRecord {
   std::string object;                        // that carries it
   Bytes sealed;
   SnapshotId id{};
+  WallTime written{};                        // by the store's own clock
 };
 // Leases first, then commits: a snapshot that moves from one to the other meanwhile is seen. Each id once, by number;
 // those without a number last. Objects that do not decode go to `broken` if given, else they are an error.
@@ -62,6 +63,9 @@ struct BrokenObject {
   Error error;
 };
 Result<std::vector<CommittedRecord>> read_commits(const Repository::Core& core, std::vector<BrokenObject>* broken);
+// Creates a mark of a session once: `taken`, `forgotten`, or a fenced `fate`. Fine if there is one.
+Status create_mark(const Repository::Core& core, const SessionId& session, Verdict verdict, const SnapshotId& id);
+Result<LeaseFate> read_fate(const Repository::Core& core, const std::string& name);
 Result<Epoch> read_newest_epoch(const Repository::Core& core);
 // Creates commits/<n> for a sealed record whose fate is `committed`, under the next free number; finds it if it is there.
 Result<std::uint64_t> write_commit(const Repository::Core& core, ByteView sealed, std::uint64_t highest_in_epoch);

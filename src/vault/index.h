@@ -105,6 +105,9 @@ class IndexRun {
   Result<std::vector<IndexEntry>> lookup(const ChunkId& id) const;
   Result<IndexPack> pack(std::uint32_t row) const;
   Status for_each(const std::function<Status(const IndexEntry&)>& visit) const;   // ascending by id
+  // The same rows by block, for who walks several runs at once. REQUIRES: block < chunk_block_count().
+  std::uint64_t chunk_block_count() const { return chunk_blocks(); }
+  Result<std::vector<IndexEntry>> chunk_rows(std::uint64_t block) const;
 
  private:
   IndexRun() = default;

@@ -194,6 +194,16 @@ Result<IndexPack> IndexRun::pack(std::uint32_t row) const {
   return decode_index_pack(row_at(*rows, row % kIndexBlockPacks, kIndexPackBytes), name_);
 }
 
+Result<std::vector<IndexEntry>> IndexRun::chunk_rows(std::uint64_t block) const {
+  HF_ASSIGN(const Bytes bytes, load(block));
+  std::vector<IndexEntry> rows;
+  for (std::size_t row = 0; row < bytes.size() / kIndexEntryBytes; ++row) {
+    HF_ASSIGN(IndexEntry e, entry(bytes, row));
+    rows.push_back(std::move(e));
+  }
+  return rows;
+}
+
 Status IndexRun::for_each(const std::function<Status(const IndexEntry&)>& visit) const {
   for (std::uint64_t number = 0; number < chunk_blocks(); ++number) {
     HF_ASSIGN(const Bytes rows,

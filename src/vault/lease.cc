@@ -8,6 +8,7 @@ namespace hf::vault {
 namespace {
 
 constexpr std::size_t kPackRowBytes = 20;
+constexpr std::size_t kCondemnedRowBytes = 28;
 constexpr std::uint32_t kMaxEpochPacks = 16u << 20;
 
 void put_packs(ByteWriter& out, const std::vector<PackName>& packs) {
@@ -15,19 +16,40 @@ void put_packs(ByteWriter& out, const std::vector<PackName>& packs) {
   for (const PackName& pack : packs) out.raw(pack.session).u32(pack.number);
 }
 
+Result<PackName> get_pack(ByteReader& in) {
+  HF_ASSIGN(ByteView session, in.raw(16));
+  PackName pack;
+  pack.session = to_array<16>(session);
+  HF_ASSIGN(pack.number, in.u32());
+  return pack;
+}
+
 Result<std::vector<PackName>> get_packs(ByteReader& in) {
   HF_ASSIGN(const std::uint32_t count, in.u32());
   if (count > kMaxEpochPacks || count > in.remaining() / kPackRowBytes) return in.corrupt("more packs than bytes");
   std::vector<PackName> packs;
   for (std::uint32_t i = 0; i < count; ++i) {
-    HF_ASSIGN(ByteView session, in.raw(16));
-    PackName pack;
-    pack.session = to_array<16>(session);
-    HF_ASSIGN(pack.number, in.u32());
+    HF_ASSIGN(const PackName pack, get_pack(in));
     if (!packs.empty() && !(packs.back() < pack)) return in.corrupt("packs are not in order");
     packs.push_back(pack);
   }
   return packs;
+}
+
+Result<std::vector<Condemned>> get_condemned(ByteReader& in, std::uint64_t epoch) {
+  HF_ASSIGN(const std::uint32_t count, in.u32());
+  if (count > kMaxEpochPacks || count > in.remaining() / kCondemnedRowBytes) return in.corrupt("more packs than bytes");
+  std::vector<Condemned> rows;
+  rows.reserve(count);
+  for (std::uint32_t i = 0; i < count; ++i) {
+    Condemned row;
+    HF_ASSIGN(row.pack, get_pack(in));
+    HF_ASSIGN(row.since, in.u64());
+    if (row.since == 0 || row.since > epoch) return in.corrupt("condemned by an epoch that is not before it");
+    if (!rows.empty() && !(rows.back().pack < row.pack)) return in.corrupt("packs are not in order");
+    rows.push_back(row);
+  }
+  return rows;
 }
 
 template <std::size_t N>
@@ -83,23 +105,29 @@ Result<LeaseFate> decode_fate(ByteView body) {
   HF_TRY(get_array(in, fate.nonce));
   HF_TRY(get_array(in, fate.host));
   HF_ASSIGN(const std::uint8_t verdict, in.u8());
-  if (verdict != 1 && verdict != 2) return in.corrupt("unknown verdict");
+  if (verdict < 1 || verdict > 4) return in.corrupt("unknown verdict");
   fate.verdict = static_cast<Verdict>(verdict);
   HF_ASSIGN(ByteView sealed, in.sized(kMaxRecordObject));
-  if ((fate.verdict == Verdict::kCommitted) == sealed.empty()) return in.corrupt("the verdict and the record contradict");
+  if ((fate.verdict == Verdict::kFenced) != sealed.empty()) return in.corrupt("the verdict and the record contradict");
   fate.sealed_record = to_bytes(sealed);
   HF_TRY(in.expect_end());
   return fate;
 }
 
+const Condemned* Epoch::find_condemned(const PackName& pack) const {
+  const auto at = std::ranges::lower_bound(condemned, pack, {}, &Condemned::pack);
+  return at != condemned.end() && at->pack == pack ? &*at : nullptr;
+}
+
 bool Epoch::forbids(const PackName& pack) const {
-  return std::binary_search(condemned.begin(), condemned.end(), pack) || std::binary_search(swept.begin(), swept.end(), pack);
+  return find_condemned(pack) != nullptr || std::binary_search(swept.begin(), swept.end(), pack);
 }
 
 Bytes encode_epoch(const Epoch& epoch) {
   ByteWriter out;
-  out.u64(epoch.number).u64(epoch.highest_commit);
-  put_packs(out, epoch.condemned);
+  out.raw(epoch.nonce).u64(epoch.number).u64(epoch.highest_commit).i64(epoch.published.time_since_epoch().count());
+  out.u32(static_cast<std::uint32_t>(epoch.condemned.size()));
+  for (const Condemned& row : epoch.condemned) out.raw(row.pack.session).u32(row.pack.number).u64(row.since);
   put_packs(out, epoch.swept);
   return out.take();
 }
@@ -107,9 +135,12 @@ Bytes encode_epoch(const Epoch& epoch) {
 Result<Epoch> decode_epoch(ByteView body) {
   ByteReader in(body, "epoch");
   Epoch epoch;
+  HF_TRY(get_array(in, epoch.nonce));
   HF_ASSIGN(epoch.number, in.u64());
   HF_ASSIGN(epoch.highest_commit, in.u64());
-  HF_ASSIGN(epoch.condemned, get_packs(in));
+  HF_ASSIGN(const std::int64_t published, in.i64());
+  epoch.published = WallTime(Micros(published));
+  HF_ASSIGN(epoch.condemned, get_condemned(in, epoch.number));
   HF_ASSIGN(epoch.swept, get_packs(in));
   HF_TRY(in.expect_end());
   return epoch;

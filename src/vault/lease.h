@@ -2,6 +2,9 @@
 //
 // leases/<session>/open   created first; leases/<session>/beat   replaced now and then, with the epoch seen;
 // leases/<session>/fate   created once, by the writer (committed, with the sealed record) or a collector (fenced).
+// leases/<session>/taken  created before somebody else than the writer finishes its commit; stays for ever.
+// leases/<session>/forgotten  created before the commit objects of such a snapshot go: whatever the writer, who may only
+//                         be suspended, still writes about it, it stays forgotten.
 // Invariant: a session has at most one fate, and its snapshot exists if and only if that fate is `committed`.
 #pragma once
 
@@ -30,13 +33,13 @@ struct LeaseBeat {
   std::uint64_t epoch = 0;        // the newest that the writer had read when it began
 };
 
-enum class Verdict : std::uint8_t { kCommitted = 1, kFenced = 2 };
+enum class Verdict : std::uint8_t { kCommitted = 1, kFenced = 2, kTaken = 3, kForgotten = 4 };
 
 struct LeaseFate {
   LeaseNonce nonce{};
   HostTag host{};
   Verdict verdict = Verdict::kFenced;
-  Bytes sealed_record;            // of a committed one
+  Bytes sealed_record;            // of a committed one; of one taken or forgotten the snapshot's id; else empty
 };
 
 Bytes encode_open(const LeaseOpen& open);
@@ -47,11 +50,18 @@ Result<LeaseBeat> decode_beat(ByteView body);
 Result<LeaseFate> decode_fate(ByteView body);
 
 // What a collector published: packs that no writer who reads this may refer to any more.
+struct Condemned {
+  PackName pack;
+  std::uint64_t since = 0;        // the epoch that condemned it: leases that read this one or a later one know
+};
 struct Epoch {
   std::uint64_t number = 0;       // 0: none was ever published
+  LeaseNonce nonce{};
   std::uint64_t highest_commit = 0;
-  std::vector<PackName> condemned;   // ascending
-  std::vector<PackName> swept;       // ascending
+  WallTime published{};           // by the collector's own clock
+  std::vector<Condemned> condemned;  // ascending by pack
+  std::vector<PackName> swept;       // ascending: gone from packs/, but not yet from every index run
+  const Condemned* find_condemned(const PackName& pack) const;
   bool forbids(const PackName& pack) const;
 };
 Bytes encode_epoch(const Epoch& epoch);
