@@ -16,19 +16,23 @@ Outcome run_init(Context& context, const Arguments& args) {
     if (!credentials) return failed(std::move(credentials).error());
     auto from = open_vault(context, *original, *credentials);
     if (!from) return failed(std::move(from).error());
-    crypto::SystemEntropy entropy;
-    auto store = vault::open_store(context.env.files, entropy, *url);
+    auto store = open_store(context, *url);
     if (!store) return failed(std::move(store).error());
-    if (auto made = from->repository->init_copy(**store); !made) return failed(std::move(made).error());
+    auto made = from->repository->init_copy(**store, true);
+    if (!made) return failed(std::move(made).error());
     context.out.line("created a copy of vault " + from->repository->vault_id() + " at " + *url);
-    return finished(
-        Json::object().set("vault", from->repository->vault_id()).set("url", *url).set("copy_of", *original));
+    return finished(Json::object()
+                        .set("vault", from->repository->vault_id())
+                        .set("url", *url)
+                        .set("copy_of", *original)
+                        .set("store", tell_abilities(context, *made)));
   }
   auto vault = init_vault(context, args);
   if (!vault) return failed(std::move(vault).error());
   context.out.line("created vault " + vault->repository->vault_id() + " at " + vault->url);
   context.out.line("Keep the passphrase or key file: without it nothing in this vault can be read, by anyone.");
-  return finished(Json::object().set("vault", vault->repository->vault_id()).set("url", vault->url));
+  Json store = tell_abilities(context, vault->repository->abilities());
+  return finished(Json::object().set("vault", vault->repository->vault_id()).set("url", vault->url).set("store", store));
 }
 
 // "--read-data" alone reads everything; "--read-data=10%" a sample.
@@ -125,8 +129,8 @@ std::vector<Command> vault_commands() {
       {{"vault", "init"},
        "create a vault, or an empty copy of one in another region",
        {"holdfast vault init --vault /backup/main --passphrase-file ~/.holdfast",
-        "holdfast vault init --vault /mnt/eu/main --copy-of /backup/main --key-file /etc/holdfast/key",
-        "HOLDFAST_PASSPHRASE=... holdfast vault init --vault ./vault"},
+        "holdfast vault init --vault 's3://bucket/main?region=eu-west-1' --key-file /etc/holdfast/key",
+        "holdfast vault init --vault /mnt/eu/main --copy-of /backup/main --key-file /etc/holdfast/key"},
        vault_options_and({{"--copy-of", "URL", "the vault of which this becomes a copy", false, false}}),
        "",
        0,

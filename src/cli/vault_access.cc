@@ -5,6 +5,7 @@
 #include "base/hex.h"
 #include "cli/exit_codes.h"
 #include "cli/plan_file.h"
+#include "vault/store/probe.h"
 
 namespace hf::cli {
 
@@ -59,7 +60,7 @@ Result<vault::Credentials> read_passphrase_file(Context& context, const std::str
 }  // namespace
 
 std::vector<Option> vault_options() {
-  return {{"--vault", "URL", "the vault: a directory (or HOLDFAST_VAULT)", false, false},
+  return {{"--vault", "URL", "the vault: a directory, or s3://BUCKET/PREFIX?region=R (or HOLDFAST_VAULT)", false, false},
           {"--passphrase-file", "FILE", "its passphrase (or HOLDFAST_PASSPHRASE)", false, false},
           {"--key-file", "FILE", "a key file instead of a passphrase", false, false}};
 }
@@ -85,10 +86,24 @@ Result<vault::Credentials> vault_credentials(Context& context, const Arguments& 
       .with_hint("Give --passphrase-file FILE or --key-file FILE, or set HOLDFAST_PASSPHRASE.");
 }
 
+Result<std::unique_ptr<vault::Store>> open_store(Context& context, const std::string& url) {
+  return vault::open_store({context.env.files, entropy(), context.env.clock, context.env.log, context.environment, context.stop},
+                           url);
+}
+
+Json tell_abilities(Context& context, const vault::StoreAbilities& abilities) {
+  for (const std::string& sentence : vault::what_is_lost(abilities)) context.out.line(sentence);
+  return Json::object()
+      .set("conditional_create", abilities.conditional_create)
+      .set("reads_its_writes", abilities.reads_its_writes)
+      .set("lists_its_writes", abilities.lists_its_writes)
+      .set("removes", abilities.removes);
+}
+
 Result<OpenVault> open_vault(Context& context, const std::string& url, const vault::Credentials& credentials) {
   OpenVault out;
   out.url = url;
-  HF_ASSIGN(out.store, vault::open_store(context.env.files, entropy(), url));
+  HF_ASSIGN(out.store, open_store(context, url));
   auto repository = vault::Repository::open(repository_context(context, *out.store), credentials);
   if (!repository) return adjusted(std::move(repository).error());
   out.repository = std::move(*repository);
@@ -105,8 +120,10 @@ Result<OpenVault> init_vault(Context& context, const Arguments& args) {
   OpenVault out;
   HF_ASSIGN(out.url, vault_url(context, args));
   HF_ASSIGN(vault::Credentials credentials, vault_credentials(context, args));
-  HF_ASSIGN(out.store, vault::open_store(context.env.files, entropy(), out.url));
-  HF_ASSIGN(out.repository, vault::Repository::init(repository_context(context, *out.store), lock_of(credentials), {}));
+  HF_ASSIGN(out.store, open_store(context, out.url));
+  vault::InitOptions options;
+  options.probe = true;
+  HF_ASSIGN(out.repository, vault::Repository::init(repository_context(context, *out.store), lock_of(credentials), options));
   return out;
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "cli/command.h"
+#include "base/json.h"
 #include "crypto/keys.h"
 #include "plan/plan.h"
 #include "vault/repository.h"
@@ -26,6 +27,11 @@ std::vector<Option> vault_options_and(std::vector<Option> more);
 Result<std::string> vault_url(Context& context, const Arguments& args);
 // --key-file, --passphrase-file, else HOLDFAST_PASSPHRASE. kDenied with a hint if none.
 Result<vault::Credentials> vault_credentials(Context& context, const Arguments& args);
+
+// The store that a URL names, with what it needs of the environment. Nothing is asked of it yet.
+Result<std::unique_ptr<vault::Store>> open_store(Context& context, const std::string& url);
+// What was found about a store by `vault init`, said in words to the operator, and as data.
+Json tell_abilities(Context& context, const vault::StoreAbilities& abilities);
 
 Result<OpenVault> open_vault(Context& context, const std::string& url, const vault::Credentials& credentials);
 Result<OpenVault> open_vault(Context& context, const Arguments& args);

@@ -101,7 +101,11 @@ std::size_t Transfer::on_header(char* data, std::size_t, std::size_t size, void*
   }
   std::string_view line(data, size);
   while (!line.empty() && (line.back() == '\r' || line.back() == '\n')) line.remove_suffix(1);
-  if (line.starts_with("HTTP/")) t.response_.headers.clear();  // an interim answer (1xx, a proxy's) came before
+  if (line.starts_with("HTTP/")) {                             // an interim answer (1xx, a proxy's) came before
+    t.response_.headers.clear();
+    t.head_ended_ = false;
+  }
+  t.head_ended_ = t.head_ended_ || line.empty();
   const std::size_t colon = line.find(':');
   if (colon == std::string_view::npos) return size;
   std::string name(line.substr(0, colon));
@@ -193,6 +197,7 @@ Error Transfer::failure(CURLcode code, bool stopped) const {
 }
 
 Result<HttpResponse> Transfer::finish(CURLcode code, bool stopped, Micros elapsed) {
+  if (code == CURLE_OK && !head_ended_) code = CURLE_PARTIAL_FILE;
   if (code != CURLE_OK || stopped) return failure(code, stopped);
   long status = 0;
   curl_easy_getinfo(easy_.get(), CURLINFO_RESPONSE_CODE, &status);

@@ -49,6 +49,7 @@ class Transfer {
   HttpResponse response_;
   std::size_t header_bytes_ = 0;
   bool too_large_ = false;
+  bool head_ended_ = false;                // the empty line came: libcurl takes a connection's end for it
   char error_[CURL_ERROR_SIZE] = "";
 };
 

@@ -63,7 +63,8 @@ Result<S3Object> parse_entry(const XmlElement& entry) {
 }  // namespace
 
 HttpHeaders S3Client::put_headers(const S3Put& put, const std::string& nonce) const {
-  HttpHeaders out = {{kNonceHeader, nonce}};
+  // The algorithm is named for Object Lock, which wants to know that the bytes were checked.
+  HttpHeaders out = {{kNonceHeader, nonce}, {"x-amz-sdk-checksum-algorithm", "SHA256"}};
   if (!options_.encryption.empty()) out.emplace_back("x-amz-server-side-encryption", options_.encryption);
   if (!options_.kms_key.empty()) out.emplace_back("x-amz-server-side-encryption-aws-kms-key-id", options_.kms_key);
   if (!put.storage_class.empty()) out.emplace_back("x-amz-storage-class", put.storage_class);

@@ -94,8 +94,8 @@ void FaultyHttpProxy::accept_loop(TcpListener listener, const std::stop_token& s
 void FaultyHttpProxy::serve(TcpStream client, const std::stop_token& stop) {
   const Limit limit = Limit::after(clock_, kConnectionTimeout, stop);
   const Message request = read_request(client, limit);
+  if (!request.head.empty()) ++requests_;
   if (!request.whole) return reset_at_close(client);
-  ++requests_;
   answer(client, request, limit);
 }
 

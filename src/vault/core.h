@@ -29,6 +29,7 @@ class Repository::Core {
   Config config;
   Keys keys;
   StoreId store_id;
+  StoreAbilities abilities;                  // of this store, as found when the vault was made; set once, while opening
   std::vector<crypto::PublicKey> writers;
   GearTable data_table;
   GearTable tree_table;

@@ -62,6 +62,8 @@ inline constexpr std::uint16_t kTlvVaultId = kCritical | 1;     // 16 bytes
 inline constexpr std::uint16_t kTlvWrappedKey = kCritical | 2;
 // 32 random bytes: object key = HKDF(index key, salt, info)
 inline constexpr std::uint16_t kTlvKeySalt = kCritical | 3;
+// of the store's own object: what the store was found to be able to do (store/probe.h)
+inline constexpr std::uint16_t kTlvStoreAbilities = 4;
 
 struct Tlv {
   std::uint16_t type = 0;

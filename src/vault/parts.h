@@ -6,7 +6,11 @@
 
 namespace hf::vault {
 
-Result<StoreId> read_store_object(Store& store);
+struct StoreObject {
+  StoreId id{};
+  StoreAbilities abilities;
+};
+Result<StoreObject> read_store_object(Store& store);
 Result<std::unique_ptr<BackupSession>> begin_session(const Repository::Core& core, SnapshotMeta meta);
 Result<std::unique_ptr<SnapshotReader>> open_reader(const Repository::Core& core, SnapshotRecord record);
 Result<CheckReport> check_vault(Repository& repository, const CheckOptions& options);

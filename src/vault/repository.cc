@@ -8,6 +8,7 @@
 #include "vault/names.h"
 #include "vault/parts.h"
 #include "vault/snapshot_record.h"
+#include "vault/store/probe.h"
 
 namespace hf::vault {
 namespace {
@@ -15,15 +16,25 @@ namespace {
 constexpr std::size_t kMinPrefix = 1;
 
 // The store object: the store's id and its SHA-256, unsigned, because it exists before the vault's keys do.
-Bytes encode_store_object(const StoreId& id) {
+Bytes encode_store_object(const StoreId& id, const StoreAbilities& abilities) {
   ByteWriter body;
   body.raw(id).raw(crypto::sha256(id));
-  return encode_object(ObjectKind::kStore, body.take());
+  return encode_object(ObjectKind::kStore, body.take(), {Tlv{kTlvStoreAbilities, encode_abilities(abilities)}});
+}
+
+// What the store was found to do and what its address says, together.
+Result<StoreAbilities> usable(const Store& store, StoreAbilities abilities) {
+  const StoreProperties properties = store.properties();
+  abilities.conditional_create = abilities.conditional_create && properties.conditional_create;
+  if (abilities.conditional_create || properties.single_writer) return abilities;
+  return make_error(ErrorKind::kUnsupported, properties.place + " cannot create an object only where none is")
+      .with_hint("Two writers at once could lose a snapshot there. Use another store, or accept one writer at a time by adding "
+                 "single_writer=true to the vault's address.");
 }
 
 Status expect_empty(Store& store) {
   return store.list("", [&](const ObjectInfo& info) -> Status {
-    if (info.name == kStoreObject) return ok();     // of an init that was cut short
+    if (info.name == kStoreObject || info.name.starts_with(kProbePrefix)) return ok();   // of an init that was cut short
     if (info.name.starts_with("config/")) {
       return make_error(ErrorKind::kExists, "there is a vault at " + store.properties().place)
         .with_hint("Nothing was changed; use it as it is, or choose an empty place.")
@@ -35,13 +46,19 @@ Status expect_empty(Store& store) {
   });
 }
 
-Result<StoreId> create_store_object(Store& store, crypto::Entropy& entropy) {
+Result<StoreAbilities> tried(Store& store, crypto::Entropy& entropy, Clock& clock, bool probe) {
+  if (!probe) return usable(store, {});
+  HF_ASSIGN(const StoreAbilities found, probe_store(store, entropy, clock));
+  return usable(store, found);
+}
+
+Result<StoreId> create_store_object(Store& store, crypto::Entropy& entropy, const StoreAbilities& abilities) {
   StoreId id;
   entropy.fill(id);
-  Status put = store.put(std::string(kStoreObject), encode_store_object(id), PutMode::kCreate);
+  Status put = store.put(std::string(kStoreObject), encode_store_object(id, abilities), PutMode::kCreate);
   if (put) return id;
   auto present = read_store_object(store);    // of an init that was cut short, or ours whose answer was lost
-  if (present) return present;
+  if (present) return present->id;
   return std::move(put).error();
 }
 
@@ -105,7 +122,7 @@ Result<SnapshotInfo> pick_latest(const std::vector<SnapshotInfo>& all) {
 
 }  // namespace
 
-Result<StoreId> read_store_object(Store& store) {
+Result<StoreObject> read_store_object(Store& store) {
   const std::string name(kStoreObject);
   HF_ASSIGN(const Bytes bytes, store.get(name));
   auto object = decode_object(bytes, ObjectKind::kStore, name);
@@ -114,7 +131,7 @@ Result<StoreId> read_store_object(Store& store) {
   if (payload.size() != 48 || !std::ranges::equal(crypto::sha256(payload.first(16)), payload.subspan(16))) {
     return make_error(ErrorKind::kCorrupt, name + ": its bytes are not those that were written").with_object(name);
   }
-  return to_array<16>(payload.first(16));
+  return StoreObject{to_array<16>(payload.first(16)), decode_abilities(object->header.tlv(kTlvStoreAbilities))};
 }
 
 Repository::Repository(std::unique_ptr<Core> core) : core_(std::move(core)) {}
@@ -123,15 +140,13 @@ Repository::~Repository() = default;
 Result<std::unique_ptr<Repository>> Repository::init(const RepositoryContext& context, const SlotLock& lock,
                                                      const InitOptions& options) {
   Store& store = context.store;
-  if (!store.properties().conditional_create) {
-    return make_error(ErrorKind::kUnsupported, store.properties().place + " cannot create an object only if it is absent")
-        .with_hint("A vault needs that: use another store.");
-  }
   HF_TRY(expect_empty(store));
+  HF_ASSIGN(const StoreAbilities abilities, tried(store, context.entropy, context.clock, options.probe));
   const std::int64_t now_s = std::chrono::floor<Seconds>(context.clock.wall()).time_since_epoch().count();
   HF_ASSIGN(Created created, create_config(context.entropy, lock, options.label, now_s, options.cost));
-  HF_ASSIGN(const StoreId store_id, create_store_object(store, context.entropy));
+  HF_ASSIGN(const StoreId store_id, create_store_object(store, context.entropy, abilities));
   auto core = std::make_unique<Core>(context, std::move(created.config), std::move(created.keys), store_id);
+  core->abilities = abilities;
   Status put = core->create_once(config_name(1), created.object);
   if (!put && put.error().kind == ErrorKind::kExists) {
     return make_error(ErrorKind::kExists, "there is a vault at " + store.properties().place)
@@ -147,24 +162,26 @@ Result<std::unique_ptr<Repository>> Repository::open(const RepositoryContext& co
   auto config = parse_config(found.bytes, found.name);
   if (!config) return Error(std::move(config).error()).with_object(found.name);
   HF_ASSIGN(Keys keys, unlock(*config, credentials));
-  HF_ASSIGN(const StoreId store_id, read_store_object(context.store));
-  auto core = std::make_unique<Core>(context, std::move(*config), std::move(keys), store_id);
+  HF_ASSIGN(const StoreObject object, read_store_object(context.store));
+  auto core = std::make_unique<Core>(context, std::move(*config), std::move(keys), object.id);
+  HF_ASSIGN(core->abilities, usable(context.store, object.abilities));
   return std::unique_ptr<Repository>(new Repository(std::move(core)));
 }
 
-Status Repository::init_copy(Store& other) {
+Result<StoreAbilities> Repository::init_copy(Store& other, bool probe) {
   HF_TRY(expect_empty(other));
+  HF_ASSIGN(const StoreAbilities found, tried(other, core_->entropy, core_->clock, probe));
   HF_ASSIGN(const std::vector<ObjectInfo> configs, core_->list("config/"));
-  HF_TRY(create_store_object(other, core_->entropy));
+  HF_TRY(create_store_object(other, core_->entropy, found));
   for (const ObjectInfo& info : configs) {
     HF_ASSIGN(const Bytes bytes, core_->store.get(info.name));
     HF_TRY(parse_config(bytes, info.name));
     Status put = other.put(info.name, bytes, PutMode::kCreate);
     if (put) continue;
     auto present = other.get(info.name);        // a lost answer
-    if (!present || *present != bytes) return put;
+    if (!present || *present != bytes) return std::move(put).error();
   }
-  return ok();
+  return found;
 }
 
 Result<std::vector<SnapshotInfo>> Repository::snapshots() {
@@ -220,6 +237,8 @@ Result<std::vector<std::string>> Repository::unlock_leases() {
 std::string Repository::vault_id() const { return to_hex(core_->config.vault); }
 std::string Repository::store_id() const { return to_hex(core_->store_id); }
 bool Repository::can_read() const { return core_->keys.can_read(); }
+const StoreAbilities& Repository::abilities() const { return core_->abilities; }
+
 std::string Repository::place() const { return core_->store.properties().place; }
 
 }  // namespace hf::vault

@@ -40,6 +40,7 @@ struct RepositoryContext {
 struct InitOptions {
   std::string label = "first";               // of the first slot
   crypto::Argon2Cost cost{};                 // tests need not pay the default; never above it
+  bool probe = false;                        // try what the store can do, and keep that in it
 };
 
 struct SnapshotFilter {
@@ -84,14 +85,14 @@ struct CopyReport {
 class Repository {
  public:
   // Creates a vault in an empty store; `lock` closes its first slot, of admin level. kExists if there is one.
-  // Stores without conditional creation: kUnsupported.
+  // A store without conditional creation whose address does not accept a single writer: kUnsupported, here and in open.
   static Result<std::unique_ptr<Repository>> init(const RepositoryContext& context, const SlotLock& lock,
                                                   const InitOptions& options);
   // kNotFound: no vault there. kDenied: wrong passphrase or key, and nothing was written. kUnsupported: a newer format.
   // kCorrupt: the config is damaged. Opening writes nothing.
   static Result<std::unique_ptr<Repository>> open(const RepositoryContext& context, const Credentials& credentials);
   // A copy of this vault in an empty store: config objects copied verbatim, a store id of its own.
-  Status init_copy(Store& other);
+  Result<StoreAbilities> init_copy(Store& other, bool probe = false);
   ~Repository();
 
   // Committed leases count. Oldest first.
@@ -112,6 +113,7 @@ class Repository {
 
   std::string vault_id() const;              // 32 hexadecimal digits, shared with the copies
   std::string store_id() const;              // this store's own
+  const StoreAbilities& abilities() const;   // of this store, as found when it became part of the vault
   bool can_read() const;                     // false with the write bundle alone
   std::string place() const;                 // for messages
 

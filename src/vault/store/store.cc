@@ -2,6 +2,7 @@
 #include "vault/store/store.h"
 
 #include "vault/store/directory_store.h"
+#include "vault/store/s3_store.h"
 
 namespace hf::vault {
 namespace {
@@ -34,16 +35,20 @@ Status check_object_name(std::string_view name) {
   return make_error(ErrorKind::kInvalid, "'" + std::string(name) + "' is not an object name");
 }
 
+Result<std::unique_ptr<Store>> open_store(const StoreContext& context, const std::string& url) {
+  return looks_like_s3(url) ? open_s3_store(context, url) : open_store(context.files, context.entropy, url);
+}
+
 Result<std::unique_ptr<Store>> open_store(Files& files, crypto::Entropy& entropy, const std::string& url) {
   if (url.empty()) return make_error(ErrorKind::kUsage, "the address of the vault is empty");
-  if (url.starts_with("s3://")) {
-    return make_error(ErrorKind::kUnsupported, "vaults in object storage (" + url + ") are not supported by this version")
-        .with_hint("Use a directory, which may be on a mounted network file system with atomic link(2).");
+  if (looks_like_s3(url)) {
+    return make_error(ErrorKind::kUnsupported, "a vault in object storage (" + url + ") cannot be used here")
+        .with_hint("Use a directory.");
   }
   std::string path = url.starts_with("file://") ? url.substr(7) : url;
   if (path.empty() || path.find("://") != std::string::npos) {
     return make_error(ErrorKind::kUsage, "'" + url + "' is not the address of a vault")
-        .with_hint("Give a directory: /path, ./path or file:///path.");
+        .with_hint("Give a directory (/path, ./path or file:///path) or s3://BUCKET/PREFIX?region=REGION.");
   }
   while (path.size() > 1 && path.ends_with('/')) path.pop_back();
   return std::unique_ptr<Store>(std::make_unique<DirectoryStore>(files, entropy, std::move(path)));

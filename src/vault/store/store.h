@@ -8,12 +8,15 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 
 #include "base/bytes.h"
+#include "base/log.h"
 #include "base/result.h"
 #include "base/time.h"
 #include "crypto/keys.h"
@@ -38,9 +41,19 @@ struct ObjectInfo {
 };
 
 struct StoreProperties {
-  std::string kind;                      // "directory", "memory"
-  std::string place;                     // for messages: the path
+  std::string kind;                      // "directory", "s3", "memory"
+  std::string place;                     // for messages: the path, or the address without its options
   bool conditional_create = true;
+  bool single_writer = false;            // the address accepts that there is no conditional creation
+};
+
+// What was found out about a store by trying (probe.h); kept in the store's own object.
+struct StoreAbilities {
+  bool conditional_create = true;        // without it: one writer at a time, and no prune beside anything else
+  bool reads_its_writes = true;          // at once
+  bool lists_its_writes = true;
+  bool removes = true;                   // with the credentials of who tried
+  std::optional<WallTime> probed_at;     // never: the rest is assumed
 };
 
 class Store {
@@ -65,7 +78,20 @@ class Store {
 Status check_object_name(std::string_view name);
 inline constexpr std::uint64_t kMaxObjectBytes = std::uint64_t{1} << 30;   // an object is held in memory as a whole
 
-// "/path", "./path" or "file:///path" -> a DirectoryStore (nothing is created or read yet); "s3://..." -> kUnsupported.
+// What stores are made from; all but the environment outlives them.
+struct StoreContext {
+  Files& files;
+  crypto::Entropy& entropy;
+  Clock& clock;
+  Log& log;
+  std::map<std::string, std::string> environment;   // AWS_*, HOME, *_PROXY
+  std::stop_token stop;                             // ends what waits for an object store
+};
+
+// "/path", "./path" or "file:///path" -> a DirectoryStore; "s3://bucket/prefix?..." -> an S3Store (s3_address.h). Nothing is
+// created, read or asked yet. kUsage for what is neither, kind words for what is almost.
+Result<std::unique_ptr<Store>> open_store(const StoreContext& context, const std::string& url);
+// Directories only; s3:// is kUnsupported.
 Result<std::unique_ptr<Store>> open_store(Files& files, crypto::Entropy& entropy, const std::string& url);
 
 }  // namespace hf::vault

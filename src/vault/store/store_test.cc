@@ -5,6 +5,7 @@
 #include "io/testing_files.h"
 #include "io/testing_folder.h"
 #include "vault/store/directory_store.h"
+#include "vault/store/testing_bucket.h"
 #include "vault/store/testing_memory_store.h"
 #include "vault/store/testing_store_suite.h"
 
@@ -32,11 +33,19 @@ struct OnDisk final : StoreFixture {
   Store& store() override { return directory; }
 };
 
-INSTANTIATE_TEST_SUITE_P(All, StoreSuite,
-                         testing::Values(StoreMaker{"memory", [] { return std::make_unique<InMemory>(); }},
-                                         StoreMaker{"memory_files", [] { return std::make_unique<InMemoryFiles>(); }},
-                                         StoreMaker{"disk", [] { return std::make_unique<OnDisk>(); }}),
+const auto kMakers = testing::Values(StoreMaker{"memory", [] { return std::make_unique<InMemory>(); }},
+                                     StoreMaker{"memory_files", [] { return std::make_unique<InMemoryFiles>(); }},
+                                     StoreMaker{"disk", [] { return std::make_unique<OnDisk>(); }});
+INSTANTIATE_TEST_SUITE_P(All, StoreSuite, kMakers, [](const auto& made) { return made.param.name; });
+INSTANTIATE_TEST_SUITE_P(All, StoreFaultSuite, kMakers, [](const auto& made) { return made.param.name; });
+
+INSTANTIATE_TEST_SUITE_P(S3, StoreSuite, testing::ValuesIn(every_server_and_road()),
                          [](const auto& made) { return made.param.name; });
+INSTANTIATE_TEST_SUITE_P(
+    S3, StoreFaultSuite,
+    testing::Values(StoreMaker{"minio", [] { return std::make_unique<InBucket>(remote::S3ServerKind::kMinio); }},
+                    StoreMaker{"moto", [] { return std::make_unique<InBucket>(remote::S3ServerKind::kMoto); }}),
+    [](const auto& made) { return made.param.name; });
 
 TEST(DirectoryStore, WhatWasPutSurvivesAPowerCut) {
   MemoryFiles files;
@@ -90,6 +99,12 @@ TEST(OpenStore, KnowsItsAddresses) {
   EXPECT_EQ((*open_store(files, entropy, "file:///srv/v/"))->properties().place, "/srv/v");
   EXPECT_EQ((*open_store(files, entropy, "./v"))->properties().place, "./v");
   EXPECT_EQ(open_store(files, entropy, "s3://bucket/x").error().kind, ErrorKind::kUnsupported);
+  SystemClock clock;
+  MemoryLog log;
+  const StoreContext context{files, entropy, clock, log, {}, {}};
+  EXPECT_EQ((*open_store(context, "s3://bucket/x?region=r"))->properties().place, "s3://bucket/x");
+  EXPECT_EQ((*open_store(context, "/srv/v"))->properties().kind, "directory");
+  EXPECT_EQ(open_store(context, "s3:/bucket/x").error().kind, ErrorKind::kUsage);
   EXPECT_EQ(open_store(files, entropy, "http://x").error().kind, ErrorKind::kUsage);
   EXPECT_EQ(open_store(files, entropy, "").error().kind, ErrorKind::kUsage);
 }

@@ -8,20 +8,11 @@
 #include <atomic>
 #include <thread>
 
-#include "vault/store/store.h"
+#include "vault/store/testing_faulty_store.h"
+#include "vault/store/testing_store_fixture.h"
 
 namespace hf::vault {
 
-class StoreFixture {   // owns a store and what it rests on
- public:
-  virtual ~StoreFixture() = default;
-  virtual Store& store() = 0;
-};
-
-struct StoreMaker {
-  std::string name;
-  std::function<std::unique_ptr<StoreFixture>()> make;
-};
 inline void PrintTo(const StoreMaker& maker, std::ostream* out) { *out << maker.name; }
 
 class StoreSuite : public testing::TestWithParam<StoreMaker> {
@@ -120,7 +111,7 @@ TEST_P(StoreSuite, HoldsEmptyAndLargeObjects) {
 }
 
 TEST_P(StoreSuite, OneOfManyCreatorsWins) {
-  for (int round = 0; round < 20; ++round) {
+  for (int round = 0; round < GetParam().races; ++round) {
     const std::string name = "commits/" + std::to_string(round);
     std::atomic<int> won = 0;
     std::atomic<int> lost = 0;
@@ -137,6 +128,64 @@ TEST_P(StoreSuite, OneOfManyCreatorsWins) {
     EXPECT_EQ(won, 1);
     EXPECT_EQ(lost, 3);
   }
+}
+
+// Every call of a short story failing in each way that the fault wrapper knows. What a store says afterwards is compared
+// with what is there: a failure without effect changed nothing, a success is there, and only `maybe` leaves it open.
+class StoreFaultSuite : public StoreSuite {
+ protected:
+  static constexpr std::uint64_t kCalls = 6;
+
+  std::string state(const std::string& name) {
+    auto bytes = store_.get(name);
+    if (bytes) return to_text(*bytes);
+    return bytes.error().kind == ErrorKind::kNotFound ? "absent" : "error: " + bytes.error().text;
+  }
+  void expect_told(const Status& told, const std::string& name, const std::string& before, const std::string& after) {
+    const std::string now = state(name);
+    if (told) {
+      EXPECT_EQ(now, after) << "a success that is not there";
+    } else if (told.error().effect == Effect::kNone) {
+      EXPECT_EQ(now, before) << "a failure that changed something";
+    } else {
+      EXPECT_TRUE(now == before || now == after) << now;
+    }
+  }
+  void tell_the_story(Store& faulty, const std::string& name) {
+    expect_told(faulty.put(name, as_bytes("one"), PutMode::kCreate), name, "absent", "one");
+    const std::string first = state(name);
+    expect_told(faulty.put(name, as_bytes("two"), PutMode::kReplace), name, first, "two");
+    const std::string second = state(name);
+    auto bytes = faulty.get(name);
+    EXPECT_TRUE(!bytes || to_text(*bytes) == second);
+    auto info = faulty.stat(name);
+    EXPECT_TRUE(!info || info->size == second.size());
+    std::string listed;
+    if (faulty.list(name, [&](const ObjectInfo& info) { return listed = info.name, ok(); })) {
+      EXPECT_EQ(listed, second == "absent" ? "" : name);
+    }
+    expect_told(faulty.remove(name), name, second, "absent");
+  }
+};
+
+TEST_P(StoreFaultSuite, NothingIsToldThatIsNotSo) {
+  for (std::uint64_t n = 1; n <= kCalls; ++n) {
+    const std::string name = "faults/" + std::to_string(n);
+    FaultyStore fails(store_, {.fail_at = n});
+    tell_the_story(fails, name + "-fails");
+    FaultyStore loses(store_, {.lose_answer_at = n});
+    tell_the_story(loses, name + "-loses");
+    FaultyStore stops(store_, {.stop_at = n});
+    tell_the_story(stops, name + "-stops");
+    EXPECT_EQ(fails.calls(), kCalls);
+  }
+}
+
+TEST_P(StoreFaultSuite, DamageIsOfTheReadAndNotOfTheStore) {
+  ASSERT_TRUE(store_.put("a", as_bytes("0123456789"), PutMode::kCreate));
+  FaultyStore faulty(store_, {.truncate = "a", .corrupt = "a"});
+  EXPECT_EQ(to_text(*faulty.get("a")), "01334");
+  EXPECT_EQ(state("a"), "0123456789");
 }
 
 }  // namespace hf::vault
