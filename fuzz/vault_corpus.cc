@@ -27,16 +27,14 @@ void write(const std::string& name, std::uint8_t mode, ByteView bytes) {
 FinishedPack packs(const Keys& keys) {
   fuzz::FixedEntropy entropy;
   const ChunkHasher hasher(keys.id_key);
-  Bytes object;
-  const auto sink = [&](ByteView b) {
-    object.insert(object.end(), b.begin(), b.end());
-    return ok();
-  };
-  PackWriter writer = PackWriter::start(entropy, keys.vault, keys.vault_public, {}, sink).value();
+  PackWriter writer =
+      PackWriter::start(entropy, keys.vault, keys.vault_public, PackKind::kData, PackBuffer::make(1u << 20)).value();
+  Compressor compressor(1);
   for (const Bytes& chunk : {to_bytes("small"), Bytes(300, 'z'), Bytes{}}) {
-    if (!writer.add(hasher.id(chunk), chunk).has_value()) std::abort();
+    if (!writer.add(hasher.id(chunk), chunk, compressor).has_value()) std::abort();
   }
-  FinishedPack pack = writer.finish().value();
+  FinishedPack pack = writer.finish();
+  const Bytes object = to_bytes(writer.bytes());
   write("pack/object", 0, object);
   write("pack/footer", 1, ByteView(object).last(kPackFooterBytes));
   ByteWriter rows;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <memory>
 
 #include "base/bytes.h"
 #include "base/secret.h"
@@ -20,5 +21,23 @@ Bytes seal(const Secret& key, const Nonce& nonce, ByteView associated, ByteView 
 Result<Bytes> open(const Secret& key, const Nonce& nonce, ByteView associated, ByteView sealed);
 Status open_into(const Secret& key, const Nonce& nonce, ByteView associated, ByteView sealed,
                  MutableByteView plain);
+
+// A key for many messages: expanded once, shared by any number of threads, wiped at the end. On ipsec-mb where the
+// processor has AVX-512 and it is linked (twice as fast, and much cheaper for small messages), else on OpenSSL.
+class AeadKey {
+ public:
+  explicit AeadKey(const Secret& key);
+  AeadKey(AeadKey&&) noexcept;
+  AeadKey& operator=(AeadKey&&) noexcept;
+  ~AeadKey();
+  // `out` has room for the plaintext and the tag, and may begin where `plain` does.
+  void seal(const Nonce& nonce, ByteView associated, ByteView plain, MutableByteView out) const;
+  // As open_into() above.
+  Status open(const Nonce& nonce, ByteView associated, ByteView sealed, MutableByteView plain) const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
 
 }  // namespace hf::crypto

@@ -65,5 +65,37 @@ TEST(Aead, TooShortIsCorruptAndNothingIsLeft) {
 
 TEST(Aead, CounterNonceIsBigEndian) { EXPECT_EQ(to_hex(counter_nonce(0x0102)), "000000000000000000000102"); }
 
+// The expanded key gives the same bytes as the plain calls, at every length around the blocks that it takes at once.
+TEST(AeadKey, AgreesWithTheSimpleCalls) {
+  const Secret secret(hex("feffe9928665731c6d6a8f9467308308feffe9928665731c6d6a8f9467308308"));
+  const AeadKey key(secret);
+  Bytes plain;
+  for (std::size_t n = 0; n < 70'000; n = n < 600 ? n + 1 : n * 2 + 13) {
+    plain.resize(n);
+    for (std::size_t i = 0; i < n; ++i) plain[i] = static_cast<std::uint8_t>(i * 31 + n);
+    const Bytes associated(n % 100, 9);
+    const Bytes expected = seal(secret, counter_nonce(n), associated, plain);
+    Bytes sealed(n + kAeadTagBytes);
+    key.seal(counter_nonce(n), associated, plain, sealed);
+    ASSERT_EQ(sealed, expected) << n;
+    Bytes opened(n);
+    ASSERT_TRUE(key.open(counter_nonce(n), associated, sealed, opened)) << n;
+    ASSERT_EQ(opened, plain) << n;
+    sealed[n / 2] ^= 1;
+    ASSERT_EQ(key.open(counter_nonce(n), associated, sealed, opened).error().kind, ErrorKind::kCorrupt) << n;
+    ASSERT_EQ(opened, Bytes(n)) << "nothing of what is not proven is left";
+  }
+  EXPECT_EQ(key.open(Nonce{}, {}, Bytes(15), {}).error().kind, ErrorKind::kCorrupt);
+}
+
+TEST(AeadKey, SealsInPlace) {
+  const Case16 c;
+  const AeadKey key(c.key);
+  Bytes buffer = c.plain;
+  buffer.resize(c.plain.size() + kAeadTagBytes);
+  key.seal(c.nonce, c.associated, ByteView(buffer).first(c.plain.size()), buffer);
+  EXPECT_EQ(to_hex(buffer), to_hex(c.sealed));
+}
+
 }  // namespace
 }  // namespace hf::crypto

@@ -19,30 +19,57 @@ constexpr int kAttempts = 5;               // attributes that grow between askin
 
 std::string proc_path(int folder, const std::string& name) { return "/proc/self/fd/" + std::to_string(folder) + "/" + name; }
 
-vault::EntryType type_of(mode_t mode) {
-  switch (mode & S_IFMT) {
-    case S_IFDIR: return vault::EntryType::kDirectory;
-    case S_IFLNK: return vault::EntryType::kSymlink;
-    case S_IFCHR: return vault::EntryType::kCharDevice;
-    case S_IFBLK: return vault::EntryType::kBlockDevice;
-    case S_IFIFO: return vault::EntryType::kFifo;
-    case S_IFSOCK: return vault::EntryType::kSocket;
-    default: return vault::EntryType::kFile;
+// One file's attributes, by its open descriptor or by a path whose last part is not followed.
+struct XattrCalls {
+  int fd = -1;
+  std::string path;
+  std::string shown;
+  ssize_t list(char* out, std::size_t size) const {
+    return fd >= 0 ? ::flistxattr(fd, out, size) : ::llistxattr(path.c_str(), out, size);
   }
-}
+  ssize_t get(const std::string& name, void* out, std::size_t size) const {
+    return fd >= 0 ? ::fgetxattr(fd, name.c_str(), out, size) : ::lgetxattr(path.c_str(), name.c_str(), out, size);
+  }
+};
 
-Result<Bytes> read_xattr(const std::string& path, const std::string& name) {
+Result<Bytes> read_xattr(const XattrCalls& calls, const std::string& name) {
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    const ssize_t size = ::lgetxattr(path.c_str(), name.c_str(), nullptr, 0);
-    if (size < 0) return errno_error(errno, "reading attribute " + name + " of", path);
+    const ssize_t size = calls.get(name, nullptr, 0);
+    if (size < 0) return errno_error(errno, "reading attribute " + name + " of", calls.shown);
     Bytes value(static_cast<std::size_t>(size) + 1);
-    const ssize_t n = ::lgetxattr(path.c_str(), name.c_str(), value.data(), value.size());
+    const ssize_t n = calls.get(name, value.data(), value.size());
     if (n < 0 && errno == ERANGE) continue;
-    if (n < 0) return errno_error(errno, "reading attribute " + name + " of", path);
+    if (n < 0) return errno_error(errno, "reading attribute " + name + " of", calls.shown);
     value.resize(static_cast<std::size_t>(n));
     return value;
   }
   return make_error(ErrorKind::kBusy, "attribute " + name + " changes all the time");
+}
+
+Result<std::vector<vault::Xattr>> read_all_xattrs(const XattrCalls& calls) {
+  std::string list;
+  for (int attempt = 0;; ++attempt) {
+    const ssize_t size = calls.list(nullptr, 0);
+    if (size == 0 || (size < 0 && (errno == ENOTSUP || errno == EOPNOTSUPP))) return std::vector<vault::Xattr>();
+    if (size < 0) return errno_error(errno, "listing attributes of", calls.shown);
+    list.resize(static_cast<std::size_t>(size));
+    const ssize_t n = calls.list(list.data(), list.size());
+    if (n < 0 && errno == ERANGE && attempt < kAttempts) continue;
+    if (n < 0) return errno_error(errno, "listing attributes of", calls.shown);
+    list.resize(static_cast<std::size_t>(n));
+    break;
+  }
+  std::vector<vault::Xattr> out;
+  for (std::size_t at = 0; at < list.size();) {
+    std::string attribute(list.c_str() + at);
+    at += attribute.size() + 1;
+    auto value = read_xattr(calls, attribute);
+    if (!value && value.error().text.find(std::strerror(ENODATA)) != std::string::npos) continue;   // removed meanwhile
+    if (!value) return std::move(value).error();
+    out.push_back({std::move(attribute), std::move(*value)});
+  }
+  std::ranges::sort(out, {}, &vault::Xattr::name);
+  return out;
 }
 
 }  // namespace
@@ -69,11 +96,23 @@ const std::string& NameCache::group(gid_t gid) {
   return it->second;
 }
 
+vault::EntryType entry_type(mode_t mode) {
+  switch (mode & S_IFMT) {
+    case S_IFDIR: return vault::EntryType::kDirectory;
+    case S_IFLNK: return vault::EntryType::kSymlink;
+    case S_IFCHR: return vault::EntryType::kCharDevice;
+    case S_IFBLK: return vault::EntryType::kBlockDevice;
+    case S_IFIFO: return vault::EntryType::kFifo;
+    case S_IFSOCK: return vault::EntryType::kSocket;
+    default: return vault::EntryType::kFile;
+  }
+}
+
 vault::FileTime file_time(const timespec& time) { return {time.tv_sec, static_cast<std::uint32_t>(time.tv_nsec)}; }
 
 vault::Entry entry_of(const struct ::stat& st, NameCache& names) {
   vault::Entry entry;
-  entry.type = type_of(st.st_mode);
+  entry.type = entry_type(st.st_mode);
   entry.mode = st.st_mode & 07777;
   entry.uid = st.st_uid;
   entry.gid = st.st_gid;
@@ -88,31 +127,10 @@ vault::Entry entry_of(const struct ::stat& st, NameCache& names) {
 }
 
 Result<std::vector<vault::Xattr>> read_xattrs(int folder, const std::string& name) {
-  const std::string path = proc_path(folder, name);
-  std::string list;
-  for (int attempt = 0;; ++attempt) {
-    const ssize_t size = ::llistxattr(path.c_str(), nullptr, 0);
-    if (size == 0 || (size < 0 && (errno == ENOTSUP || errno == EOPNOTSUPP))) return std::vector<vault::Xattr>();
-    if (size < 0) return errno_error(errno, "listing attributes of", name);
-    list.resize(static_cast<std::size_t>(size));
-    const ssize_t n = ::llistxattr(path.c_str(), list.data(), list.size());
-    if (n < 0 && errno == ERANGE && attempt < kAttempts) continue;
-    if (n < 0) return errno_error(errno, "listing attributes of", name);
-    list.resize(static_cast<std::size_t>(n));
-    break;
-  }
-  std::vector<vault::Xattr> out;
-  for (std::size_t at = 0; at < list.size();) {
-    std::string attribute(list.c_str() + at);
-    at += attribute.size() + 1;
-    auto value = read_xattr(path, attribute);
-    if (!value && value.error().text.find(std::strerror(ENODATA)) != std::string::npos) continue;   // removed meanwhile
-    if (!value) return std::move(value).error();
-    out.push_back({std::move(attribute), std::move(*value)});
-  }
-  std::ranges::sort(out, {}, &vault::Xattr::name);
-  return out;
+  return read_all_xattrs({-1, proc_path(folder, name), name});
 }
+
+Result<std::vector<vault::Xattr>> read_xattrs(int fd) { return read_all_xattrs({fd, {}, "the file"}); }
 
 Result<std::string> read_link(int folder, const std::string& name, std::size_t size_hint) {
   std::string text(std::max<std::size_t>(size_hint + 1, 256), '\0');
@@ -139,6 +157,19 @@ void set_metadata(int folder, const std::string& name, const vault::Entry& entry
   const timespec mtime{static_cast<time_t>(entry.mtime.seconds), static_cast<long>(entry.mtime.nanoseconds)};
   const timespec times[2] = {mtime, mtime};
   if (::utimensat(folder, name.c_str(), times, AT_SYMLINK_NOFOLLOW) < 0) note("times");
+}
+
+void set_metadata(int fd, const vault::Entry& entry, std::optional<unsigned> created, std::vector<std::string>& why) {
+  const auto note = [&](const std::string& what) { why.push_back(what + ": " + std::strerror(errno)); };
+  const bool owned = created && entry.uid == ::geteuid() && entry.gid == ::getegid();
+  if (!owned && ::geteuid() == 0 && ::fchown(fd, entry.uid, entry.gid) < 0) note("owner");
+  if (created != std::optional(entry.mode) && ::fchmod(fd, entry.mode) < 0) note("mode");
+  for (const vault::Xattr& x : entry.xattrs) {
+    if (::fsetxattr(fd, x.name.c_str(), x.value.data(), x.value.size(), 0) < 0) note("attribute " + x.name);
+  }
+  const timespec mtime{static_cast<time_t>(entry.mtime.seconds), static_cast<long>(entry.mtime.nanoseconds)};
+  const timespec times[2] = {mtime, mtime};
+  if (::futimens(fd, times) < 0) note("times");
 }
 
 }  // namespace hf::sources

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 
 #include <sys/stat.h>
@@ -23,14 +24,19 @@ class NameCache {
   std::map<gid_t, std::string> groups_;
 };
 
+vault::EntryType entry_type(mode_t mode);
 vault::FileTime file_time(const timespec& time);
 // Type, mode, owner, times, identity; not path, content or extended attributes.
 vault::Entry entry_of(const struct ::stat& st, NameCache& names);
 Result<std::vector<vault::Xattr>> read_xattrs(int folder, const std::string& name);    // sorted by name
+Result<std::vector<vault::Xattr>> read_xattrs(int fd);                                 // of an open file or folder
 Result<std::string> read_link(int folder, const std::string& name, std::size_t size_hint);
 
 // Owner (as root only), mode, extended attributes and times, in the order in which none undoes another. What cannot be
 // set is told in `why`, one clause each; the rest is set all the same.
 void set_metadata(int folder, const std::string& name, const vault::Entry& entry, std::vector<std::string>& why);
+// The same of an open file. `created`: it was made by this process a moment ago with these permission bits, and inherits
+// nothing: what is as it should be by that is not set again.
+void set_metadata(int fd, const vault::Entry& entry, std::optional<unsigned> created, std::vector<std::string>& why);
 
 }  // namespace hf::sources

@@ -15,12 +15,12 @@
 #include "sources/files.h"
 #include "sources/files_metadata.h"
 #include "sources/files_pattern.h"
+#include "sources/files_reader.h"
 
 namespace hf::sources {
 namespace {
 
-constexpr std::size_t kReadBytes = 1u << 20;
-constexpr int kReadAttempts = 3;               // of a file that changes while it is read
+constexpr std::size_t kListBytes = 128 * 1024; // of a folder, at once
 constexpr std::size_t kMaxDepth = 400;         // a descriptor is open for each level; the usual limit is 1024
 constexpr std::int64_t kTrustAfterSeconds = 1; // a file changed this short before the last backup began is read again
 
@@ -31,7 +31,7 @@ struct PathOrder {
 class Walker {
  public:
   Walker(vault::Repository& repository, const TreeBackupOptions& options, PathPatterns excludes)
-      : repository_(repository), options_(options), excludes_(std::move(excludes)), buffer_(kReadBytes) {}
+      : repository_(repository), options_(options), excludes_(std::move(excludes)), buffer_(kListBytes) {}
   Result<TreeBackupReport> run();
 
  private:
@@ -40,18 +40,18 @@ class Walker {
   Status begin();
   Status walk_roots();
   Status walk_ancestors(const std::string& root);
-  Status visit(int folder, const std::string& name, const std::string& path, std::size_t depth);
-  Status visit_directory(int folder, const std::string& name, const std::string& path,
-                         const struct ::stat& st, std::size_t depth);
-  Status visit_children(const Descriptor& directory, const std::string& path, std::size_t depth);
-  Status visit_file(int folder, const std::string& name, vault::Entry entry, const struct ::stat& st);
-  Result<bool> reuse(vault::Entry& entry, const struct ::stat& st);
-  Result<bool> read_file(int folder, const std::string& name, vault::Entry& entry,
-                         std::unique_ptr<vault::ContentWriter>& content);
-  Status read_data(int fd, std::uint64_t size, vault::ContentWriter& content);
-  Status read_range(int fd, std::uint64_t from, std::uint64_t to, vault::ContentWriter& content);
-  Status complete_entry(int folder, const std::string& name, vault::Entry& entry, const struct ::stat& st);
-  Result<const vault::Entry*> previous_entry(const std::string& path);
+  // path_ is the path of what is being looked at; `name` its last part.
+  Status visit(int folder, const char* name, std::size_t depth);
+  Status visit_directory(int folder, const char* name, const struct ::stat& st, std::size_t depth);
+  Status visit_children(const Descriptor& directory, std::size_t depth);
+  Result<std::string> list_names(int directory);
+  Status visit_file(int folder, const char* name, const struct ::stat& st);
+  Status visit_other(int folder, const char* name, const struct ::stat& st);
+  vault::Entry entry_here(const struct ::stat& st);
+  Result<bool> reuse(const struct ::stat& st);
+  Result<bool> reuse_linked(const struct ::stat& st);
+  bool same_as_before(const vault::EntryView& old, const struct ::stat& st);
+  Result<const vault::EntryView*> previous_entry(std::string_view path);
   Status fail(const std::string& path, const Error& error);
 
   vault::Repository& repository_;
@@ -60,14 +60,16 @@ class Walker {
   std::set<std::string, PathOrder> roots_;      // without leading '/'
   std::unique_ptr<vault::BackupSession> session_;
   std::unique_ptr<vault::SnapshotReader> previous_;
-  std::optional<vault::Entry> ahead_;
+  const vault::EntryView* ahead_ = nullptr;     // of the previous snapshot: the first not before path_
   bool previous_done_ = true;
+  std::int64_t previous_began_ = 0;             // Unix seconds
   std::optional<vault::SnapshotId> previous_id_;
   std::map<std::pair<dev_t, ino_t>, std::pair<std::uint64_t, std::string>> links_;   // group, first path
   std::set<std::string> ancestors_;
   std::optional<std::pair<dev_t, ino_t>> vault_folder_;
-  std::optional<Error> source_error_;
   NameCache names_;
+  std::optional<FileReader> reader_;
+  std::string path_;
   Bytes buffer_;
   TreeBackupReport report_;
 };
@@ -121,6 +123,7 @@ Status Walker::open_previous() {
     if (options_.reread) return ok();
     HF_ASSIGN(previous_, repository_.open_snapshot(it->id));
     previous_done_ = false;
+    previous_began_ = std::chrono::floor<Seconds>(previous_->info().started).time_since_epoch().count();
     return ok();
   }
   return ok();
@@ -135,197 +138,170 @@ Status Walker::begin() {
   meta.tags = options_.tags;
   meta.previous = previous_id_;
   HF_ASSIGN(session_, repository_.begin_backup(std::move(meta)));
+  reader_.emplace(*session_, names_);
   struct ::stat st{};
   if (::stat(repository_.place().c_str(), &st) == 0) vault_folder_ = {st.st_dev, st.st_ino};
   return ok();
 }
 
 // The previous snapshot's entry of that path. If the previous snapshot cannot be read further, everything is read anew.
-Result<const vault::Entry*> Walker::previous_entry(const std::string& path) {
+Result<const vault::EntryView*> Walker::previous_entry(std::string_view path) {
   while (!previous_done_) {
-    if (ahead_) {
-      const int order = vault::compare_paths(ahead_->path, path);
-      if (order == 0) return &*ahead_;
+    if (ahead_ != nullptr) {
+      const int order = ahead_->path == path ? 0 : vault::compare_paths(ahead_->path, path);
+      if (order == 0) return ahead_;
       if (order > 0) return nullptr;
     }
-    auto next = previous_->next_entry();
+    auto next = previous_->next_view();
     if (!next && next.error().kind != ErrorKind::kCorrupt) return std::move(next).error();
-    previous_done_ = !next || !*next;
-    ahead_ = previous_done_ ? std::nullopt : std::move(*next);
+    ahead_ = next ? *next : nullptr;
+    previous_done_ = ahead_ == nullptr;
   }
   return nullptr;
 }
 
-Status Walker::complete_entry(int folder, const std::string& name, vault::Entry& entry, const struct ::stat& st) {
-  HF_ASSIGN(entry.xattrs, read_xattrs(folder, name));
-  if (entry.type == vault::EntryType::kSymlink) {
-    HF_ASSIGN(entry.target, read_link(folder, name, static_cast<std::size_t>(st.st_size)));
-  }
-  return vault::check_entry(entry);
+vault::Entry Walker::entry_here(const struct ::stat& st) {
+  vault::Entry entry = entry_of(st, names_);
+  entry.path = path_;
+  return entry;
 }
 
-Status Walker::visit(int folder, const std::string& name, const std::string& path, std::size_t depth) {
-  struct ::stat st{};
-  if (::fstatat(folder, name.c_str(), &st, AT_SYMLINK_NOFOLLOW) < 0)
-    return fail(path, errno_error(errno, "looking at", "/" + path));
-  if (excludes_.matches(path, S_ISDIR(st.st_mode))) return ok();
-  if (S_ISDIR(st.st_mode)) return visit_directory(folder, name, path, st, depth);
-  vault::Entry entry = entry_of(st, names_);
-  entry.path = path;
-  if (S_ISREG(st.st_mode)) {
-    if (st.st_nlink > 1) {
-      const auto first = links_.find({st.st_dev, st.st_ino});
-      if (first != links_.end()) {
-        entry.type = vault::EntryType::kHardLink;
-        entry.link_group = first->second.first;
-        entry.target = first->second.second;
-        return session_->add(entry);
-      }
-    }
-    return visit_file(folder, name, std::move(entry), st);
-  }
-  Status complete = complete_entry(folder, name, entry, st);
-  if (!complete) return fail(path, complete.error());
-  return session_->add(entry);
+// The same file, folder or link, unchanged for long enough to be sure. Its ctime vouches for mode, owner and attributes.
+bool Walker::same_as_before(const vault::EntryView& old, const struct ::stat& st) {
+  const std::uint64_t size = S_ISREG(st.st_mode) ? static_cast<std::uint64_t>(st.st_size) : 0;
+  const bool same = old.inode == st.st_ino && old.device == st.st_dev && old.size == size &&
+                    old.mtime == file_time(st.st_mtim) && old.ctime == file_time(st.st_ctim) &&
+                    old.mode == (st.st_mode & 07777u) && old.type == entry_type(st.st_mode) && old.uid == st.st_uid &&
+                    old.gid == st.st_gid && old.user == names_.user(st.st_uid) && old.group == names_.group(st.st_gid);
+  return same && std::max(old.ctime.seconds, old.mtime.seconds) + kTrustAfterSeconds < previous_began_;
 }
 
-Status Walker::visit_directory(int folder, const std::string& name, const std::string& path,
-                               const struct ::stat& st, std::size_t depth) {
-  if (vault_folder_ == std::pair(st.st_dev, st.st_ino)) return ok();     // a vault does not back up itself
-  vault::Entry entry = entry_of(st, names_);
-  entry.path = path;
-  Status complete = complete_entry(folder, name, entry, st);
-  if (!complete) return fail(path, complete.error());
+// Adds the previous snapshot's entry, as it stands, where nothing changed.
+Result<bool> Walker::reuse(const struct ::stat& st) {
+  HF_ASSIGN(const vault::EntryView* old, previous_entry(path_));
+  if (old == nullptr || !same_as_before(*old, st)) return false;
+  if (old->link_group != 0 || (st.st_nlink > 1 && !S_ISDIR(st.st_mode))) return reuse_linked(st);
+  return session_->add_unchanged(*old);
+}
+
+// A file with several names: its group has a number in this snapshot, so that its entry is made anew, with the old content.
+Result<bool> Walker::reuse_linked(const struct ::stat& st) {
+  if (!S_ISREG(st.st_mode)) return false;
+  HF_ASSIGN(vault::Entry entry, previous_->entry_of_view());
+  HF_ASSIGN(const bool usable, session_->may_reuse(entry.extents));
+  if (!usable || !entry.page_digest_chunks.empty()) return false;
+  entry.link_group = 0;
+  if (st.st_nlink > 1) {
+    entry.link_group = links_.size() + 1;
+    links_[{st.st_dev, st.st_ino}] = {entry.link_group, entry.path};
+  }
   HF_TRY(session_->add(entry));
-  if (depth >= kMaxDepth)
-    return fail(path, make_error(ErrorKind::kExhausted,
-                                 "nested deeper than " + std::to_string(kMaxDepth) + " folders"));
-  const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-  Descriptor directory(::openat(folder, name.c_str(), flags | O_NOATIME));
-  if (!directory && errno == EPERM) directory = Descriptor(::openat(folder, name.c_str(), flags));
-  if (!directory) return fail(path, errno_error(errno, "opening", "/" + path));
-  return visit_children(directory, path, depth + 1);
-}
-
-Status Walker::visit_children(const Descriptor& directory, const std::string& path, std::size_t depth) {
-  DIR* stream = ::fdopendir(::fcntl(directory.get(), F_DUPFD_CLOEXEC, 0));
-  if (stream == nullptr) return fail(path, errno_error(errno, "listing", "/" + path));
-  std::vector<std::string> names;
-  errno = 0;
-  while (const dirent* entry = ::readdir(stream)) {
-    const std::string_view name = entry->d_name;
-    if (name != "." && name != "..") names.emplace_back(name);
-    errno = 0;
-  }
-  const int error = errno;
-  ::closedir(stream);
-  if (error != 0) HF_TRY(fail(path, errno_error(error, "listing", "/" + path)));
-  std::ranges::sort(names);                    // bytes: the tree's order of siblings
-  for (const std::string& name : names) HF_TRY(visit(directory.get(), name, path.empty() ? name : path + "/" + name, depth));
-  return ok();
-}
-
-// Takes the extents of the previous snapshot if the file is the same one, unchanged for long enough to be sure.
-Result<bool> Walker::reuse(vault::Entry& entry, const struct ::stat& st) {
-  HF_ASSIGN(const vault::Entry* old, previous_entry(entry.path));
-  if (old == nullptr) return false;
-  if (old->type != vault::EntryType::kFile) return false;
-  const bool same = old->size == static_cast<std::uint64_t>(st.st_size) && old->mtime == entry.mtime &&
-                    old->ctime == entry.ctime && old->inode == entry.inode && old->device == entry.device;
-  if (!same) return false;
-  const std::int64_t began = std::chrono::floor<Seconds>(previous_->info().started).time_since_epoch().count();
-  if (std::max(old->ctime.seconds, old->mtime.seconds) + kTrustAfterSeconds >= began) return false;
-  HF_ASSIGN(const bool usable, session_->may_reuse(old->extents));
-  if (!usable) return false;
-  entry.size = old->size;
-  entry.extents = old->extents;
   return true;
 }
 
-Status Walker::visit_file(int folder, const std::string& name, vault::Entry entry, const struct ::stat& st) {
-  Status complete = complete_entry(folder, name, entry, st);
-  if (!complete) return fail(entry.path, complete.error());
-  HF_ASSIGN(const bool unchanged, reuse(entry, st));
-  std::unique_ptr<vault::ContentWriter> content;
+Status Walker::visit(int folder, const char* name, std::size_t depth) {
+  struct ::stat st{};
+  if (::fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) < 0) return fail(path_, errno_error(errno, "looking at", "/" + path_));
+  if (excludes_.matches(path_, S_ISDIR(st.st_mode))) return ok();
+  if (S_ISDIR(st.st_mode)) return visit_directory(folder, name, st, depth);
+  return S_ISREG(st.st_mode) ? visit_file(folder, name, st) : visit_other(folder, name, st);
+}
+
+Status Walker::visit_other(int folder, const char* name, const struct ::stat& st) {
+  HF_ASSIGN(const bool unchanged, reuse(st));
+  if (unchanged) return ok();
+  vault::Entry entry = entry_here(st);
+  auto xattrs = read_xattrs(folder, name);
+  if (!xattrs) return fail(path_, xattrs.error());
+  entry.xattrs = std::move(*xattrs);
+  if (entry.type == vault::EntryType::kSymlink) {
+    auto target = read_link(folder, name, static_cast<std::size_t>(st.st_size));
+    if (!target) return fail(path_, target.error());
+    entry.target = std::move(*target);
+  }
+  if (Status good = vault::check_entry(entry); !good) return fail(path_, good.error());
+  return session_->add(entry);
+}
+
+Status Walker::visit_directory(int folder, const char* name, const struct ::stat& st, std::size_t depth) {
+  if (vault_folder_ == std::pair(st.st_dev, st.st_ino)) return ok();     // a vault does not back up itself
+  const Descriptor directory(open_for_backup(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  const int open_error = errno;
+  HF_ASSIGN(const bool unchanged, reuse(st));
   if (!unchanged) {
-    HF_ASSIGN(const bool read, read_file(folder, name, entry, content));
-    if (!read) return ok();                    // told as failed
+    vault::Entry entry = entry_here(st);
+    auto xattrs = directory ? read_xattrs(directory.get()) : read_xattrs(folder, name);
+    if (!xattrs) return fail(path_, xattrs.error());
+    entry.xattrs = std::move(*xattrs);
+    if (Status good = vault::check_entry(entry); !good) return fail(path_, good.error());
+    HF_TRY(session_->add(entry));
   }
+  if (depth >= kMaxDepth)
+    return fail(path_, make_error(ErrorKind::kExhausted,
+                                  "nested deeper than " + std::to_string(kMaxDepth) + " folders"));
+  if (!directory) return fail(path_, errno_error(open_error, "opening", "/" + path_));
+  return visit_children(directory, depth + 1);
+}
+
+// The names in a folder, each with its zero byte, as the system gives them.
+Result<std::string> Walker::list_names(int directory) {
+  std::string names;
+  while (true) {
+    const ssize_t n = ::getdents64(directory, buffer_.data(), buffer_.size());
+    if (n < 0) return errno_error(errno, "listing", "/" + path_);
+    if (n == 0) return names;
+    for (ssize_t at = 0; at < n;) {
+      const auto* entry = reinterpret_cast<const dirent64*>(buffer_.data() + at);
+      const std::string_view name = entry->d_name;
+      if (name != "." && name != "..") names.append(name).push_back('\0');
+      at += entry->d_reclen;
+    }
+  }
+}
+
+Status Walker::visit_children(const Descriptor& directory, std::size_t depth) {
+  auto listed = list_names(directory.get());
+  if (!listed) return fail(path_, listed.error());
+  std::vector<std::string_view> names;         // each followed by a zero byte
+  for (std::size_t at = 0; at < listed->size(); at += names.back().size() + 1) names.emplace_back(listed->data() + at);
+  std::ranges::sort(names);                    // bytes: the tree's order of siblings
+  const std::size_t length = path_.size();
+  for (const std::string_view name : names) {
+    if (length > 0) path_.push_back('/');
+    path_.append(name);
+    HF_TRY(visit(directory.get(), name.data(), depth));
+    path_.resize(length);
+  }
+  return ok();
+}
+
+Status Walker::visit_file(int folder, const char* name, const struct ::stat& st) {
   if (st.st_nlink > 1) {
-    const std::uint64_t group = links_.size() + 1;
-    links_[{st.st_dev, st.st_ino}] = {group, entry.path};
-    entry.link_group = group;
+    const auto first = links_.find({st.st_dev, st.st_ino});
+    if (first != links_.end()) {
+      vault::Entry entry = entry_here(st);
+      entry.type = vault::EntryType::kHardLink;
+      entry.link_group = first->second.first;
+      entry.target = first->second.second;
+      return session_->add(entry);
+    }
   }
-  ++(unchanged ? report_.files_unchanged : report_.files_read);
-  return unchanged ? session_->add(entry) : session_->add(std::move(entry), std::move(content));
-}
-
-bool same_state(const struct ::stat& a, const struct ::stat& b) {
-  return a.st_ino == b.st_ino && a.st_dev == b.st_dev && a.st_size == b.st_size && file_time(a.st_mtim) == file_time(b.st_mtim) &&
-         file_time(a.st_ctim) == file_time(b.st_ctim);
-}
-
-// Reads the file in one state of it, which `entry` then describes; false if it could not be had whole. Errors are the vault's.
-Result<bool> Walker::read_file(int folder, const std::string& name, vault::Entry& entry,
-                               std::unique_ptr<vault::ContentWriter>& content) {
-  const int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
-  const auto failed = [&](const Error& error) -> Result<bool> {
-    HF_TRY(fail(entry.path, error));
-    return false;
-  };
-  Descriptor fd(::openat(folder, name.c_str(), flags | O_NOATIME));
-  if (!fd && errno == EPERM) fd = Descriptor(::openat(folder, name.c_str(), flags));
-  if (!fd) return failed(errno_error(errno, "opening", "/" + entry.path));
-  for (int attempt = 0; attempt < kReadAttempts; ++attempt) {
-    struct ::stat before{};
-    struct ::stat after{};
-    if (::fstat(fd.get(), &before) < 0) return failed(errno_error(errno, "looking at", "/" + entry.path));
-    if (!S_ISREG(before.st_mode)) break;         // another thing has its name by now
-    vault::Entry state = entry_of(before, names_);
-    state.path = entry.path;
-    state.xattrs = entry.xattrs;
-    HF_ASSIGN(content, session_->begin_content(vault::ContentKind::kStream));
-    source_error_.reset();
-    Status read = read_data(fd.get(), static_cast<std::uint64_t>(before.st_size), *content);
-    if (!read && !source_error_) return std::move(read).error();
-    if (source_error_ && source_error_->kind != ErrorKind::kBusy) return failed(*source_error_);
-    if (::fstat(fd.get(), &after) < 0) return failed(errno_error(errno, "looking at", "/" + entry.path));
-    if (!read || !same_state(before, after)) continue;
-    entry = std::move(state);
-    return true;
+  HF_ASSIGN(const bool unchanged, reuse(st));
+  if (unchanged) {
+    ++report_.files_unchanged;
+    return ok();
   }
-  content.reset();
-  return failed(make_error(ErrorKind::kBusy, "/" + entry.path + " changed while it was read"));
-}
-
-// An error of the file goes to source_error_ as well.
-Status Walker::read_data(int fd, std::uint64_t size, vault::ContentWriter& content) {
-  for (std::uint64_t at = 0; at < size;) {
-    const off_t data = ::lseek(fd, static_cast<off_t>(at), SEEK_DATA);
-    if (data < 0 && errno == ENXIO) return content.hole(size - at);      // nothing but a hole to the end
-    const bool plain = data < 0;                                         // a file system without holes
-    const std::uint64_t from = plain ? at : std::min<std::uint64_t>(static_cast<std::uint64_t>(data), size);
-    if (from > at) HF_TRY(content.hole(from - at));
-    const off_t hole = plain ? -1 : ::lseek(fd, static_cast<off_t>(from), SEEK_HOLE);
-    const std::uint64_t to = hole < 0 ? size : std::min<std::uint64_t>(static_cast<std::uint64_t>(hole), size);
-    HF_TRY(read_range(fd, from, to, content));
-    at = to;
+  vault::Entry entry;
+  entry.path = path_;
+  HF_ASSIGN(auto content, reader_->read(folder, name, st, entry));
+  if (!content) return fail(path_, *reader_->source_error());
+  if (Status good = vault::check_entry(entry); !good) return fail(path_, good.error());
+  if (st.st_nlink > 1) {
+    entry.link_group = links_.size() + 1;
+    links_[{st.st_dev, st.st_ino}] = {entry.link_group, entry.path};
   }
-  return ok();
-}
-
-Status Walker::read_range(int fd, std::uint64_t from, std::uint64_t to, vault::ContentWriter& content) {
-  while (from < to) {
-    const std::size_t want = static_cast<std::size_t>(std::min<std::uint64_t>(buffer_.size(), to - from));
-    const ssize_t n = ::pread(fd, buffer_.data(), want, static_cast<off_t>(from));
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) source_error_ = errno_error(errno, "reading", "the file");
-    if (n == 0) source_error_ = make_error(ErrorKind::kBusy, "the file shrank");
-    if (source_error_) return Error(*source_error_);
-    HF_TRY(content.write(ByteView(buffer_).first(static_cast<std::size_t>(n))));
-    from += static_cast<std::uint64_t>(n);
-  }
-  return ok();
+  ++report_.files_read;
+  return session_->add(std::move(entry), std::move(content));
 }
 
 // The folders above a root, each once, so that the tree is whole from its top.
@@ -352,8 +328,9 @@ Status Walker::walk_roots() {
       HF_TRY(fail(root, errno_error(errno, "opening", parent)));
       continue;
     }
-    if (root.empty()) HF_TRY(visit_children(folder, "", 0));
-    else HF_TRY(visit(folder.get(), root.substr(slash == std::string::npos ? 0 : slash + 1), root, 0));
+    path_ = root;
+    if (root.empty()) HF_TRY(visit_children(folder, 0));
+    else HF_TRY(visit(folder.get(), root.substr(slash == std::string::npos ? 0 : slash + 1).c_str(), 0));
   }
   return ok();
 }

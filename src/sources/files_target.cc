@@ -1,10 +1,9 @@
 // Restoring file trees: folders first, contents through temporary names, metadata last, folders' metadata at the very end.
 #include <algorithm>
 #include <cerrno>
-#include <list>
 #include <map>
 #include <set>
-#include <unordered_map>
+#include <optional>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -14,8 +13,11 @@
 #include "base/hex.h"
 #include "io/descriptor.h"
 #include "sources/files.h"
+#include "sources/files_compare.h"
+#include "sources/files_folders.h"
 #include "sources/files_metadata.h"
 #include "sources/files_pattern.h"
+#include "sources/files_sink.h"
 
 namespace hf::sources {
 namespace {
@@ -23,194 +25,60 @@ namespace {
 using vault::Entry;
 using vault::EntryType;
 
-constexpr std::size_t kOpenFiles = 128;        // written at the same time; the usual limit is 1024 descriptors
-
-std::string parent_of(const std::string& path) {
-  const std::size_t slash = path.rfind('/');
-  return slash == std::string::npos ? "" : path.substr(0, slash);
-}
-std::string name_of(const std::string& path) { return path.substr(path.rfind('/') + 1); }   // npos + 1 == 0
-
-// Opens folders below the target, one part at a time, never through a symbolic link. Keeps the one opened last.
-class Folders {
- public:
-  Status open_root(const std::string& target);
-  Result<int> open(const std::string& path);       // "" is the target itself
-  Status make(const std::string& path);            // the folder; its parents are there
-  int root() const { return root_.get(); }
-
- private:
-  Error refused(int error, const std::string& path) const;
-  Descriptor root_;
-  std::string shown_;
-  std::string last_path_;
-  Descriptor last_;
-};
-
-Status Folders::open_root(const std::string& target) {
-  shown_ = target;
-  if (::mkdir(target.c_str(), 0700) < 0 && errno != EEXIST) return errno_error(errno, "making the folder", target);
-  root_ = Descriptor(::open(target.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!root_) return errno_error(errno, "opening the folder", target);
-  return ok();
-}
-
-Error Folders::refused(int error, const std::string& path) const {
-  const std::string shown = shown_ + (shown_.ends_with('/') ? "" : "/") + path;
-  if (error == ELOOP || error == ENOTDIR) {
-    return make_error(ErrorKind::kBlocked, "restoring into " + shown +
-                                               ": it is a symbolic link or not a folder, and is not followed")
-        .with_object(shown)
-        .with_hint("Restore into an empty folder, or move that aside.");
-  }
-  return errno_error(error, "opening the folder", shown);
-}
-
-Result<int> Folders::open(const std::string& path) {
-  if (path.empty()) return root_.get();
-  if (last_ && path == last_path_) return last_.get();
-  Descriptor current;
-  for (std::size_t at = 0; at < path.size();) {
-    std::size_t slash = path.find('/', at);
-    if (slash == std::string::npos) slash = path.size();
-    const std::string part = path.substr(at, slash - at);
-    const int above = current ? current.get() : root_.get();
-    Descriptor next(::openat(above, part.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-    if (!next) return refused(errno, path.substr(0, slash));
-    current = std::move(next);
-    at = slash + 1;
-  }
-  last_ = std::move(current);
-  last_path_ = path;
-  return last_.get();
-}
-
-Status Folders::make(const std::string& path) {
-  HF_ASSIGN(const int above, open(parent_of(path)));
-  if (::mkdirat(above, name_of(path).c_str(), 0700) == 0) return ok();
-  if (errno != EEXIST) return errno_error(errno, "making the folder", shown_ + "/" + path);
-  struct ::stat st{};
-  if (::fstatat(above, name_of(path).c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode)) return ok();
-  return refused(ENOTDIR, path);
-}
-
-// Writes to temporary files; a bounded number of them is open.
-class FileSink final : public vault::RestoreSink {
- public:
-  struct Place {
-    std::string folder;
-    std::string temporary;
-  };
-  explicit FileSink(Folders& folders) : folders_(folders) {}
-  Status write(std::uint64_t file, std::uint64_t offset, ByteView bytes) override;
-  Status create(std::uint64_t file, std::uint64_t size);
-  void close_all() { open_.clear(); order_.clear(); }
-  std::vector<Place> places;
-
- private:
-  Result<int> descriptor(std::uint64_t file);
-  struct Open {
-    Descriptor fd;
-    std::list<std::uint64_t>::iterator position;
-  };
-  Folders& folders_;
-  std::list<std::uint64_t> order_;               // used last first
-  std::unordered_map<std::uint64_t, Open> open_;
-};
-
-Result<int> FileSink::descriptor(std::uint64_t file) {
-  if (const auto it = open_.find(file); it != open_.end()) {
-    order_.splice(order_.begin(), order_, it->second.position);
-    return it->second.fd.get();
-  }
-  if (open_.size() >= kOpenFiles) {
-    open_.erase(order_.back());
-    order_.pop_back();
-  }
-  const Place& place = places.at(file);
-  HF_ASSIGN(const int folder, folders_.open(place.folder));
-  Descriptor fd(::openat(folder, place.temporary.c_str(), O_WRONLY | O_NOFOLLOW | O_CLOEXEC));
-  if (!fd) return errno_error(errno, "opening", place.folder + "/" + place.temporary);
-  order_.push_front(file);
-  const int number = fd.get();
-  open_.emplace(file, Open{std::move(fd), order_.begin()});
-  return number;
-}
-
-Status FileSink::create(std::uint64_t file, std::uint64_t size) {
-  const Place& place = places.at(file);
-  HF_ASSIGN(const int folder, folders_.open(place.folder));
-  Descriptor fd(::openat(folder, place.temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
-  if (!fd) return errno_error(errno, "creating", place.folder + "/" + place.temporary);
-  if (::ftruncate(fd.get(), static_cast<off_t>(size)) < 0)
-    return errno_error(errno, "sizing", place.folder + "/" + place.temporary);
-  return ok();
-}
-
-Status FileSink::write(std::uint64_t file, std::uint64_t offset, ByteView bytes) {
-  HF_ASSIGN(const int fd, descriptor(file));
-  while (!bytes.empty()) {
-    const ssize_t n = ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return errno_error(errno, "writing", places.at(file).folder + "/" + places.at(file).temporary);
-    offset += static_cast<std::uint64_t>(n);
-    bytes = bytes.subspan(static_cast<std::size_t>(n));
-  }
-  return ok();
-}
-
 class Restorer {
  public:
   Restorer(vault::SnapshotReader& reader, const TreeRestoreOptions& options, PathPatterns includes)
-      : reader_(reader), options_(options), includes_(std::move(includes)), sink_(folders_) {}
+      : reader_(reader), options_(options), includes_(std::move(includes)) {}
   Result<TreeRestoreReport> run();
 
  private:
   Status select();
   Status make_folders();
   Status resolve_links();
+  Status keep_unchanged();
   Status write_contents();
   Status publish();
-  Status publish_file(std::uint64_t file);
   Status make_special(const Entry& entry);
   Status make_node(int folder, const std::string& name, const Entry& entry);
   Status make_link(const Entry& entry);
   Status finish_folders();
-  void remove_temporaries();
   void finish_metadata(int folder, const std::string& name, const Entry& entry);
   bool is_ancestor(const std::string& path) const;
-  std::string temporary_name(std::uint64_t file) const { return ".holdfast-" + tag_ + "-" + std::to_string(file); }
 
   vault::SnapshotReader& reader_;
   const TreeRestoreOptions& options_;
   PathPatterns includes_;
   Folders folders_;
-  FileSink sink_;
+  std::optional<FileSink> sink_;
   std::string tag_;
   std::vector<Entry> directories_;               // in the tree's order
   std::vector<Entry> files_;
   std::vector<Entry> others_;                    // symbolic links, devices, hard links: in the tree's order
-  std::set<std::string> have_;                   // paths of files_
+  std::set<std::string> have_;                   // paths of files_ with several names
   TreeRestoreReport report_;
 };
 
 // What is asked for, and the folders above it.
 Status Restorer::select() {
   std::vector<Entry> waiting;                    // folders above, taken only if something below them is
-  return reader_.each_entry([&](const Entry& entry) {
-    const bool directory = entry.type == EntryType::kDirectory;
-    while (!waiting.empty() && !entry.path.starts_with(waiting.back().path + "/")) waiting.pop_back();
-    if (!includes_.empty() && !includes_.covers(entry.path, directory)) {
-      if (directory) waiting.push_back(entry);
-      return ok();
+  while (true) {
+    HF_ASSIGN(const vault::EntryView* view, reader_.next_view());
+    if (view == nullptr) return ok();
+    const bool directory = view->type == EntryType::kDirectory;
+    while (!waiting.empty() && !view->path.starts_with(waiting.back().path + "/")) waiting.pop_back();
+    const bool wanted = includes_.empty() || includes_.covers(view->path, directory);
+    if (!wanted && !directory) continue;
+    HF_ASSIGN(Entry entry, reader_.entry_of_view());
+    if (!wanted) {
+      waiting.push_back(std::move(entry));
+      continue;
     }
     directories_.insert(directories_.end(), waiting.begin(), waiting.end());
     waiting.clear();
-    if (directory) directories_.push_back(entry);
-    else if (entry.type == EntryType::kFile) { have_.insert(entry.path); files_.push_back(entry); }
-    else others_.push_back(entry);
-    return ok();
-  });
+    if (entry.type == EntryType::kFile && entry.link_group != 0) have_.insert(entry.path);
+    auto& list = directory ? directories_ : entry.type == EntryType::kFile ? files_ : others_;
+    list.push_back(std::move(entry));
+  }
 }
 
 // A hard link whose first name was not asked for becomes a file of its own; more links of that group then lead to it.
@@ -237,22 +105,43 @@ Status Restorer::resolve_links() {
 }
 
 Status Restorer::make_folders() {
-  HF_TRY(folders_.open_root(options_.in_place ? "/" : options_.target));
+  HF_TRY(folders_.open_root(options_.in_place ? "/" : options_.target, tag_));
   for (const Entry& entry : directories_) HF_TRY(folders_.make(entry.path));
+  return ok();
+}
+
+// Files that stand in their place and are what the snapshot says are left alone.
+Status Restorer::keep_unchanged() {
+  FileComparer comparer(folders_, reader_);
+  HF_ASSIGN(const std::vector<bool> same, comparer.same(files_));
+  std::vector<Entry> rest;
+  for (std::size_t i = 0; i < files_.size(); ++i) {
+    if (!same[i]) {
+      rest.push_back(std::move(files_[i]));
+      continue;
+    }
+    ++report_.files;
+    ++report_.entries;
+    HF_ASSIGN(const Folders::Handle folder, folders_.open(parent_of(files_[i].path)));
+    if (!comparer.same_metadata(folder->get(), files_[i])) finish_metadata(folder->get(), name_of(files_[i].path), files_[i]);
+  }
+  files_ = std::move(rest);
   return ok();
 }
 
 Status Restorer::write_contents() {
   std::vector<vault::RestoreItem> items;
+  sink_.emplace(folders_, tag_);
+  for (const Entry& entry : files_) sink_->add(entry);
   for (std::uint64_t i = 0; i < files_.size(); ++i) {
-    sink_.places.push_back({parent_of(files_[i].path), temporary_name(i)});
-    HF_TRY(sink_.create(i, files_[i].size));
-    items.push_back({i, files_[i].extents});
+    const bool any = std::ranges::any_of(files_[i].extents, [](const vault::Extent& e) { return !e.hole; });
+    if (any) items.push_back({i, std::move(files_[i].extents)});
+    else HF_TRY(sink_->create_empty(i));
   }
-  HF_ASSIGN(const vault::RestoreTotals totals, reader_.restore(items, sink_));
-  sink_.close_all();
+  HF_ASSIGN(const vault::RestoreTotals totals, reader_.restore(items, *sink_));
+  for (FailedItem& item : sink_->take_failed()) report_.failed.push_back(std::move(item));
   report_.bytes = totals.bytes;
-  if (::syncfs(folders_.root()) < 0) return errno_error(errno, "syncing", options_.target);   // before any file gets its name
+  if (::syncfs(folders_.root()) < 0) return errno_error(errno, "syncing", options_.target);   // before anything gets its name
   return ok();
 }
 
@@ -260,19 +149,6 @@ void Restorer::finish_metadata(int folder, const std::string& name, const Entry&
   std::vector<std::string> why;
   set_metadata(folder, name, entry, why);
   for (std::string& clause : why) report_.failed.push_back({"/" + entry.path, std::move(clause)});
-}
-
-Status Restorer::publish_file(std::uint64_t file) {
-  const Entry& entry = files_[file];
-  const FileSink::Place& place = sink_.places[file];
-  HF_ASSIGN(const int folder, folders_.open(place.folder));
-  finish_metadata(folder, place.temporary, entry);
-  if (::renameat(folder, place.temporary.c_str(), folder, name_of(entry.path).c_str()) < 0) {
-    return errno_error(errno, "moving into place", entry.path);
-  }
-  ++report_.files;
-  ++report_.entries;
-  return ok();
 }
 
 Status Restorer::make_node(int folder, const std::string& name, const Entry& entry) {
@@ -292,7 +168,8 @@ Status Restorer::make_node(int folder, const std::string& name, const Entry& ent
 
 // Links and devices, under a temporary name first, too: what stood there is replaced in one step.
 Status Restorer::make_special(const Entry& entry) {
-  HF_ASSIGN(const int folder, folders_.open(parent_of(entry.path)));
+  HF_ASSIGN(const Folders::Handle handle, folders_.open(parent_of(entry.path)));
+  const int folder = handle->get();
   const std::string temporary = ".holdfast-" + tag_ + "-x";
   Status made = make_node(folder, temporary, entry);
   if (!made) {
@@ -311,11 +188,11 @@ Status Restorer::make_special(const Entry& entry) {
 }
 
 Status Restorer::make_link(const Entry& entry) {
-  HF_ASSIGN(const int found, folders_.open(parent_of(entry.target)));
-  Descriptor from(::fcntl(found, F_DUPFD_CLOEXEC, 0));      // the next open may close it
-  HF_ASSIGN(const int folder, folders_.open(parent_of(entry.path)));
+  HF_ASSIGN(const Folders::Handle from, folders_.open(parent_of(entry.target)));
+  HF_ASSIGN(const Folders::Handle handle, folders_.open(parent_of(entry.path)));
+  const int folder = handle->get();
   const std::string temporary = ".holdfast-" + tag_ + "-x";
-  const bool made = ::linkat(from.get(), name_of(entry.target).c_str(), folder, temporary.c_str(), 0) == 0 &&
+  const bool made = ::linkat(from->get(), name_of(entry.target).c_str(), folder, temporary.c_str(), 0) == 0 &&
                     ::renameat(folder, temporary.c_str(), folder, name_of(entry.path).c_str()) == 0;
   if (!made) {
     report_.failed.push_back({"/" + entry.path, errno_error(errno, "linking", entry.path).text});
@@ -326,7 +203,9 @@ Status Restorer::make_link(const Entry& entry) {
 }
 
 Status Restorer::publish() {
-  for (std::uint64_t i = 0; i < files_.size(); ++i) HF_TRY(publish_file(i));
+  for (std::uint64_t i = 0; i < files_.size(); ++i) HF_TRY(sink_->publish(i));
+  report_.files += files_.size();
+  report_.entries += files_.size();
   for (const Entry& entry : others_) HF_TRY(entry.type == EntryType::kHardLink ? make_link(entry) : make_special(entry));
   return ok();
 }
@@ -341,20 +220,14 @@ Status Restorer::finish_folders() {
   // Deepest first: the times of a folder change by what is made in it.
   for (auto it = directories_.rbegin(); it != directories_.rend(); ++it) {
     ++report_.entries;
-    if (options_.in_place && is_ancestor(it->path)) continue;
-    HF_ASSIGN(const int above, folders_.open(parent_of(it->path)));
-    finish_metadata(above, name_of(it->path), *it);
+    if (!options_.in_place || !is_ancestor(it->path)) {
+      HF_ASSIGN(const Folders::Handle folder, folders_.open(it->path));
+      finish_metadata(folder->get(), ".", *it);
+    }
+    HF_TRY(folders_.publish(it->path));
   }
   if (::syncfs(folders_.root()) < 0) return errno_error(errno, "syncing", options_.target);
   return ok();
-}
-
-void Restorer::remove_temporaries() {
-  sink_.close_all();
-  for (const FileSink::Place& place : sink_.places) {
-    auto folder = folders_.open(place.folder);
-    if (folder) ::unlinkat(*folder, place.temporary.c_str(), 0);
-  }
 }
 
 Result<TreeRestoreReport> Restorer::run() {
@@ -364,14 +237,16 @@ Result<TreeRestoreReport> Restorer::run() {
   if (directories_.empty() && files_.empty() && others_.empty() && !includes_.empty()) {
     return make_error(ErrorKind::kNotFound, "nothing in this snapshot matches what is to be restored");
   }
-  HF_TRY(make_folders());
-  Status written = write_contents();
+  Status written = make_folders();
+  if (written) written = keep_unchanged();
+  if (written) written = write_contents();
   if (written) written = publish();
+  if (written) written = finish_folders();
   if (!written) {
-    remove_temporaries();
+    if (sink_) sink_->discard();
+    folders_.discard();
     return std::move(written).error();
   }
-  HF_TRY(finish_folders());
   return std::move(report_);
 }
 

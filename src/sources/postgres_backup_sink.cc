@@ -147,8 +147,8 @@ Status BaseBackupTree::end() {
 
 Status BaseBackupTree::close_content() {
   if (writer_) {
-    HF_ASSIGN(current_.content, writer_->finish());
-    writer_.reset();
+    HF_TRY(writer_->end());
+    current_.content = std::move(writer_);
     ++files_;
   }
   items_.push_back(std::move(current_));
@@ -176,7 +176,7 @@ Status BaseBackupTree::finish() {
       return make_error(ErrorKind::kCorrupt, "the server sent '" + path + "' twice");
     }
     last = path;
-    HF_TRY(item.content ? session_.add(std::move(item.entry), *item.content) : session_.add(item.entry));
+    HF_TRY(item.content ? session_.add(std::move(item.entry), std::move(item.content)) : session_.add(item.entry));
     item = {};
   }
   if (!missing.empty()) return make_error(ErrorKind::kCorrupt, "the server did not send " + missing.begin()->substr(5));

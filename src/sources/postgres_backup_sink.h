@@ -46,7 +46,7 @@ class BaseBackupTree final : public TarSink {
  private:
   struct Item {
     vault::Entry entry;
-    std::optional<vault::Content> content;
+    std::unique_ptr<vault::ContentWriter> content;   // ended: its last chunks may still be on their way
   };
   Status end_archive();
   Status add_folder(const std::string& path);

@@ -18,7 +18,7 @@ class Session final : public BackupSession {
       : core_(core),
         lease_(std::move(lease)),
         chunks_(std::move(chunks)),
-        queue_(core, *chunks_),
+        queue_(core, *chunks_, [this] { return lease_->beat_if_due(); }),
         tree_(core.tree_table, core.config.parameters.tree, chunks_->metadata()) {
     info_.meta = std::move(meta);
     info_.started = core.clock.wall();
@@ -46,26 +46,27 @@ class Session final : public BackupSession {
     return true;
   }
 
-  Status add(const Entry& entry) override { return enqueue(Entry(entry), nullptr); }
+  Result<bool> add_unchanged(const EntryView& entry) override;
+  Status add(const Entry& entry) override { return enqueue({Entry(entry), nullptr, {}}); }
 
   Status add(Entry entry, const Content& content) override {
     entry.size = content.size;
     entry.extents = content.extents;
     if (!content.digests.empty()) HF_TRY(set_page_digests(entry, content.digests, chunks_->metadata()));
-    return enqueue(std::move(entry), nullptr);
+    return enqueue({std::move(entry), nullptr, {}});
   }
 
   Status add(Entry entry, std::unique_ptr<ContentWriter> content) override {
     std::unique_ptr<QueuedContent> queued(static_cast<QueuedContent*>(content.release()));   // all are of begin_content
     HF_TRY(queued->end());
-    return enqueue(std::move(entry), std::move(queued));
+    return enqueue({std::move(entry), std::move(queued), {}});
   }
 
   Result<SnapshotInfo> commit(const std::map<std::string, std::string>& attributes, bool partial) override;
   void abandon() override;
 
   BackupProgress progress() const override {
-    const StoredTotals& totals = chunks_->totals();
+    const StoredTotals totals = chunks_->totals();
     return {info_.entries, info_.files, info_.source_bytes, totals.new_bytes, totals.stored_bytes};
   }
 
@@ -73,14 +74,17 @@ class Session final : public BackupSession {
   struct Waiting {
     Entry entry;
     std::unique_ptr<QueuedContent> content;   // null: the entry is complete
+    Bytes record;                             // of an unchanged entry: that of the previous tree
   };
   Status alive() const {
     if (lease_ != nullptr) return ok();
     return make_error(ErrorKind::kBlocked, "this backup has ended");
   }
-  Status enqueue(Entry entry, std::unique_ptr<QueuedContent> content);
+  Status next_path(std::string_view path);
+  Status enqueue(Waiting waiting);
   Status drain(bool all);
   Status write_entry(Waiting& waiting);
+  void count(EntryType type, std::uint64_t size);
   Result<Bytes> finish_record(const std::map<std::string, std::string>& attributes, bool partial);
   void finish_commit(ByteView sealed);
 
@@ -90,19 +94,54 @@ class Session final : public BackupSession {
   ChunkQueue queue_;
   TreeWriter tree_;
   std::deque<Waiting> waiting_;
-  std::optional<std::string> last_path_;
+  std::string last_path_;
+  bool any_path_ = false;
   SnapshotInfo info_;
 };
 
-Status Session::enqueue(Entry entry, std::unique_ptr<QueuedContent> content) {
+// Each path comes after the last one.
+Status Session::next_path(std::string_view path) {
   HF_TRY(alive());
-  if (last_path_ && compare_paths(*last_path_, entry.path) >= 0) {
-    return make_error(ErrorKind::kInvalid, "'" + entry.path + "' does not come after '" + *last_path_ + "' in the tree's order");
+  if (any_path_ && compare_paths(last_path_, path) >= 0) {
+    return make_error(ErrorKind::kInvalid,
+                      "'" + std::string(path) + "' does not come after '" + last_path_ + "' in the tree's order");
   }
-  last_path_ = entry.path;
-  waiting_.push_back({std::move(entry), std::move(content)});
+  any_path_ = true;
+  last_path_.assign(path);
+  return ok();
+}
+
+Status Session::enqueue(Waiting waiting) {
+  HF_TRY(next_path(waiting.entry.path));
+  waiting_.push_back(std::move(waiting));
   HF_TRY(lease_->beat_if_due());
   return drain(waiting_.size() >= kMaxWaitingEntries);
+}
+
+Result<bool> Session::add_unchanged(const EntryView& entry) {
+  HF_TRY(alive());
+  if (!entry.complete) return false;
+  bool usable = true;
+  HF_TRY(entry.each_chunk([&](const ChunkId& id) -> Status {
+    if (!usable) return ok();
+    HF_ASSIGN(usable, chunks_->known(id));
+    return ok();
+  }));
+  if (!usable) return false;
+  if (!waiting_.empty()) {
+    Waiting waiting;
+    waiting.entry.path = entry.path;
+    waiting.entry.type = entry.type;
+    waiting.entry.size = entry.size;
+    waiting.record = to_bytes(entry.record);
+    HF_TRY(enqueue(std::move(waiting)));
+    return true;
+  }
+  HF_TRY(next_path(entry.path));
+  HF_TRY(lease_->beat_if_due());
+  HF_TRY(tree_.add_unchanged(entry.path, entry.record, entry.size));
+  count(entry.type, entry.size);
+  return true;
 }
 
 // Writes the entries at the front that are complete; all of them if asked to.
@@ -125,13 +164,16 @@ Status Session::write_entry(Waiting& waiting) {
     entry.extents = std::move(content.extents);
     if (!content.digests.empty()) HF_TRY(set_page_digests(entry, content.digests, chunks_->metadata()));
   }
-  HF_TRY(tree_.add(entry));
-  ++info_.entries;
-  if (entry.type == EntryType::kFile) {
-    ++info_.files;
-    info_.source_bytes += entry.size;
-  }
+  HF_TRY(waiting.record.empty() ? tree_.add(entry) : tree_.add_unchanged(entry.path, waiting.record, entry.size));
+  count(entry.type, entry.size);
   return ok();
+}
+
+void Session::count(EntryType type, std::uint64_t size) {
+  ++info_.entries;
+  if (type != EntryType::kFile) return;
+  ++info_.files;
+  info_.source_bytes += size;
 }
 
 // Everything but the decision: after it the vault holds all that the record names.

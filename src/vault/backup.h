@@ -37,8 +37,13 @@ struct Content {
 class ContentWriter {
  public:
   virtual ~ContentWriter() = default;            // without finish() or add(): the content is dropped
-  virtual Status write(ByteView bytes) = 0;      // appended
+  // Memory for the next bytes, at least one of them and at most `want`, valid until the next call; then wrote() says how
+  // many of it are the file's. So that a file is read to where it is hashed, without a copy.
+  virtual Result<MutableByteView> space(std::size_t want) = 0;
+  virtual Status wrote(std::size_t bytes) = 0;
+  virtual Status write(ByteView bytes);          // appended: the two above, with a copy
   virtual Status hole(std::uint64_t length) = 0; // appended: reads as zeros, kept sparse; kPages writes zeros instead
+  virtual Status end() = 0;                      // no more bytes will come; finish() and add() do it, too
   // Once; waits for what is still being hashed. The content may then stand in any entry of this session.
   virtual Result<Content> finish() = 0;
 };
@@ -62,6 +67,9 @@ class BackupSession {
   // May these extents of the previous snapshot stand in an entry as they are? False if any chunk lies only in packs that
   // this session may not refer to (condemned, or of a writer whose packs are not trusted): then write the file anew.
   virtual Result<bool> may_reuse(std::span<const Extent> extents) = 0;
+  // Adds the entry as it stands in the previous snapshot, byte for byte. False, and nothing is added, where may_reuse()
+  // would say no, or for a file of very many extents.
+  virtual Result<bool> add_unchanged(const EntryView& entry) = 0;
 
   // Entries come in the tree's order of paths (compare_paths), each path once; kInvalid otherwise.
   virtual Status add(const Entry& entry) = 0;                       // its extents, if any, are of this session or reusable

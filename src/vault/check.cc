@@ -1,5 +1,6 @@
 // Checking a vault: every object is looked at, every snapshot's chunks are found, and damage is named with what it hits.
 #include <algorithm>
+#include <atomic>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -7,11 +8,15 @@
 #include "vault/blob.h"
 #include "vault/chunk_source.h"
 #include "vault/names.h"
+#include "vault/parallel.h"
 #include "vault/parts.h"
+#include "vault/record_reader.h"
 #include "vault/wal_objects.h"
 
 namespace hf::vault {
 namespace {
+
+constexpr std::uint64_t kPieceBytes = 2u << 20;   // of a pack, read at once
 
 struct IndexedPack {
   IndexPack row;
@@ -38,9 +43,13 @@ class Checker {
   Status check_index();
   Status read_run(const IndexRun& run);
   Status check_packs();
-  Status check_pack(const std::string& object, std::uint64_t size, IndexedPack* indexed);
+  // These three may run for several packs at once: each touches its own pack, and the report's counter is atomic.
+  Status check_pack(const std::string& object, std::uint64_t size, IndexedPack* indexed, RecordReader& records);
   Status check_directory(const std::string& object, std::uint64_t size, const IndexedPack* indexed);
-  Status read_pack(const std::string& object, std::uint64_t size, IndexedPack* indexed);
+  Status read_pack(const std::string& object, std::uint64_t size, IndexedPack* indexed, RecordReader& records);
+  Status read_pieces(const std::string& object, const PackKey& key, std::span<const PackEntry> entries,
+                     IndexedPack* indexed, RecordReader& records, bool& whole);
+  Result<OpenedPack> open_for_reading(const std::string& object, std::uint64_t size, const IndexedPack* indexed);
   bool sampled(const std::string& object) const;
   Status check_snapshots();
   Status walk(const SnapshotRecord& record, const std::string& carrier, const std::string& id);
@@ -55,6 +64,7 @@ class Checker {
   std::unique_ptr<ChunkSource> source_;
   std::map<PackName, IndexedPack> packs_;
   std::unordered_map<ChunkId, bool, ChunkIdHash> good_;
+  std::atomic<std::uint64_t> pack_bytes_ = 0;
 };
 
 void Checker::damage(const std::string& object, const std::string& why) {
@@ -170,6 +180,12 @@ bool Checker::sampled(const std::string& object) const {
 Status Checker::check_packs() {
   HF_ASSIGN(const std::vector<ObjectInfo> objects, core_.list("packs/"));
   std::set<PackName> present;
+  struct Task {
+    const ObjectInfo* info = nullptr;
+    IndexedPack* indexed = nullptr;
+    Status result;
+  };
+  std::vector<Task> tasks;
   for (const ObjectInfo& info : objects) {
     const auto name = parse_pack_name(info.name);
     if (!name) continue;
@@ -178,8 +194,16 @@ Status Checker::check_packs() {
     auto it = packs_.find(*name);
     IndexedPack* indexed = it == packs_.end() ? nullptr : &it->second;
     if (indexed == nullptr && !sampled(info.name)) continue;     // of a session that goes on or was given up
-    Status checked = check_pack(info.name, info.size, indexed);
-    if (!checked) HF_TRY(finding(info.name, std::move(checked).error()));
+    tasks.push_back({&info, indexed, {}});
+  }
+  HF_TRY(in_parallel(tasks.size(), [&] {
+    return [&, records = std::make_unique<RecordReader>(core_.hasher)](std::size_t i) {
+      tasks[i].result = check_pack(tasks[i].info->name, tasks[i].info->size, tasks[i].indexed, *records);
+      return ok();
+    };
+  }));
+  for (Task& task : tasks) {
+    if (!task.result) HF_TRY(finding(task.info->name, std::move(task.result).error()));
   }
   HF_ASSIGN(const Epoch epoch, read_newest_epoch(core_));      // after the packs: what went meanwhile stands in it
   for (auto& [name, pack] : packs_) {
@@ -191,7 +215,7 @@ Status Checker::check_packs() {
   return ok();
 }
 
-Status Checker::check_pack(const std::string& object, std::uint64_t size, IndexedPack* indexed) {
+Status Checker::check_pack(const std::string& object, std::uint64_t size, IndexedPack* indexed, RecordReader& records) {
   if (indexed != nullptr && size != indexed->row.size) {
     indexed->unusable = size < indexed->row.size;
     return make_error(ErrorKind::kCorrupt, object + ": has " + std::to_string(size) + " bytes, " +
@@ -199,7 +223,7 @@ Status Checker::check_pack(const std::string& object, std::uint64_t size, Indexe
   }
   Status directory = check_directory(object, size, indexed);
   if (!directory && directory.error().kind != ErrorKind::kCorrupt) return directory;
-  if (sampled(object)) HF_TRY(read_pack(object, size, indexed));   // which chunks are hit, too
+  if (sampled(object)) HF_TRY(read_pack(object, size, indexed, records));   // which chunks are hit, too
   return directory;
 }
 
@@ -207,10 +231,10 @@ Status Checker::check_directory(const std::string& object, std::uint64_t size, c
   if (size < kPackFooterBytes) return make_error(ErrorKind::kCorrupt, object + ": is too short");
   HF_ASSIGN(const Bytes tail, core_.store.get(object, {size - kPackFooterBytes, kPackFooterBytes}));
   HF_TRY(parse_pack_footer(tail, size, object));
-  report_.read_bytes += kPackFooterBytes;
+  pack_bytes_ += kPackFooterBytes;
   if (!core_.keys.can_read()) return ok();
   HF_ASSIGN(OpenedPack opened, read_pack_directory(store_range(core_.store, object), size, core_.keys, object));
-  report_.read_bytes += opened.header.size() + opened.footer.directory_length;
+  pack_bytes_ += opened.header.size() + opened.footer.directory_length;
   if (indexed == nullptr || indexed->partly_known) return ok();
   std::ranges::sort(opened.entries, {}, &PackEntry::offset);
   if (opened.header != indexed->row.header || opened.entries != indexed->chunks) {
@@ -219,33 +243,63 @@ Status Checker::check_directory(const std::string& object, std::uint64_t size, c
   return ok();
 }
 
-// Every byte: the whole against the digest in the index, and every record by itself.
-Status Checker::read_pack(const std::string& object, std::uint64_t size, IndexedPack* indexed) {
-  HF_ASSIGN(const Bytes bytes, core_.store.get(object));
-  report_.read_bytes += size;
-  bool whole = indexed == nullptr || crypto::sha256(bytes) == indexed->row.sha256;
-  if (core_.keys.can_read()) {
-    std::vector<PackEntry> entries;
-    Result<PackKey> key = open_pack(indexed != nullptr ? ByteView(indexed->row.header) : ByteView(bytes), core_.keys, object);
-    if (!key) return std::move(key).error();
-    if (indexed != nullptr) {
-      entries = indexed->chunks;
-    } else {
-      HF_ASSIGN(OpenedPack opened, read_pack_directory(memory_range(bytes), size, core_.keys, object));
-      entries = std::move(opened.entries);
-    }
-    for (const PackEntry& entry : entries) {
-      const bool inside = std::uint64_t{entry.offset} + entry.stored_length <= bytes.size();
-      const bool good =
-          inside && read_chunk(*key, entry, ByteView(bytes).subspan(entry.offset, entry.stored_length),
-                               core_.hasher, object);
-      if (good) continue;
-      whole = false;
-      if (indexed != nullptr) indexed->bad.insert(entry.id);
+// Every byte. Who can read opens and proves every record: with header, directory and footer, which check_directory()
+// proved, they are the whole pack. Who cannot compares the digest in the index.
+Status Checker::read_pack(const std::string& object, std::uint64_t size, IndexedPack* indexed, RecordReader& records) {
+  bool whole = true;
+  if (!core_.keys.can_read()) {
+    if (indexed == nullptr) return ok();
+    HF_ASSIGN(const Bytes bytes, core_.store.get(object));
+    pack_bytes_ += size;
+    whole = pack_digest(bytes) == indexed->row.digest;
+  } else {
+    HF_ASSIGN(const OpenedPack opened, open_for_reading(object, size, indexed));
+    HF_TRY(read_pieces(object, opened.key, opened.entries, indexed, records, whole));
+    if (opened.footer.parity_length > 0 && indexed != nullptr) {           // which no record proves
+      HF_ASSIGN(const Bytes bytes, core_.store.get(object));
+      pack_bytes_ += size;
+      whole = whole && pack_digest(bytes) == indexed->row.digest;
     }
   }
   if (whole) return ok();
   return make_error(ErrorKind::kCorrupt, object + ": its bytes are not those that were written");
+}
+
+// By the index where it knows the pack, so that a damaged directory does not hide which chunks are good.
+Result<OpenedPack> Checker::open_for_reading(const std::string& object, std::uint64_t size, const IndexedPack* indexed) {
+  if (indexed == nullptr) return read_pack_directory(store_range(core_.store, object), size, core_.keys, object);
+  OpenedPack opened;
+  HF_ASSIGN(opened.key, open_pack(indexed->row.header, core_.keys, object));
+  opened.entries = indexed->chunks;
+  HF_ASSIGN(const Bytes tail, core_.store.get(object, {size - kPackFooterBytes, kPackFooterBytes}));
+  if (auto footer = parse_pack_footer(tail, size, object)) opened.footer = *footer;
+  return opened;
+}
+
+// In pieces that stay in a core's cache.
+Status Checker::read_pieces(const std::string& object, const PackKey& key, std::span<const PackEntry> entries,
+                            IndexedPack* indexed, RecordReader& records, bool& whole) {
+  for (std::size_t i = 0; i < entries.size();) {
+    const std::uint64_t begin = entries[i].offset;
+    std::uint64_t end = begin;
+    std::size_t next = i;
+    while (next < entries.size() && (next == i || entries[next].offset + std::uint64_t{entries[next].stored_length} <= begin + kPieceBytes)) {
+      end = std::max(end, entries[next].offset + std::uint64_t{entries[next].stored_length});
+      ++next;
+    }
+    const auto stored = core_.store.get(object, {begin, end - begin});
+    if (!stored && stored.error().kind != ErrorKind::kCorrupt) return stored.error();
+    if (stored) pack_bytes_ += stored->size();
+    HF_TRY(records.read(key, entries.subspan(i, next - i), begin, stored ? ByteView(*stored) : ByteView(), object,
+                        [&](std::size_t n, const Result<ByteView>& plain) {
+                          if (plain) return ok();
+                          whole = false;
+                          if (indexed != nullptr) indexed->bad.insert(entries[i + n].id);
+                          return ok();
+                        }));
+    i = next;
+  }
+  return ok();
 }
 
 Status Checker::check_snapshots() {
@@ -357,6 +411,7 @@ Result<CheckReport> Checker::run() {
   HF_TRY(check_small_objects());
   HF_TRY(check_index());
   HF_TRY(check_packs());
+  report_.read_bytes += pack_bytes_;
   HF_TRY(check_snapshots());
   HF_TRY(check_blobs());
   for (auto& [object, found] : damaged_) {

@@ -1,5 +1,7 @@
 #include "vault/chunk.h"
 
+#include <algorithm>
+
 #include "base/check.h"
 #include "base/hex.h"
 #include "vault/object.h"
@@ -18,7 +20,10 @@ ChunkHasher::ChunkHasher(const Secret& id_key) : key_(id_key.reveal()) {}
 
 void ChunkHasher::ids(std::span<const ByteView> chunks, std::span<ChunkId> out) const {
   HF_CHECK(chunks.size() == out.size());
+  std::size_t count = 0;
+  for (const ByteView chunk : chunks) count += (chunk.size() + kLeafBytes - 1) / kLeafBytes;
   std::vector<ByteView> leaves;
+  leaves.reserve(count);
   for (const ByteView chunk : chunks) {
     HF_CHECK(chunk.size() <= kMaxChunkBytes);
     for (std::size_t at = 0; at < chunk.size(); at += kLeafBytes) {
@@ -27,13 +32,15 @@ void ChunkHasher::ids(std::span<const ByteView> chunks, std::span<ChunkId> out) 
   }
   std::vector<crypto::Digest> digests(leaves.size());
   crypto::sha256_leaves(leaves, digests);
-  std::size_t leaf = 0;
+  std::array<std::uint8_t, 1 + 8 + kMaxChunkBytes / kLeafBytes * sizeof(crypto::Digest)> message;
+  const std::uint8_t* next = reinterpret_cast<const std::uint8_t*>(digests.data());
   for (std::size_t i = 0; i < chunks.size(); ++i) {
-    ByteWriter message;
-    message.u8(kSuite).u64(chunks[i].size());
-    const std::size_t count = (chunks[i].size() + kLeafBytes - 1) / kLeafBytes;
-    for (std::size_t n = 0; n < count; ++n) message.raw(digests[leaf++]);
-    out[i].bytes = key_.mac(message.bytes());
+    const std::size_t bytes = (chunks[i].size() + kLeafBytes - 1) / kLeafBytes * sizeof(crypto::Digest);
+    message[0] = kSuite;
+    for (int b = 0; b < 8; ++b) message[1 + b] = static_cast<std::uint8_t>(std::uint64_t{chunks[i].size()} >> (8 * b));
+    std::copy_n(next, bytes, message.data() + 9);
+    next += bytes;
+    out[i].bytes = key_.mac(ByteView(message).first(9 + bytes));
   }
 }
 

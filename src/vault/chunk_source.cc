@@ -3,6 +3,12 @@
 #include "vault/names.h"
 
 namespace hf::vault {
+namespace {
+
+constexpr std::int64_t kNotAsked = -1;
+constexpr std::int64_t kMissing = -2;
+
+}  // namespace
 
 RangeReader store_range(Store& store, std::string name) {
   return [&store, name = std::move(name)](std::uint64_t offset, std::size_t length) { return store.get(name, {offset, length}); };
@@ -42,18 +48,13 @@ Result<PackKey*> ChunkSource::key_of(const IndexPack& pack) {
   return &it->second;
 }
 
-Result<Bytes> ChunkSource::read_record(const ChunkLocation& location, ByteView stored) {
+Result<Bytes> ChunkSource::read(const ChunkLocation& location) {
   const std::string object = pack_object_name(location.pack.name);
+  HF_ASSIGN(const Bytes stored, core_.store.get(object, {location.chunk.offset, location.chunk.stored_length}));
   HF_ASSIGN(PackKey* key, key_of(location.pack));
   auto plain = read_chunk(*key, location.chunk, stored, core_.hasher, object);
   if (!plain) return Error(std::move(plain).error()).with_object(object);
   return plain;
-}
-
-Result<Bytes> ChunkSource::read(const ChunkLocation& location) {
-  HF_ASSIGN(const Bytes stored, core_.store.get(pack_object_name(location.pack.name),
-                                                {location.chunk.offset, location.chunk.stored_length}));
-  return read_record(location, stored);
 }
 
 Result<Bytes> ChunkSource::read(const ChunkId& id) {
@@ -77,22 +78,36 @@ FetchChunk ChunkSource::fetcher() {
   return [this](const ChunkRef& chunk) { return read(chunk.id); };
 }
 
-Result<bool> ChunkSource::pack_present(const IndexPack& pack) {
-  auto it = present_.find(pack.name);
-  if (it != present_.end()) return it->second;
-  auto info = core_.store.stat(pack_object_name(pack.name));
-  if (!info && info.error().kind != ErrorKind::kNotFound) return std::move(info).error();
-  return present_[pack.name] = info && info->size == pack.size;
+// The pack's number, if it is there as it was written.
+Result<std::optional<std::uint32_t>> ChunkSource::readable(std::size_t run, std::uint32_t row) {
+  while (numbers_.size() < index_.runs().size()) numbers_.emplace_back(index_.runs()[numbers_.size()].packs(), kNotAsked);
+  std::int64_t& number = numbers_[run][row];
+  if (number == kNotAsked) {
+    auto pack = std::make_unique<ReadablePack>();
+    HF_ASSIGN(pack->row, index_.runs()[run].pack(row));
+    pack->object = pack_object_name(pack->row.name);
+    auto info = core_.store.stat(pack->object);
+    if (!info && info.error().kind != ErrorKind::kNotFound) return std::move(info).error();
+    number = kMissing;
+    if (info && info->size == pack->row.size) {
+      HF_ASSIGN(pack->key, open_pack(pack->row.header, core_.keys, pack->object));
+      number = static_cast<std::int64_t>(packs_.size());
+      packs_.push_back(std::move(pack));
+    }
+  }
+  if (number == kMissing) return std::optional<std::uint32_t>();
+  return std::optional(static_cast<std::uint32_t>(number));
 }
 
-Result<ChunkLocation> ChunkSource::locate(const ChunkId& id) {
-  HF_ASSIGN(const std::vector<ChunkLocation> places, index_.find_all(id));
-  if (places.empty()) return not_indexed(id);
-  for (const ChunkLocation& place : places) {
-    HF_ASSIGN(const bool present, pack_present(place.pack));
-    if (present) return place;
+Result<ChunkSource::Place> ChunkSource::locate(const ChunkId& id) {
+  HF_TRY(index_.places(id, found_));
+  if (found_.empty()) return not_indexed(id);
+  for (const IndexSet::Place& place : found_) {
+    HF_ASSIGN(const auto number, readable(place.run, place.row));
+    if (number) return Place{place.chunk, *number};
   }
-  const std::string object = pack_object_name(places.front().pack.name);
+  HF_ASSIGN(const IndexPack pack, index_.runs()[found_.front().run].pack(found_.front().row));
+  const std::string object = pack_object_name(pack.name);
   return make_error(ErrorKind::kCorrupt, "pack " + object + " is missing or cut short").with_object(object);
 }
 

@@ -22,13 +22,24 @@ class ChunkSource {
   // The chunk, from the newest place that gives it. kCorrupt, naming the pack of the newest place, if none does.
   Result<Bytes> read(const ChunkId& id);
   Result<Bytes> read(const ChunkLocation& location);
-  Result<Bytes> read_record(const ChunkLocation& location, ByteView stored);   // bytes of the record already at hand
   FetchChunk fetcher();
+
+  // A pack that exists with its size, and its key.
+  struct ReadablePack {
+    IndexPack row;
+    std::string object;
+    PackKey key;
+  };
+  struct Place {
+    PackEntry chunk;
+    std::uint32_t pack = 0;            // for pack()
+  };
   // Where to read the chunk in a pack that exists with its size; kCorrupt, naming a pack, if there is none.
-  Result<ChunkLocation> locate(const ChunkId& id);
-  Result<bool> pack_present(const IndexPack& pack);
+  Result<Place> locate(const ChunkId& id);
+  const ReadablePack& pack(std::uint32_t number) const { return *packs_[number]; }
 
  private:
+  Result<std::optional<std::uint32_t>> readable(std::size_t run, std::uint32_t row);
   explicit ChunkSource(const Repository::Core& core) : core_(core), cache_(kIndexCacheBytes) {}
   Result<PackKey*> key_of(const IndexPack& pack);
   Error not_indexed(const ChunkId& id) const;
@@ -38,7 +49,9 @@ class ChunkSource {
   IndexSet index_;
   std::vector<BrokenObject> broken_;
   std::map<PackName, PackKey> keys_;
-  std::map<PackName, bool> present_;
+  std::vector<std::unique_ptr<ReadablePack>> packs_;
+  std::vector<std::vector<std::int64_t>> numbers_;      // of each run, of each row: in packs_, or one of the two below
+  std::vector<IndexSet::Place> found_;
 };
 
 // The store's object as a range reader.

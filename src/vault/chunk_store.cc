@@ -1,11 +1,21 @@
 #include "vault/chunk_store.h"
 
+#include <algorithm>
+
+#include "base/check.h"
 #include "vault/names.h"
 
 namespace hf::vault {
 namespace {
 
 constexpr std::size_t kRunChunks = 200'000;   // about 20 MB of memory while it is collected
+// A pack is closed at kDefaultPackBytes; its last chunk may be of the largest size, and its directory follows.
+constexpr std::size_t kDirectoryRoom = 2u << 20;
+constexpr std::size_t kBufferBytes = kDefaultPackBytes + kMaxChunkBytes + kDirectoryRoom;
+constexpr std::size_t kMaxPackChunks = 32'000;   // their directory fits in its room
+// One record in so many is opened again and compared with its chunk: memory or a processor that goes bad shows itself
+// within a few packs, at a small part of the cost of decoding everything that was just encoded.
+constexpr std::uint64_t kVerifyOneIn = 16;
 
 }  // namespace
 
@@ -19,80 +29,135 @@ Result<std::unique_ptr<ChunkStore>> ChunkStore::open(const Repository::Core& cor
     if (auto name = parse_pack_name(info.name)) store->present_.insert(*name);
     return ok();
   }));
-  store->usable_ = [s = store.get()](const PackName& pack, const crypto::PublicKey& writer) {
+  const auto usable = [s = store.get()](const PackName& pack, const crypto::PublicKey& writer) {
     // Another writer's packs are not trusted: their chunks are proven only by reading them.
     return writer == s->core_.keys.writer.public_key && !s->lease_.epoch().forbids(pack) && s->present_.contains(pack);
   };
+  store->indexed_.emplace(store->source_->index(), usable);
   return store;
 }
 
-Result<bool> ChunkStore::known(const ChunkId& id) const {
+Result<bool> ChunkStore::known_locked(const ChunkId& id) {
   if (ours_.contains(id)) return true;
-  HF_ASSIGN(const auto location, source_->index().find(id, usable_));
-  return location.has_value();
+  return indexed_->contains(id);
 }
 
-Status ChunkStore::put(PackKind kind, const ChunkId& id, ByteView plain) {
-  HF_ASSIGN(const bool stored, known(id));
-  if (stored) return ok();
-  HF_TRY(add_to_pack(kind == PackKind::kData ? data_ : trees_, id, plain));
-  ours_.insert(id);
-  totals_.new_bytes += plain.size();
+Result<bool> ChunkStore::known(const ChunkId& id) {
+  const std::lock_guard lock(index_mutex_);
+  return known_locked(id);
+}
+
+Status ChunkStore::claim(std::span<const ChunkId> ids, std::span<std::uint8_t> fresh) {
+  HF_CHECK(ids.size() == fresh.size());
+  const std::lock_guard lock(index_mutex_);
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    HF_ASSIGN(const bool there, known_locked(ids[i]));
+    fresh[i] = there ? 0 : 1;
+    if (!there) ours_.insert(ids[i]);
+  }
   return ok();
 }
 
 StoreChunk ChunkStore::metadata() {
   return [this](ByteView chunk) -> Result<ChunkId> {
     const ChunkId id = core_.hasher.id(chunk);
-    HF_TRY(put(PackKind::kMetadata, id, chunk));
+    std::uint8_t fresh = 0;
+    HF_TRY(claim({&id, 1}, {&fresh, 1}));
+    if (fresh != 0) HF_TRY(put(PackKind::kMetadata, id, chunk, metadata_encoder_));
     return id;
   };
 }
 
-Status ChunkStore::add_to_pack(OpenPack& pack, const ChunkId& id, ByteView plain) {
-  if (!pack.writer) {
-    PackWriter::Options options;
-    options.kind = pack.kind;
-    options.decode_after_encode = true;
-    auto sink = [bytes = pack.bytes.get()](ByteView more) {
-      bytes->insert(bytes->end(), more.begin(), more.end());
-      return ok();
-    };
-    HF_ASSIGN(pack.writer, PackWriter::start(core_.entropy, core_.keys.vault, core_.keys.vault_public, options, std::move(sink)));
+Status ChunkStore::put(PackKind kind, const ChunkId& id, ByteView plain, ChunkEncoder& encoder) {
+  const ByteView frame = encoder.compressor.try_compress(plain);
+  const ByteView stored = frame.empty() ? plain : frame;
+  HF_ASSIGN(const Place place, reserve(kind, id, plain.size(), stored.size(), !frame.empty()));
+  place.pack->writer.seal(place.entry, stored);
+  Status good = place.verify ? place.pack->writer.verify(place.entry, plain, encoder.decompressor, encoder.scratch) : ok();
+  std::unique_ptr<OpenPack> full = sealed(place.pack);
+  HF_TRY(std::move(good));
+  new_bytes_ += plain.size();
+  return full ? finish(std::move(full)) : ok();
+}
+
+// A place in the open pack of that kind, which is begun if there is none, and closed if it is full by it.
+Result<ChunkStore::Place> ChunkStore::reserve(PackKind kind, const ChunkId& id, std::size_t plain, std::size_t stored,
+                                              bool compressed) {
+  const std::lock_guard lock(pack_mutex_);
+  std::unique_ptr<OpenPack>& open = slot(kind);
+  if (!open) {
+    PackBuffer buffer;
+    if (!buffers_.empty()) {
+      buffer = std::move(buffers_.back());
+      buffers_.pop_back();
+    } else {
+      buffer = PackBuffer::make(kBufferBytes);
+    }
+    HF_ASSIGN(PackWriter writer,
+              PackWriter::start(core_.entropy, core_.keys.vault, core_.keys.vault_public, kind, std::move(buffer)));
+    open = std::make_unique<OpenPack>(kind, std::move(writer));
   }
-  HF_TRY(pack.writer->add(id, plain));
-  if (pack.writer->size() < kDefaultPackBytes) return ok();
-  return close_pack(pack);
+  Place place;
+  place.pack = open.get();
+  place.entry = open->writer.reserve(id, plain, stored, compressed);
+  place.verify = records_++ % kVerifyOneIn == 0;
+  ++open->sealing;
+  if (open->writer.size() >= kDefaultPackBytes || open->writer.count() >= kMaxPackChunks) {
+    open->closed = true;
+    closing_.push_back(std::move(open));
+  }
+  return place;
 }
 
-Status ChunkStore::close_pack(OpenPack& pack) {
-  if (!pack.writer) return ok();
-  HF_ASSIGN(const FinishedPack finished, pack.writer->finish());
-  pack.writer.reset();
-  const PackName name{lease_.session(), next_pack_++};
-  HF_TRY(core_.create_once(pack_object_name(name), *pack.bytes));
-  totals_.stored_bytes += pack.bytes->size();
-  pack.bytes->clear();
-  run_.add(name, finished);
-  HF_TRY(lease_.beat_if_due());
-  if (run_.chunks() < kRunChunks) return ok();
-  return write_run();
+// The pack, if it is closed and this was the last place that was not sealed: then it is the caller's to finish.
+std::unique_ptr<ChunkStore::OpenPack> ChunkStore::sealed(OpenPack* pack) {
+  const std::lock_guard lock(pack_mutex_);
+  --pack->sealing;
+  if (!pack->closed || pack->sealing > 0) return nullptr;
+  const auto at = std::ranges::find(closing_, pack, [](const auto& p) { return p.get(); });
+  HF_CHECK(at != closing_.end());
+  std::unique_ptr<OpenPack> out = std::move(*at);
+  closing_.erase(at);
+  return out;
 }
 
-Status ChunkStore::write_run() {
-  if (run_.empty()) return ok();
-  const std::string name = index_name(lease_.session(), next_run_++);
-  HF_ASSIGN(const Bytes bytes, run_.finish(core_.entropy, core_.keys, name));
+Status ChunkStore::finish(std::unique_ptr<OpenPack> pack) {
+  const FinishedPack finished = pack->writer.finish();
+  PackName name{lease_.session(), 0};
+  {
+    const std::lock_guard lock(pack_mutex_);
+    name.number = next_pack_++;
+  }
+  HF_TRY(core_.create_once(pack_object_name(name), pack->writer.bytes()));
+  stored_bytes_ += pack->writer.bytes().size();
+  IndexRunWriter full;
+  std::uint32_t number = 0;
+  {
+    const std::lock_guard lock(pack_mutex_);
+    buffers_.push_back(pack->writer.take_buffer());
+    run_.add(name, finished);
+    if (run_.chunks() < kRunChunks) return ok();
+    full = std::exchange(run_, IndexRunWriter());
+    number = next_run_++;
+  }
+  return write_run(std::move(full), number);
+}
+
+Status ChunkStore::write_run(IndexRunWriter run, std::uint32_t number) {
+  if (run.empty()) return ok();
+  const std::string name = index_name(lease_.session(), number);
+  HF_ASSIGN(const Bytes bytes, run.finish(core_.entropy, core_.keys, name));
   HF_TRY(core_.create_once(name, bytes));
-  totals_.stored_bytes += bytes.size();
-  run_ = IndexRunWriter();
+  stored_bytes_ += bytes.size();
   return ok();
 }
 
 Status ChunkStore::flush() {
-  HF_TRY(close_pack(data_));
-  HF_TRY(close_pack(trees_));
-  return write_run();
+  HF_CHECK(closing_.empty());
+  for (const PackKind kind : {PackKind::kData, PackKind::kMetadata}) {
+    if (slot(kind)) HF_TRY(finish(std::move(slot(kind))));
+  }
+  return write_run(std::exchange(run_, IndexRunWriter()), next_run_++);
 }
 
 }  // namespace hf::vault

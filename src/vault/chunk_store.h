@@ -1,12 +1,16 @@
 // Where a session's chunks go: known ones nowhere, new ones into packs, packs into the store, their rows into index runs.
 //
-// Invariant: a chunk counts as stored only for this session until flush(); after it, every pack and index run is durable.
+// Any thread may call it. Places in the open pack are given out under a lock; compressing, sealing, finishing and
+// storing happen outside of it, in the calling thread. Invariant: a chunk counts as stored only for this session until
+// flush(); after it, every pack and index run is durable.
 #pragma once
 
-#include <unordered_set>
+#include <atomic>
+#include <mutex>
 
 #include "vault/chunk_source.h"
 #include "vault/core.h"
+#include "vault/id_set.h"
 #include "vault/pack.h"
 
 namespace hf::vault {
@@ -16,40 +20,70 @@ struct StoredTotals {
   std::uint64_t stored_bytes = 0;    // packs and index runs
 };
 
+// What one thread needs to encode chunks, used again from chunk to chunk.
+struct ChunkEncoder {
+  Compressor compressor{1};
+  Decompressor decompressor;
+  Bytes scratch;
+};
+
 class ChunkStore {
  public:
   // After the lease was opened: lists the packs and index runs.
   static Result<std::unique_ptr<ChunkStore>> open(const Repository::Core& core, Lease& lease);
 
-  Result<bool> known(const ChunkId& id) const;        // may be referred to by this session
-  Status put(PackKind kind, const ChunkId& id, ByteView plain);
-  StoreChunk metadata();                              // for trees and page digests
+  Result<bool> known(const ChunkId& id);              // may be referred to by this session
+  // fresh[i] = 1 for ids that were neither known nor claimed before: the caller must put() them.
+  Status claim(std::span<const ChunkId> ids, std::span<std::uint8_t> fresh);
+  Status put(PackKind kind, const ChunkId& id, ByteView plain, ChunkEncoder& encoder);
+  StoreChunk metadata();                              // for trees and page digests; the session's thread alone
+  // REQUIRES: no other thread is in here.
   Status flush();
-  const StoredTotals& totals() const { return totals_; }
+  StoredTotals totals() const { return {new_bytes_, stored_bytes_}; }
 
  private:
   struct OpenPack {
-    PackKind kind = PackKind::kData;
-    std::optional<PackWriter> writer;
-    std::unique_ptr<Bytes> bytes = std::make_unique<Bytes>();
+    OpenPack(PackKind k, PackWriter w) : kind(k), writer(std::move(w)) {}
+    PackKind kind;
+    PackWriter writer;
+    std::size_t sealing = 0;       // places given out and not yet sealed
+    bool closed = false;           // gives out no more places; who seals the last one finishes it
+  };
+  struct Place {
+    OpenPack* pack = nullptr;
+    PackEntry entry;
+    bool verify = false;           // a sample of all records
   };
   ChunkStore(const Repository::Core& core, Lease& lease) : core_(core), lease_(lease) {}
-  Status add_to_pack(OpenPack& pack, const ChunkId& id, ByteView plain);
-  Status close_pack(OpenPack& pack);
-  Status write_run();
+  Result<bool> known_locked(const ChunkId& id);
+  Result<Place> reserve(PackKind kind, const ChunkId& id, std::size_t plain, std::size_t stored, bool compressed);
+  std::unique_ptr<OpenPack> sealed(OpenPack* pack);
+  Status finish(std::unique_ptr<OpenPack> pack);
+  Status write_run(IndexRunWriter run, std::uint32_t number);
+  std::unique_ptr<OpenPack>& slot(PackKind kind) { return kind == PackKind::kData ? data_ : trees_; }
 
   const Repository::Core& core_;
   Lease& lease_;
+
+  std::mutex index_mutex_;
   std::unique_ptr<ChunkSource> source_;
+  std::optional<KnownChunks> indexed_;
   std::set<PackName> present_;
-  IndexSet::Usable usable_;
-  std::unordered_set<ChunkId, ChunkIdHash> ours_;
-  OpenPack data_{PackKind::kData};
-  OpenPack trees_{PackKind::kMetadata};
+  IdSet ours_;
+
+  std::mutex pack_mutex_;
+  std::unique_ptr<OpenPack> data_;
+  std::unique_ptr<OpenPack> trees_;
+  std::vector<std::unique_ptr<OpenPack>> closing_;     // closed, and still being sealed into
+  std::vector<PackBuffer> buffers_;                    // free
   IndexRunWriter run_;
   std::uint32_t next_pack_ = 0;
   std::uint32_t next_run_ = 0;
-  StoredTotals totals_;
+  std::uint64_t records_ = 0;
+
+  std::atomic<std::uint64_t> new_bytes_ = 0;
+  std::atomic<std::uint64_t> stored_bytes_ = 0;
+  ChunkEncoder metadata_encoder_;
 };
 
 }  // namespace hf::vault

@@ -93,33 +93,4 @@ GearChunker::Step GearChunker::feed(ByteView data) {
   return {at, cut};
 }
 
-StreamChunker::StreamChunker(const GearTable& table, const ChunkerParameters& parameters, Emit emit)
-    : chunker_(table, parameters), emit_(std::move(emit)) {}
-
-Status StreamChunker::feed(ByteView data) {
-  while (!data.empty()) {
-    const GearChunker::Step step = chunker_.feed(data);
-    const ByteView part = data.first(step.consumed);
-    data = data.subspan(step.consumed);
-    if (step.cut && buffer_.empty()) {
-      HF_TRY(emit_(part));
-      continue;
-    }
-    buffer_.insert(buffer_.end(), part.begin(), part.end());
-    if (step.cut) {
-      HF_TRY(emit_(buffer_));
-      buffer_.clear();
-    }
-  }
-  return ok();
-}
-
-Status StreamChunker::finish() {
-  chunker_.restart();
-  if (buffer_.empty()) return ok();
-  const Status emitted = emit_(buffer_);
-  buffer_.clear();
-  return emitted;
-}
-
 }  // namespace hf::vault

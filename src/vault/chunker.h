@@ -9,7 +9,6 @@
 #pragma once
 
 #include <array>
-#include <functional>
 
 #include "base/bytes.h"
 #include "base/secret.h"
@@ -51,20 +50,6 @@ class GearChunker {
   std::uint64_t mask_after_;
   std::uint64_t hash_ = 0;
   std::size_t position_ = 0;
-};
-
-// A stream in, whole chunks out, in order. Holds at most one chunk.
-class StreamChunker {
- public:
-  using Emit = std::function<Status(ByteView chunk)>;   // the view is valid during the call
-  StreamChunker(const GearTable& table, const ChunkerParameters& parameters, Emit emit);
-  Status feed(ByteView data);
-  Status finish();   // the last, shorter chunk, if any; then ready for another stream
-
- private:
-  GearChunker chunker_;
-  Emit emit_;
-  Bytes buffer_;
 };
 
 }  // namespace hf::vault

@@ -42,22 +42,15 @@ std::vector<std::size_t> cuts_by_definition(const GearTable& t, const ChunkerPar
 
 std::vector<std::size_t> chunked(const GearTable& t, const ChunkerParameters& p, ByteView data, Rng* splits) {
   std::vector<std::size_t> cuts;
-  std::size_t at = 0;
-  Bytes joined;
-  StreamChunker chunker(t, p, [&](ByteView chunk) {
-    at += chunk.size();
-    cuts.push_back(at);
-    joined.insert(joined.end(), chunk.begin(), chunk.end());
-    return ok();
-  });
-  for (std::size_t fed = 0; fed < data.size();) {
+  GearChunker chunker(t, p);
+  for (std::size_t at = 0; at < data.size();) {
     const std::size_t n =
-        splits == nullptr ? data.size() : std::min<std::size_t>(splits->bounded(700), data.size() - fed);
-    EXPECT_TRUE(chunker.feed(data.subspan(fed, n)).has_value());
-    fed += n;
+        splits == nullptr ? data.size() - at : std::min<std::size_t>(splits->bounded(700), data.size() - at);
+    const GearChunker::Step step = chunker.feed(data.subspan(at, n));
+    at += step.consumed;
+    if (step.cut) cuts.push_back(at);
   }
-  EXPECT_TRUE(chunker.finish().has_value());
-  EXPECT_EQ(joined, to_bytes(data));
+  if (chunker.open_bytes() > 0) cuts.push_back(data.size());
   return cuts;
 }
 
@@ -133,12 +126,6 @@ TEST(Chunker, ParametersThatMakeNoSenseAreRefused) {
   EXPECT_FALSE(check_parameters({1024, 1024, 4096}).has_value());
   EXPECT_FALSE(check_parameters({256, 1024, 1024}).has_value());
   EXPECT_FALSE(check_parameters({256, 1024, kMaxChunkBytes + 1}).has_value());
-}
-
-TEST(Chunker, AnErrorOfTheConsumerStops) {
-  StreamChunker chunker(table(), kSmall,
-                        [](ByteView) -> Status { return make_error(ErrorKind::kExhausted, "disk full"); });
-  EXPECT_EQ(chunker.feed(Bytes(10'000, 3)).error().kind, ErrorKind::kExhausted);
 }
 
 }  // namespace

@@ -2,35 +2,52 @@
 
 #include <algorithm>
 
+#include "base/check.h"
 #include "vault/chunker.h"
 #include "vault/pages.h"
 
 namespace hf::vault {
 namespace {
 
-constexpr std::size_t kQueueChunks = 256;            // small files: sixteen rounds of sixteen lanes
-constexpr std::size_t kQueueBytes = 8u << 20;
+constexpr std::size_t kBatchChunks = 512;            // small files: many rounds of sixteen lanes
+constexpr std::size_t kBatchBytes = 1u << 20;        // large ones: what a core's cache holds
+constexpr std::size_t kSpaceBytes = 256 * 1024;      // that one call of space() gives at most
 constexpr std::size_t kZeroBytes = 256 * 1024;
 
 class StreamContent final : public QueuedContent {
  public:
   StreamContent(const Repository::Core& core, ChunkQueue& queue)
-      : QueuedContent(queue), chunker_(core.data_table, core.config.parameters.data, [this](ByteView chunk) {
-          return emit(chunk);
-        }) {}
+      : QueuedContent(queue), chunker_(core.data_table, core.config.parameters.data) {}
 
-  Status write(ByteView bytes) override { return chunker_.feed(bytes); }
+  Result<MutableByteView> space(std::size_t want) override { return queue_.space(tail_, want); }
+
+  Status wrote(std::size_t bytes) override {
+    std::size_t scanned = tail_.size;
+    queue_.wrote(tail_, bytes);
+    while (scanned < tail_.size) {
+      const GearChunker::Step step = chunker_.feed(queue_.unfinished(tail_).subspan(scanned));
+      scanned += step.consumed;
+      if (!step.cut) continue;
+      HF_TRY(cut(scanned));
+      scanned = 0;
+    }
+    return ok();
+  }
 
   Status hole(std::uint64_t length) override {
     if (length == 0) return ok();
-    HF_TRY(chunker_.finish());
+    HF_TRY(end());
     if (!extents_.empty() && extents_.back().hole) extents_.back().length += length;
     else extents_.push_back(Extent{size_, length, true, {}, 0, 0});
     size_ += length;
     return ok();
   }
 
-  Status end() override { return chunker_.finish(); }
+  Status end() override {
+    chunker_.restart();
+    if (tail_.size == 0) return ok();
+    return cut(tail_.size);
+  }
 
   Content take() override {
     std::size_t next = 0;
@@ -41,13 +58,13 @@ class StreamContent final : public QueuedContent {
   }
 
  private:
-  Status emit(ByteView chunk) {
-    extents_.push_back(Extent{size_, chunk.size(), false, {}, 0, static_cast<std::uint32_t>(chunk.size())});
-    size_ += chunk.size();
-    return queue_.add(ids_, chunk);
+  Status cut(std::size_t length) {
+    extents_.push_back(Extent{size_, length, false, {}, 0, static_cast<std::uint32_t>(length)});
+    size_ += length;
+    return queue_.cut(tail_, length, ids_);
   }
 
-  StreamChunker chunker_;
+  GearChunker chunker_;
   std::vector<Extent> extents_;
   std::uint64_t size_ = 0;
 };
@@ -59,6 +76,16 @@ class PagesContent final : public QueuedContent {
         previous_(previous != nullptr ? std::optional<PageMap>(*previous) : std::nullopt),
         chunker_(core.page_hasher, previous_ ? &*previous_ : nullptr,
                  [this](ByteView chunk) { return queue_.add(ids_, chunk); }) {}
+
+  Result<MutableByteView> space(std::size_t want) override {
+    buffer_.resize(std::min(want, kSpaceBytes));
+    return MutableByteView(buffer_);
+  }
+
+  Status wrote(std::size_t bytes) override {
+    size_ += bytes;
+    return chunker_.feed(ByteView(buffer_).first(bytes));
+  }
 
   Status write(ByteView bytes) override {
     size_ += bytes.size();
@@ -75,7 +102,11 @@ class PagesContent final : public QueuedContent {
     return ok();
   }
 
-  Status end() override { return chunker_.finish(); }
+  Status end() override {
+    HF_TRY(chunker_.finish());
+    previous_.reset();
+    return ok();
+  }
 
   Content take() override {
     PageMap map = chunker_.map(ids_.ids);
@@ -85,43 +116,108 @@ class PagesContent final : public QueuedContent {
  private:
   std::optional<PageMap> previous_;
   PageChunker chunker_;
+  Bytes buffer_;
   std::uint64_t size_ = 0;
 };
 
 }  // namespace
 
-Status ChunkQueue::add(Ids& owner, ByteView chunk) {
-  waiting_.push_back({&owner, owner.ids.size(), to_bytes(chunk)});
-  owner.ids.emplace_back();
-  ++owner.waiting;
-  waiting_bytes_ += chunk.size();
-  if (waiting_.size() < kQueueChunks && waiting_bytes_ < kQueueBytes) return ok();
-  return flush();
-}
-
-Status ChunkQueue::flush() {
-  if (waiting_.empty()) return ok();
-  std::vector<ByteView> views;
-  for (const Waiting& w : waiting_) views.emplace_back(w.bytes);
-  std::vector<ChunkId> ids(views.size());
-  core_.hasher.ids(views, ids);
-  for (std::size_t i = 0; i < waiting_.size(); ++i) {
-    Ids* owner = waiting_[i].owner;
-    if (owner == nullptr) continue;
-    HF_TRY(store_.put(PackKind::kData, ids[i], waiting_[i].bytes));
-    owner->ids[waiting_[i].index] = ids[i];
-    --owner->waiting;
-    waiting_[i].owner = nullptr;          // if a later one fails, this one is not given twice
+Status ContentWriter::write(ByteView bytes) {
+  while (!bytes.empty()) {
+    HF_ASSIGN(const MutableByteView to, space(bytes.size()));
+    const std::size_t n = std::min(to.size(), bytes.size());
+    std::copy_n(bytes.begin(), n, to.begin());
+    HF_TRY(wrote(n));
+    bytes = bytes.subspan(n);
   }
-  waiting_.clear();
-  waiting_bytes_ = 0;
   return ok();
 }
 
-void ChunkQueue::forget(const Ids& owner) {
-  for (Waiting& w : waiting_) {
-    if (w.owner == &owner) w.owner = nullptr;
+ChunkQueue::ChunkQueue(const Repository::Core& core, ChunkStore& store, Pipeline::Beat beat)
+    : capacity_(kBatchBytes + kSpaceBytes + std::max<std::size_t>(core.config.parameters.data.max_bytes, kRangeBytes)),
+      pipeline_(core, store, capacity_, std::move(beat)),
+      batch_(pipeline_.empty_batch()) {}
+
+// The unfinished chunk leaves the batch, so that another content's can lie there.
+void ChunkQueue::set_aside() {
+  if (tail_ == nullptr) return;
+  tail_->aside.assign(batch_->memory.get() + used_, batch_->memory.get() + used_ + tail_->size);
+  tail_ = nullptr;
+}
+
+// Behind the whole chunks and the unfinished one.
+Status ChunkQueue::make_room(std::size_t bytes) {
+  const std::size_t tail = tail_ != nullptr ? tail_->size : 0;
+  if (used_ + tail + bytes <= capacity_) return ok();
+  return submit();
+}
+
+// Hands the whole chunks over; an unfinished one moves to the new batch's front.
+Status ChunkQueue::submit() {
+  if (batch_->items.empty()) return ok();
+  std::unique_ptr<ChunkBatch> next = pipeline_.empty_batch();
+  if (tail_ != nullptr) std::copy_n(batch_->memory.get() + used_, tail_->size, next->memory.get());
+  std::swap(batch_, next);
+  used_ = 0;
+  return pipeline_.submit(std::move(next));
+}
+
+Result<MutableByteView> ChunkQueue::space(Tail& tail, std::size_t want) {
+  want = std::min(want, kSpaceBytes);
+  if (tail_ != &tail) {
+    set_aside();
+    HF_TRY(make_room(tail.size + want));
+    tail_ = &tail;
+    std::copy(tail.aside.begin(), tail.aside.end(), batch_->memory.get() + used_);
+    tail.aside.clear();
   }
+  HF_TRY(make_room(want));
+  HF_CHECK(used_ + tail.size + want <= capacity_);
+  return MutableByteView(batch_->memory.get() + used_ + tail.size, want);
+}
+
+ByteView ChunkQueue::unfinished(const Tail& tail) const {
+  HF_CHECK(tail_ == &tail);
+  return {batch_->memory.get() + used_, tail.size};
+}
+
+Status ChunkQueue::cut(Tail& tail, std::size_t length, ContentIds& owner) {
+  if (tail_ != &tail) HF_TRY(space(tail, 1));
+  batch_->items.push_back({&owner, owner.ids.size(), used_, length});
+  owner.ids.emplace_back();
+  ++owner.waiting;
+  used_ += length;
+  tail.size -= length;
+  if (batch_->items.size() < kBatchChunks && used_ < kBatchBytes) return ok();
+  return submit();
+}
+
+Status ChunkQueue::add(ContentIds& owner, ByteView chunk) {
+  set_aside();
+  HF_TRY(make_room(chunk.size()));
+  HF_CHECK(used_ + chunk.size() <= capacity_);
+  std::copy(chunk.begin(), chunk.end(), batch_->memory.get() + used_);
+  Tail whole;
+  whole.size = chunk.size();
+  tail_ = &whole;
+  const Status added = cut(whole, whole.size, owner);
+  tail_ = nullptr;
+  return added;
+}
+
+Status ChunkQueue::flush() {
+  set_aside();
+  HF_TRY(submit());
+  return pipeline_.wait();
+}
+
+void ChunkQueue::forget(const Tail& tail, const ContentIds& owner) {
+  if (tail_ == &tail) tail_ = nullptr;
+  if (owner.waiting == 0) return;
+  for (ChunkBatch::Item& item : batch_->items) {
+    if (item.owner == &owner) item.owner = nullptr;
+  }
+  pipeline_.forget(owner);
 }
 
 Result<Content> QueuedContent::finish() {

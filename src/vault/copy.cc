@@ -77,7 +77,7 @@ Status Copier::copy_packs(const IndexRun& run, const Epoch& epoch, std::set<std:
     }
     if (present.contains(object)) continue;
     HF_ASSIGN(const Bytes bytes, from_.store.get(object));
-    if (bytes.size() != pack.size || crypto::sha256(bytes) != pack.sha256) {
+    if (bytes.size() != pack.size || pack_digest(bytes) != pack.digest) {
       return make_error(ErrorKind::kCorrupt,
                         object + ": its bytes are not those that were written, and it is not copied")
           .with_object(object)

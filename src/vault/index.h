@@ -33,7 +33,7 @@ struct IndexPack {            // a row of the pack table
   PackName name;
   PackKind kind = PackKind::kData;
   std::uint64_t size = 0;
-  crypto::Digest sha256{};
+  crypto::Digest digest{};    // pack_digest()
   Bytes header;               // of the pack, for open_pack()
   friend bool operator==(const IndexPack&, const IndexPack&) = default;
 };
@@ -103,6 +103,7 @@ class IndexRun {
 
   // All places of the chunk in this run (a chunk may lie in two packs); empty if it is not here.
   Result<std::vector<IndexEntry>> lookup(const ChunkId& id) const;
+  Status pack_rows(const ChunkId& id, std::vector<std::uint32_t>& rows) const;   // the same, and no more than their packs
   Result<IndexPack> pack(std::uint32_t row) const;
   Status for_each(const std::function<Status(const IndexEntry&)>& visit) const;   // ascending by id
   // The same rows by block, for who walks several runs at once. REQUIRES: block < chunk_block_count().
@@ -120,10 +121,10 @@ class IndexRun {
   std::uint64_t chunk_blocks() const;
   std::uint64_t pack_blocks() const;
 
-  struct Fence {
-    std::uint64_t first = 0;          // first 8 bytes of the block's first id, as a big-endian number
-    crypto::Digest digest{};
-  };
+  // Calls `visit` with the bytes of each row of that id, in order; its error ends it and is returned.
+  template <class Visit>
+  Status each_row(const ChunkId& id, const Visit& visit) const;
+
   std::string name_;
   RangeReader reader_;
   BlockCache* cache_ = nullptr;
@@ -135,7 +136,8 @@ class IndexRun {
   crypto::PublicKey writer_{};
   std::uint64_t chunk_count_ = 0;
   std::uint32_t pack_count_ = 0;
-  std::vector<Fence> fences_;
+  std::vector<std::uint64_t> firsts_;      // of each block: first 8 bytes of its first id, as a big-endian number
+  std::vector<crypto::Digest> digests_;    // of each block, sealed
 };
 
 struct ChunkLocation {
@@ -151,12 +153,33 @@ class IndexSet {
   // The newest place of the chunk in a usable pack (null: all are). Usable says "not condemned" and "a writer
   // I trust".
   Result<std::optional<ChunkLocation>> find(const ChunkId& id, const Usable& usable = nullptr) const;
+  struct Place {
+    PackEntry chunk;
+    std::size_t run = 0;        // of runs()
+    std::uint32_t row = 0;      // of its packs
+  };
+  // Every place, newest first, without the packs' rows: for plans of very many chunks.
+  Status places(const ChunkId& id, std::vector<Place>& out) const;
   // Every place, newest first: for reading round damage.
   Result<std::vector<ChunkLocation>> find_all(const ChunkId& id) const;
   const std::vector<IndexRun>& runs() const { return runs_; }
 
  private:
   std::vector<IndexRun> runs_;
+};
+
+// "Does a usable pack hold this chunk?", asked very often: `usable` is asked once for each pack. One thread at a time.
+class KnownChunks {
+ public:
+  KnownChunks(const IndexSet& set, IndexSet::Usable usable);   // the set outlives this
+  Result<bool> contains(const ChunkId& id);
+
+ private:
+  enum class Verdict : std::uint8_t { kNotAsked, kUsable, kNotUsable };
+  const IndexSet& set_;
+  IndexSet::Usable usable_;
+  std::vector<std::vector<Verdict>> verdicts_;                 // of each run, of each pack
+  std::vector<std::uint32_t> rows_;
 };
 
 }  // namespace hf::vault

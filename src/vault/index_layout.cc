@@ -67,7 +67,7 @@ Result<IndexEntry> decode_index_entry(ByteView row, std::string_view name) {
 void encode_index_pack(ByteWriter& out, const IndexPack& p) {
   HF_CHECK(p.header.size() <= kMaxPackHeaderBytes);
   out.raw(p.name.session).u32(p.name.number).u8(static_cast<std::uint8_t>(p.kind)).u8(0);
-  out.u16(static_cast<std::uint16_t>(p.header.size())).u64(p.size).raw(p.sha256).raw(p.header);
+  out.u16(static_cast<std::uint16_t>(p.header.size())).u64(p.size).raw(p.digest).raw(p.header);
   out.raw(Bytes(kMaxPackHeaderBytes - p.header.size(), 0));
 }
 
@@ -84,8 +84,8 @@ Result<IndexPack> decode_index_pack(ByteView row, std::string_view name) {
   HF_ASSIGN(std::uint16_t header, in.u16());
   if (header > kMaxPackHeaderBytes) return in.corrupt("a pack's header is too long");
   HF_ASSIGN(p.size, in.u64());
-  HF_ASSIGN(ByteView sha256, in.raw(sizeof(p.sha256)));
-  p.sha256 = to_array<sizeof(p.sha256)>(sha256);
+  HF_ASSIGN(ByteView digest, in.raw(sizeof(p.digest)));
+  p.digest = to_array<sizeof(p.digest)>(digest);
   HF_ASSIGN(ByteView bytes, in.raw(header));
   p.header = to_bytes(bytes);
   return p;

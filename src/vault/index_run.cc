@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <bit>
 
 #include "base/check.h"
 #include "base/hex.h"
@@ -19,14 +20,22 @@ std::uint64_t blocks_of(std::uint64_t rows, std::size_t per_block) {
   return (rows + per_block - 1) / per_block;
 }
 
-// Index of the first row whose id is not below `id`.
+std::uint64_t big_endian(const std::uint8_t* bytes) {
+  std::uint64_t v = 0;
+  std::memcpy(&v, bytes, sizeof v);
+  return std::endian::native == std::endian::little ? __builtin_bswap64(v) : v;
+}
+
+// Index of the first row whose id is not below `id`. Eight bytes decide nearly always.
 std::size_t first_row(ByteView block, const ChunkId& id) {
+  const std::uint64_t prefix = big_endian(id.bytes.data());
   std::size_t low = 0;
   std::size_t high = block.size() / kIndexEntryBytes;
   while (low < high) {
     const std::size_t mid = low + (high - low) / 2;
-    const bool below =
-        std::memcmp(block.data() + mid * kIndexEntryBytes, id.bytes.data(), id.bytes.size()) < 0;
+    const std::uint8_t* row = block.data() + mid * kIndexEntryBytes;
+    const std::uint64_t found = big_endian(row);
+    const bool below = found != prefix ? found < prefix : std::memcmp(row, id.bytes.data(), id.bytes.size()) < 0;
     if (below) {
       low = mid + 1;
     } else {
@@ -132,11 +141,12 @@ Status IndexRun::load_fences(ByteView footer) {
   auto plain = crypto::open(key_, crypto::counter_nonce(fences_at),
                             index_associated(header_digest_, IndexSection::kFences, blocks), sealed);
   if (!plain.has_value()) return damaged(name_, "its list of blocks does not open");
-  fences_.resize(blocks);
-  for (std::size_t i = 0; i < fences_.size(); ++i) {
+  firsts_.resize(blocks);
+  digests_.resize(blocks);
+  for (std::size_t i = 0; i < firsts_.size(); ++i) {
     const ByteView row = row_at(*plain, i, kFenceBytes);
-    for (std::size_t b = 0; b < 8; ++b) fences_[i].first = (fences_[i].first << 8) | row[b];
-    fences_[i].digest = to_array<sizeof(crypto::Digest)>(row.subspan(8));
+    firsts_[i] = big_endian(row.data());
+    digests_[i] = to_array<sizeof(crypto::Digest)>(row.subspan(8));
   }
   return ok();
 }
@@ -145,7 +155,7 @@ Result<Bytes> IndexRun::load(std::uint64_t number) const {
   const std::uint64_t offset = block_offset(number);
   const std::size_t length = block_bytes(number);
   HF_ASSIGN(const Bytes sealed, reader_(offset, length));
-  if (sealed.size() != length || crypto::sha256(sealed) != fences_[number].digest) {
+  if (sealed.size() != length || crypto::sha256(sealed) != digests_[number]) {
     return damaged(name_, "block at byte " + std::to_string(offset) + " is damaged");
   }
   const IndexSection section = number < chunk_blocks() ? IndexSection::kChunks : IndexSection::kPacks;
@@ -168,24 +178,45 @@ Result<IndexEntry> IndexRun::entry(ByteView block, std::size_t row) const {
   return entry;
 }
 
-Result<std::vector<IndexEntry>> IndexRun::lookup(const ChunkId& id) const {
-  std::vector<IndexEntry> found;
+template <class Visit>
+Status IndexRun::each_row(const ChunkId& id, const Visit& visit) const {
   const std::uint64_t prefix = id_prefix(id);
-  const auto chunk_fences = std::span(fences_).first(static_cast<std::size_t>(chunk_blocks()));
-  const auto not_below = std::ranges::lower_bound(chunk_fences, prefix, {}, &Fence::first);
-  auto number = static_cast<std::size_t>(not_below - chunk_fences.begin());
+  const auto chunk_blocks_end = firsts_.begin() + static_cast<std::ptrdiff_t>(chunk_blocks());
+  const auto not_below = std::lower_bound(firsts_.begin(), chunk_blocks_end, prefix);
+  auto number = static_cast<std::size_t>(not_below - firsts_.begin());
   if (number > 0) --number;   // the block before may end with this id
-  for (; number < chunk_fences.size(); ++number) {
-    if (chunk_fences[number].first > prefix) break;
+  for (; number < chunk_blocks() && firsts_[number] <= prefix; ++number) {
     HF_ASSIGN(const Bytes* rows, block(number));
     const std::size_t count = rows->size() / kIndexEntryBytes;
     for (std::size_t row = first_row(*rows, id); row < count; ++row) {
-      HF_ASSIGN(IndexEntry e, entry(*rows, row));
-      if (e.chunk.id != id) return found;
-      found.push_back(e);
+      const ByteView found = row_at(*rows, row, kIndexEntryBytes);
+      if (std::memcmp(found.data(), id.bytes.data(), id.bytes.size()) != 0) return ok();
+      HF_TRY(visit(found));
     }
   }
+  return ok();
+}
+
+Result<std::vector<IndexEntry>> IndexRun::lookup(const ChunkId& id) const {
+  std::vector<IndexEntry> found;
+  HF_TRY(each_row(id, [&](ByteView row) -> Status {
+    HF_ASSIGN(IndexEntry e, decode_index_entry(row, name_));
+    if (e.pack >= pack_count_) return damaged(name_, "a chunk names a pack that is not in the table");
+    found.push_back(e);
+    return ok();
+  }));
   return found;
+}
+
+Status IndexRun::pack_rows(const ChunkId& id, std::vector<std::uint32_t>& rows) const {
+  rows.clear();
+  return each_row(id, [&](ByteView row) -> Status {
+    std::uint32_t pack = 0;
+    for (std::size_t i = 0; i < 4; ++i) pack |= std::uint32_t{row[sizeof(ChunkId) + i]} << (8 * i);
+    if (pack >= pack_count_) return damaged(name_, "a chunk names a pack that is not in the table");
+    rows.push_back(pack);
+    return ok();
+  });
 }
 
 Result<IndexPack> IndexRun::pack(std::uint32_t row) const {

@@ -43,6 +43,15 @@ Result<std::optional<ChunkLocation>> IndexSet::find(const ChunkId& id, const Usa
   return std::optional<ChunkLocation>();
 }
 
+Status IndexSet::places(const ChunkId& id, std::vector<Place>& out) const {
+  out.clear();
+  for (std::size_t r = runs_.size(); r-- > 0;) {
+    HF_ASSIGN(const std::vector<IndexEntry> entries, runs_[r].lookup(id));
+    for (const IndexEntry& entry : entries) out.push_back({entry.chunk, r, entry.pack});
+  }
+  return ok();
+}
+
 Result<std::vector<ChunkLocation>> IndexSet::find_all(const ChunkId& id) const {
   std::vector<ChunkLocation> out;
   for (const IndexRun& run : runs_ | std::views::reverse) {
@@ -53,6 +62,26 @@ Result<std::vector<ChunkLocation>> IndexSet::find_all(const ChunkId& id) const {
     }
   }
   return out;
+}
+
+KnownChunks::KnownChunks(const IndexSet& set, IndexSet::Usable usable) : set_(set), usable_(std::move(usable)) {
+  for (const IndexRun& run : set_.runs()) verdicts_.emplace_back(run.packs(), Verdict::kNotAsked);
+}
+
+Result<bool> KnownChunks::contains(const ChunkId& id) {
+  for (std::size_t r = verdicts_.size(); r-- > 0;) {           // the newest first
+    const IndexRun& run = set_.runs()[r];
+    HF_TRY(run.pack_rows(id, rows_));
+    for (const std::uint32_t row : rows_) {
+      Verdict& verdict = verdicts_[r][row];
+      if (verdict == Verdict::kNotAsked) {
+        HF_ASSIGN(const IndexPack pack, run.pack(row));
+        verdict = usable_(pack.name, run.writer()) ? Verdict::kUsable : Verdict::kNotUsable;
+      }
+      if (verdict == Verdict::kUsable) return true;
+    }
+  }
+  return false;
 }
 
 }  // namespace hf::vault

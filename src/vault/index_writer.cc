@@ -34,7 +34,7 @@ struct BlockSealer {
 
 void IndexRunWriter::add(const PackName& name, const FinishedPack& pack) {
   const auto row = static_cast<std::uint32_t>(packs_.size());
-  packs_.push_back({name, pack.kind, pack.size, pack.sha256, pack.header});
+  packs_.push_back({name, pack.kind, pack.size, pack.digest, pack.header});
   for (const PackEntry& entry : pack.entries) entries_.push_back({entry, row});
 }
 

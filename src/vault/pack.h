@@ -12,7 +12,9 @@
 #include <memory>
 #include <vector>
 
+#include "crypto/aead.h"
 #include "vault/chunk.h"
+#include "vault/compress.h"
 #include "vault/keys.h"
 #include "vault/object.h"
 #include "vault/range.h"
@@ -42,30 +44,44 @@ struct PackEntry {
 struct FinishedPack {
   PackKind kind = PackKind::kData;
   std::uint64_t size = 0;
-  crypto::Digest sha256{};          // of the whole object: any host can check or copy a pack without keys
+  crypto::Digest digest{};          // of the whole object: any host can check or copy a pack without keys
   Bytes header;                     // header and TLVs, byte for byte
   std::vector<PackEntry> entries;   // in the order of adding
 };
 
+// SHA-256 of the SHA-256 digests of the object's 32 KiB leaves: many at once, as for chunks.
+crypto::Digest pack_digest(ByteView object);
+
+// Memory for one pack, not initialised, used again from pack to pack: touching fresh pages costs as much as hashing.
+struct PackBuffer {
+  std::unique_ptr<std::uint8_t[]> bytes;
+  std::size_t capacity = 0;
+  static PackBuffer make(std::size_t capacity);
+};
+
+// A pack being written, in memory. Its places are given out one after the other; then any thread seals into its own.
 class PackWriter {
  public:
-  using Sink = std::function<Status(ByteView bytes)>;   // receives the pack's bytes in order
-  struct Options {
-    PackKind kind = PackKind::kData;
-    // opens each record again and compares: catches bad memory before upload
-    bool decode_after_encode = false;
-    int zstd_level = 1;
-  };
   static Result<PackWriter> start(crypto::Entropy& entropy, const VaultId& vault,
-                                  const crypto::PublicKey& vault_public, Options options, Sink sink);
+                                  const crypto::PublicKey& vault_public, PackKind kind, PackBuffer buffer);
   PackWriter(PackWriter&&) noexcept;
   PackWriter& operator=(PackWriter&&) noexcept;
   ~PackWriter();
 
-  Status add(const ChunkId& id, ByteView plain);  // REQUIRES: id is the id of plain, and not yet in this pack
-  std::uint64_t size() const;                      // bytes given to the sink so far
+  bool has_room(std::size_t stored) const;         // for one more record of so many bytes before sealing
+  // The next place. REQUIRES: has_room(stored), the id is not yet in this pack, one thread at a time.
+  PackEntry reserve(const ChunkId& id, std::size_t plain, std::size_t stored, bool compressed);
+  // Seals what is stored at that place. Each place exactly once (its offset is the nonce); any thread.
+  void seal(const PackEntry& entry, ByteView stored);
+  // Opens the record again and compares: catches bad memory before the pack is stored.
+  Status verify(const PackEntry& entry, ByteView plain, Decompressor& decompressor, Bytes& scratch) const;
+  Status add(const ChunkId& id, ByteView plain, Compressor& compressor);   // all of it, for one thread
+
+  std::uint64_t size() const;                      // of header and records
   std::size_t count() const;
-  Result<FinishedPack> finish();                   // directory, parity, footer
+  FinishedPack finish();                           // directory, parity, footer. REQUIRES: all places are sealed
+  ByteView bytes() const;                          // after finish(): the object
+  PackBuffer take_buffer();                        // for the next pack
 
  private:
   struct State;
@@ -75,7 +91,7 @@ class PackWriter {
 
 // A pack's key, opened. Cheap to copy; cache it per pack.
 struct PackKey {
-  Secret key;
+  std::shared_ptr<const crypto::AeadKey> key;   // shared: threads that read one pack outlive its place in a cache
   crypto::Digest header_digest{};
   PackKind kind = PackKind::kData;
   std::size_t header_size = 0;
@@ -98,6 +114,11 @@ Result<PackFooter> parse_pack_footer(ByteView footer, std::uint64_t object_size,
 // All entries of the directory, in the order of their offsets, each within the pack.
 Result<std::vector<PackEntry>> open_directory(const PackKey& key, const PackFooter& footer, ByteView sealed,
                                               std::string_view name);
+// Opens and decompresses a record into `plain`, of its plain length. The id is not yet proven: ChunkHasher::ids() for
+// many at once, and only then may anybody believe it.
+Status decode_chunk(const PackKey& key, const PackEntry& entry, ByteView stored, Decompressor& decompressor, Bytes& scratch,
+                    MutableByteView plain, std::string_view name);
+Error wrong_id(const PackEntry& entry, std::string_view name);
 // `stored`: exactly the record's bytes. Opens, decompresses, and proves the chunk id.
 Result<Bytes> read_chunk(const PackKey& key, const PackEntry& entry, ByteView stored,
                          const ChunkHasher& hasher, std::string_view name);

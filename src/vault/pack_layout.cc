@@ -1,15 +1,22 @@
 #include "vault/pack_layout.h"
 
+#include <algorithm>
+
 #include "base/check.h"
 #include "crypto/aead.h"
 
 namespace hf::vault {
 
-Bytes chunk_associated(const crypto::Digest& header, const PackEntry& entry) {
-  ByteWriter out;
-  out.raw(as_bytes("holdfast/v1 chunk")).u8(0).raw(header).u64(entry.offset);
-  out.u32(entry.plain_length).u8(entry.flags).raw(entry.id.bytes);
-  return out.take();
+ChunkAssociated::ChunkAssociated(const crypto::Digest& header, const PackEntry& entry) {
+  constexpr std::string_view kWhat = "holdfast/v1 chunk";
+  std::uint8_t* to = std::copy(kWhat.begin(), kWhat.end(), bytes_.data());
+  *to++ = 0;
+  to = std::copy(header.begin(), header.end(), to);
+  for (int i = 0; i < 8; ++i) *to++ = static_cast<std::uint8_t>(std::uint64_t{entry.offset} >> (8 * i));
+  for (int i = 0; i < 4; ++i) *to++ = static_cast<std::uint8_t>(entry.plain_length >> (8 * i));
+  *to++ = entry.flags;
+  to = std::copy(entry.id.bytes.begin(), entry.id.bytes.end(), to);
+  HF_CHECK(to == bytes_.data() + bytes_.size());
 }
 
 Bytes directory_associated(const crypto::Digest& header, ByteView footer_body) {

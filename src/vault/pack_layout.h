@@ -10,7 +10,15 @@ inline constexpr std::array<std::uint8_t, 8> kPackFooterMagic = {'H', 'F', 'P', 
 inline constexpr std::size_t kPackFooterBody = 48;    // before the check
 inline constexpr std::size_t kPackFooterCheck = 16;   // first bytes of SHA-256 of the body
 
-Bytes chunk_associated(const crypto::Digest& header, const PackEntry& entry);
+// The associated data of a record, without an allocation.
+class ChunkAssociated {
+ public:
+  ChunkAssociated(const crypto::Digest& header, const PackEntry& entry);
+  ByteView view() const { return bytes_; }
+
+ private:
+  std::array<std::uint8_t, 17 + 1 + 32 + 8 + 4 + 1 + 32> bytes_;
+};
 Bytes directory_associated(const crypto::Digest& header, ByteView footer_body);
 Bytes encode_pack_footer(const PackFooter& footer);
 void encode_pack_entry(ByteWriter& out, const PackEntry& entry);

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "base/check.h"
 #include "crypto/aead.h"
 #include "vault/compress.h"
 #include "vault/pack.h"
@@ -29,7 +30,7 @@ Result<PackKey> open_pack(ByteView header, const Keys& keys, std::string_view na
   auto key = crypto::box_open(*keys.vault_private, kPackKeyInfo, decoded.header.tlv(kTlvWrappedKey));
   if (!key.has_value() || key->size() != crypto::kAeadKeyBytes) return damaged(name, "its key does not open");
   PackKey out;
-  out.key = Secret(std::move(*key));
+  out.key = std::make_shared<const crypto::AeadKey>(Secret(std::move(*key)));
   out.header_digest = crypto::sha256(header.first(decoded.size));
   out.kind = (decoded.header.flags & kFlagMetadata) != 0 ? PackKind::kMetadata : PackKind::kData;
   out.header_size = decoded.size;
@@ -72,9 +73,10 @@ Result<std::vector<PackEntry>> open_directory(const PackKey& key, const PackFoot
   if (sealed.size() != footer.directory_length) return damaged(name, "its directory has the wrong length");
   const Bytes end = encode_pack_footer(footer);
   const Bytes associated = directory_associated(key.header_digest, ByteView(end).first(kPackFooterBody));
-  auto plain = crypto::open(key.key, crypto::counter_nonce(footer.directory_offset), associated, sealed);
-  if (!plain.has_value()) return damaged(name, "its directory is damaged");
-  ByteReader in(*plain, name);
+  Bytes plain(footer.directory_length - crypto::kAeadTagBytes);
+  if (!key.key->open(crypto::counter_nonce(footer.directory_offset), associated, sealed, plain))
+    return damaged(name, "its directory is damaged");
+  ByteReader in(plain, name);
   std::vector<PackEntry> entries;
   entries.reserve(footer.count);
   std::uint64_t at = key.header_size;
@@ -89,19 +91,44 @@ Result<std::vector<PackEntry>> open_directory(const PackKey& key, const PackFoot
   return entries;
 }
 
+namespace {
+
+std::string describe(const PackEntry& entry) {
+  return "chunk " + to_string(entry.id) + " at byte " + std::to_string(entry.offset);
+}
+
+}  // namespace
+
+Status decode_chunk(const PackKey& key, const PackEntry& entry, ByteView stored, Decompressor& decompressor, Bytes& scratch,
+                    MutableByteView plain, std::string_view name) {
+  HF_TRY(check_pack_entry(entry, name));
+  if (stored.size() != entry.stored_length) return damaged(name, describe(entry) + " has the wrong length");
+  HF_CHECK(plain.size() == entry.plain_length);
+  const bool compressed = (entry.flags & kChunkCompressed) != 0;
+  const std::size_t length = stored.size() - crypto::kAeadTagBytes;
+  if (compressed && scratch.size() < length) scratch.resize(length);
+  const MutableByteView opened = compressed ? MutableByteView(scratch).first(length) : plain;
+  const ChunkAssociated associated(key.header_digest, entry);
+  if (!key.key->open(crypto::counter_nonce(entry.offset), associated.view(), stored, opened))
+    return damaged(name, describe(entry) + " is damaged");
+  if (!compressed) return ok();
+  if (Status done = decompressor.decompress(opened, plain); !done) return damaged(name, describe(entry) + ": " + done.error().text);
+  return ok();
+}
+
+Error wrong_id(const PackEntry& entry, std::string_view name) {
+  return damaged(name, describe(entry) + " is not what its id says");
+}
+
 Result<Bytes> read_chunk(const PackKey& key, const PackEntry& entry, ByteView stored,
                          const ChunkHasher& hasher, std::string_view name) {
   HF_TRY(check_pack_entry(entry, name));
-  const std::string what = "chunk " + to_string(entry.id) + " at byte " + std::to_string(entry.offset);
-  if (stored.size() != entry.stored_length) return damaged(name, what + " has the wrong length");
-  auto opened = crypto::open(key.key, crypto::counter_nonce(entry.offset),
-                             chunk_associated(key.header_digest, entry), stored);
-  if (!opened.has_value()) return damaged(name, what + " is damaged");
-  auto plain =
-      (entry.flags & kChunkCompressed) != 0 ? decompress(*opened, entry.plain_length) : std::move(opened);
-  if (!plain.has_value()) return damaged(name, what + ": " + plain.error().text);
-  if (hasher.id(*plain) != entry.id) return damaged(name, what + " is not what its id says");
-  return std::move(*plain);
+  Decompressor decompressor;
+  Bytes scratch;
+  Bytes plain(entry.plain_length);
+  HF_TRY(decode_chunk(key, entry, stored, decompressor, scratch, plain, name));
+  if (hasher.id(plain) != entry.id) return wrong_id(entry, name);
+  return plain;
 }
 
 Result<OpenedPack> read_pack_directory(const RangeReader& reader, std::uint64_t object_size, const Keys& keys,

@@ -22,15 +22,11 @@ struct Packed {
   explicit Packed(std::vector<Bytes> content, PackKind kind = PackKind::kData, std::uint64_t seed = 1)
       : chunks(content) {
     SeededEntropy entropy(seed);
-    PackWriter writer = PackWriter::start(entropy, vault.keys.vault, vault.keys.vault_public, {kind, true, 1},
-                                          [&](ByteView b) {
-                                            object.insert(object.end(), b.begin(), b.end());
-                                            return ok();
-                                          })
-                            .value();
-    for (const Bytes& chunk : chunks) EXPECT_TRUE(writer.add(hasher.id(chunk), chunk).has_value());
-    EXPECT_EQ(writer.size(), object.size());
-    finished = writer.finish().value();
+    PackWriter writer = PackWriter::start(entropy, vault.keys.vault, vault.keys.vault_public, kind, PackBuffer::make(4u << 20)).value();
+    Compressor compressor(1);
+    for (const Bytes& chunk : chunks) EXPECT_TRUE(writer.add(hasher.id(chunk), chunk, compressor).has_value());
+    finished = writer.finish();
+    object = to_bytes(writer.bytes());
   }
   Result<OpenedPack> open(ByteView bytes) const {
     return read_pack_directory(memory_range(bytes), bytes.size(), vault.keys, "packs/x");
@@ -58,7 +54,7 @@ TEST(Pack, RoundTrip) {
   EXPECT_EQ(pack.header, p.finished.header);
   EXPECT_EQ(pack.key.kind, PackKind::kMetadata);
   EXPECT_EQ(p.finished.size, p.object.size());
-  EXPECT_EQ(p.finished.sha256, crypto::sha256(p.object));
+  EXPECT_EQ(p.finished.digest, pack_digest(p.object));
   for (std::size_t i = 0; i < p.chunks.size(); ++i)
     EXPECT_EQ(p.read(pack, p.object, i).value(), p.chunks[i]) << i;
   EXPECT_LT(p.finished.entries[0].stored_length, 60'000U);
@@ -131,14 +127,12 @@ TEST(Pack, ChunksCannotChangePlacesOrPacks) {
 TEST(Pack, ContentThatIsNotItsIdIsRefused) {
   const Packed p({});
   SeededEntropy entropy(5);
-  Bytes object;
   PackWriter writer =
-      PackWriter::start(entropy, p.vault.keys.vault, p.vault.keys.vault_public, {}, [&](ByteView b) {
-        object.insert(object.end(), b.begin(), b.end());
-        return ok();
-      }).value();
-  ASSERT_TRUE(writer.add(p.hasher.id(as_bytes("good")), as_bytes("evil")).has_value());
-  ASSERT_TRUE(writer.finish().has_value());
+      PackWriter::start(entropy, p.vault.keys.vault, p.vault.keys.vault_public, PackKind::kData, PackBuffer::make(1u << 20)).value();
+  Compressor compressor(1);
+  ASSERT_TRUE(writer.add(p.hasher.id(as_bytes("good")), as_bytes("evil"), compressor).has_value());
+  writer.finish();
+  const Bytes object = to_bytes(writer.bytes());
   const OpenedPack pack = p.open(object).value();
   const auto chunk = p.read(pack, object, 0);
   EXPECT_EQ(chunk.error().kind, ErrorKind::kCorrupt);
@@ -157,20 +151,37 @@ TEST(Pack, LengthsThatCannotBeAreRefusedBeforeAllocation) {
             ErrorKind::kUnsupported);
 }
 
-TEST(Pack, AFullDiskIsReported) {
+TEST(Pack, WhatDoesNotFitIsRefused) {
   const Created vault = testing::test_vault();
   SeededEntropy entropy(1);
-  int calls = 0;
   PackWriter writer =
-      PackWriter::start(entropy, vault.keys.vault, vault.keys.vault_public, {}, [&](ByteView) -> Status {
-        if (++calls > 1) return make_error(ErrorKind::kExhausted, "disk full");
-        return ok();
-      }).value();
-  EXPECT_EQ(writer.add({}, as_bytes("x")).error().kind, ErrorKind::kExhausted);
-  // A second try at the same offset would use the nonce twice.
-  EXPECT_EQ(writer.add({}, as_bytes("y")).error().kind, ErrorKind::kFailed);
-  EXPECT_EQ(writer.finish().error().kind, ErrorKind::kFailed);
-  EXPECT_EQ(calls, 2);
+      PackWriter::start(entropy, vault.keys.vault, vault.keys.vault_public, PackKind::kData, PackBuffer::make(4096)).value();
+  Compressor compressor(1);
+  Rng rng(4);
+  EXPECT_EQ(writer.add({}, testing::random_bytes(rng, 4000), compressor).error().kind, ErrorKind::kExhausted);
+  EXPECT_TRUE(writer.add({}, testing::random_bytes(rng, 3000), compressor));
+  writer.finish();
+  EXPECT_LE(writer.bytes().size(), 4096u);
+}
+
+TEST(Pack, MemoryThatChangedIsFoundBeforeThePackIsStored) {
+  const Packed p({});
+  SeededEntropy entropy(6);
+  PackWriter writer =
+      PackWriter::start(entropy, p.vault.keys.vault, p.vault.keys.vault_public, PackKind::kData, PackBuffer::make(1u << 20)).value();
+  Rng rng(5);
+  for (const Bytes& chunk : {testing::compressible_bytes(rng, 9000), testing::random_bytes(rng, 9000)}) {
+    Compressor compressor(1);
+    const Bytes frame = compressor.compress(chunk).value_or(chunk);
+    const PackEntry entry = writer.reserve(p.hasher.id(chunk), chunk.size(), frame.size(), frame.size() < chunk.size());
+    writer.seal(entry, frame);
+    Decompressor decompressor;
+    Bytes scratch;
+    EXPECT_TRUE(writer.verify(entry, chunk, decompressor, scratch));
+    Bytes other = chunk;
+    other[4500] ^= 1;
+    EXPECT_EQ(writer.verify(entry, other, decompressor, scratch).error().kind, ErrorKind::kCorrupt);
+  }
 }
 
 TEST(Pack, RandomDamageNeverCrashes) {

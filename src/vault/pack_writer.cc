@@ -1,59 +1,43 @@
+// Writing packs: places given out in order, sealed by any thread, the directory at the end.
 #include <algorithm>
 
 #include "base/check.h"
-#include "crypto/aead.h"
-#include "vault/compress.h"
 #include "vault/pack.h"
 #include "vault/pack_layout.h"
 
 namespace hf::vault {
 
-namespace {
-
-Error given_up() {
-  return make_error(ErrorKind::kFailed, "pack was given up after an error: begin another one");
+crypto::Digest pack_digest(ByteView object) {
+  std::vector<ByteView> leaves;
+  leaves.reserve(object.size() / kLeafBytes + 1);
+  for (std::size_t at = 0; at < object.size(); at += kLeafBytes) {
+    leaves.push_back(object.subspan(at, std::min(kLeafBytes, object.size() - at)));
+  }
+  std::vector<crypto::Digest> digests(leaves.size());
+  crypto::sha256_leaves(leaves, digests);
+  return crypto::sha256({reinterpret_cast<const std::uint8_t*>(digests.data()), digests.size() * sizeof(crypto::Digest)});
 }
 
-}  // namespace
+PackBuffer PackBuffer::make(std::size_t capacity) {
+  return {std::make_unique_for_overwrite<std::uint8_t[]>(capacity), capacity};
+}
 
 struct PackWriter::State {
-  State(Options o, Sink s) : options(o), sink(std::move(s)), compressor(o.zstd_level) {}
-  Status write(ByteView bytes);
-  Status verify(const PackEntry& entry, ByteView sealed, ByteView plain) const;
+  State(const Secret& secret, PackBuffer memory) : key(secret), buffer(std::move(memory)) {}
+  void append(ByteView bytes) {
+    HF_CHECK(size + bytes.size() <= buffer.capacity);
+    std::copy(bytes.begin(), bytes.end(), buffer.bytes.get() + size);
+    size += bytes.size();
+  }
+  MutableByteView at(std::size_t offset, std::size_t length) const { return {buffer.bytes.get() + offset, length}; }
 
-  Options options;
-  Sink sink;
-  Compressor compressor;
-  Secret key;
+  crypto::AeadKey key;
+  PackBuffer buffer;
   crypto::Digest header_digest{};
-  crypto::Sha256 hash;
-  std::uint64_t size = 0;
+  std::size_t size = 0;
   bool finished = false;
-  bool broken = false;
   FinishedPack pack;
 };
-
-Status PackWriter::State::write(ByteView bytes) {
-  // until the sink has taken it: a record may never be sealed again at the same offset (its nonce)
-  broken = true;
-  HF_TRY(sink(bytes));
-  broken = false;
-  hash.update(bytes);
-  size += bytes.size();
-  return ok();
-}
-
-// Memory that flips bits is found here, before the only good copy (the source) may be gone.
-Status PackWriter::State::verify(const PackEntry& entry, ByteView sealed, ByteView plain) const {
-  const auto opened =
-      crypto::open(key, crypto::counter_nonce(entry.offset), chunk_associated(header_digest, entry), sealed);
-  const bool compressed = (entry.flags & kChunkCompressed) != 0;
-  const auto decoded = opened.has_value() && compressed ? decompress(*opened, entry.plain_length) : opened;
-  if (decoded.has_value() && std::ranges::equal(*decoded, plain)) return ok();
-  return make_error(ErrorKind::kCorrupt,
-                    "chunk " + to_string(entry.id) + " changed in memory while it was being written")
-      .with_hint("Test this machine's memory; nothing of this pack was kept.");
-}
 
 PackWriter::PackWriter(std::unique_ptr<State> state) : state_(std::move(state)) {}
 PackWriter::PackWriter(PackWriter&&) noexcept = default;
@@ -61,54 +45,79 @@ PackWriter& PackWriter::operator=(PackWriter&&) noexcept = default;
 PackWriter::~PackWriter() = default;
 
 Result<PackWriter> PackWriter::start(crypto::Entropy& entropy, const VaultId& vault,
-                                     const crypto::PublicKey& vault_public, Options options, Sink sink) {
-  auto state = std::make_unique<State>(options, std::move(sink));
-  state->key = entropy.secret(crypto::kAeadKeyBytes);
-  HF_ASSIGN(Bytes wrapped, crypto::box_seal(entropy, vault_public, kPackKeyInfo, state->key.reveal()));
+                                     const crypto::PublicKey& vault_public, PackKind kind, PackBuffer buffer) {
+  HF_CHECK(buffer.capacity <= kMaxPackBytes);
+  const Secret key = entropy.secret(crypto::kAeadKeyBytes);
+  HF_ASSIGN(Bytes wrapped, crypto::box_seal(entropy, vault_public, kPackKeyInfo, key.reveal()));
+  auto state = std::make_unique<State>(key, std::move(buffer));
   ObjectHeader header;
   header.kind = ObjectKind::kPack;
   header.flags = kFlagOpenEnded;
-  if (options.kind == PackKind::kMetadata) header.flags |= kFlagMetadata;
+  if (kind == PackKind::kMetadata) header.flags |= kFlagMetadata;
   header.tlvs = {{kTlvVaultId, to_bytes(vault)}, {kTlvWrappedKey, std::move(wrapped)}};
-  state->pack.kind = options.kind;
+  state->pack.kind = kind;
   state->pack.header = encode_header(header);
   HF_CHECK(state->pack.header.size() <= kMaxPackHeaderBytes);
   state->header_digest = crypto::sha256(state->pack.header);
-  HF_TRY(state->write(state->pack.header));
+  state->append(state->pack.header);
   return PackWriter(std::move(state));
 }
 
-Status PackWriter::add(const ChunkId& id, ByteView plain) {
-  State& s = *state_;
-  HF_CHECK(!s.finished && plain.size() <= kMaxChunkBytes);
-  if (s.broken) return given_up();
-  const std::uint64_t after = s.size + plain.size() + crypto::kAeadTagBytes + (count() + 1) * kPackEntryBytes;
-  if (after > kMaxPackBytes - crypto::kAeadTagBytes - kPackFooterBytes) {
-    return make_error(ErrorKind::kExhausted, "a pack cannot be larger than 1 GiB");
-  }
+bool PackWriter::has_room(std::size_t stored) const {
+  const std::size_t directory = (count() + 1) * kPackEntryBytes + crypto::kAeadTagBytes + kPackFooterBytes;
+  return state_->size + stored + crypto::kAeadTagBytes + directory <= state_->buffer.capacity;
+}
+
+PackEntry PackWriter::reserve(const ChunkId& id, std::size_t plain, std::size_t stored, bool compressed) {
+  HF_CHECK(!state_->finished && plain <= kMaxChunkBytes && has_room(stored));
   PackEntry entry;
   entry.id = id;
-  entry.offset = static_cast<std::uint32_t>(s.size);
-  entry.plain_length = static_cast<std::uint32_t>(plain.size());
-  const auto compressed = s.compressor.compress(plain);
-  if (compressed.has_value()) entry.flags = kChunkCompressed;
-  const ByteView encoded = compressed.has_value() ? ByteView(*compressed) : plain;
-  entry.stored_length = static_cast<std::uint32_t>(encoded.size() + crypto::kAeadTagBytes);
-  const Bytes sealed = crypto::seal(s.key, crypto::counter_nonce(entry.offset),
-                                    chunk_associated(s.header_digest, entry), encoded);
-  if (s.options.decode_after_encode) HF_TRY(s.verify(entry, sealed, plain));
-  HF_TRY(s.write(sealed));
-  s.pack.entries.push_back(entry);
+  entry.offset = static_cast<std::uint32_t>(state_->size);
+  entry.stored_length = static_cast<std::uint32_t>(stored + crypto::kAeadTagBytes);
+  entry.plain_length = static_cast<std::uint32_t>(plain);
+  entry.flags = compressed ? kChunkCompressed : 0;
+  state_->size += entry.stored_length;
+  state_->pack.entries.push_back(entry);
+  return entry;
+}
+
+void PackWriter::seal(const PackEntry& entry, ByteView stored) {
+  const ChunkAssociated associated(state_->header_digest, entry);
+  state_->key.seal(crypto::counter_nonce(entry.offset), associated.view(), stored, state_->at(entry.offset, entry.stored_length));
+}
+
+Status PackWriter::verify(const PackEntry& entry, ByteView plain, Decompressor& decompressor, Bytes& scratch) const {
+  const std::size_t stored = entry.stored_length - crypto::kAeadTagBytes;
+  const bool compressed = (entry.flags & kChunkCompressed) != 0;
+  if (scratch.size() < stored + plain.size()) scratch.resize(stored + plain.size());
+  const MutableByteView opened = MutableByteView(scratch).first(stored);
+  const MutableByteView decoded = MutableByteView(scratch).subspan(stored, plain.size());
+  const ChunkAssociated associated(state_->header_digest, entry);
+  Status same = state_->key.open(crypto::counter_nonce(entry.offset), associated.view(),
+                                 state_->at(entry.offset, entry.stored_length), opened);
+  if (same && compressed) same = decompressor.decompress(opened, decoded);
+  const ByteView found = compressed ? ByteView(decoded) : ByteView(opened);
+  if (same && found.size() == plain.size() && std::equal(found.begin(), found.end(), plain.begin())) return ok();
+  return make_error(ErrorKind::kCorrupt, "chunk " + to_string(entry.id) + " changed in memory while it was being written")
+      .with_hint("Test this machine's memory; nothing of this pack was kept.");
+}
+
+Status PackWriter::add(const ChunkId& id, ByteView plain, Compressor& compressor) {
+  const ByteView frame = compressor.try_compress(plain);
+  const ByteView stored = frame.empty() ? plain : frame;
+  if (!has_room(stored.size())) return make_error(ErrorKind::kExhausted, "the pack is full");
+  seal(reserve(id, plain.size(), stored.size(), !frame.empty()), stored);
   return ok();
 }
 
 std::uint64_t PackWriter::size() const { return state_->size; }
 std::size_t PackWriter::count() const { return state_->pack.entries.size(); }
+ByteView PackWriter::bytes() const { return ByteView(state_->buffer.bytes.get(), state_->size); }
+PackBuffer PackWriter::take_buffer() { return std::move(state_->buffer); }
 
-Result<FinishedPack> PackWriter::finish() {
+FinishedPack PackWriter::finish() {
   State& s = *state_;
   HF_CHECK(!s.finished);
-  if (s.broken) return given_up();
   ByteWriter directory;
   for (const PackEntry& entry : s.pack.entries) encode_pack_entry(directory, entry);
   PackFooter footer;
@@ -119,11 +128,13 @@ Result<FinishedPack> PackWriter::finish() {
   footer.total_length = footer.parity_offset + kPackFooterBytes;
   const Bytes end = encode_pack_footer(footer);
   const Bytes associated = directory_associated(s.header_digest, ByteView(end).first(kPackFooterBody));
-  HF_TRY(s.write(crypto::seal(s.key, crypto::counter_nonce(s.size), associated, directory.bytes())));
-  HF_TRY(s.write(end));
+  HF_CHECK(footer.total_length <= s.buffer.capacity);
+  s.key.seal(crypto::counter_nonce(s.size), associated, directory.bytes(), s.at(s.size, footer.directory_length));
+  s.size += footer.directory_length;
+  s.append(end);
   s.finished = true;
   s.pack.size = s.size;
-  s.pack.sha256 = s.hash.finish();
+  s.pack.digest = pack_digest(bytes());
   return std::move(s.pack);
 }
 

@@ -2,16 +2,21 @@
 #include "vault/restore.h"
 
 #include <algorithm>
+#include <atomic>
+#include <mutex>
 
 #include "vault/chunk_source.h"
 #include "vault/names.h"
+#include "vault/parallel.h"
 #include "vault/parts.h"
+#include "vault/record_reader.h"
 
 namespace hf::vault {
 namespace {
 
 constexpr std::uint64_t kMaxGap = 256 * 1024;          // between two records that one read fetches together
 constexpr std::uint64_t kMaxRead = 16u << 20;
+constexpr std::uint64_t kMaxLocalRead = 2u << 20;      // from a directory a read costs little, and should stay in the cache
 constexpr std::size_t kZeroBytes = 256 * 1024;
 
 struct Place {                  // where a chunk, or a part of it, goes
@@ -23,7 +28,7 @@ struct Place {                  // where a chunk, or a part of it, goes
 };
 
 struct PlannedChunk {
-  ChunkLocation location;
+  ChunkSource::Place place;
   std::size_t first = 0;        // its places
   std::size_t count = 0;
 };
@@ -47,8 +52,9 @@ class Reader final : public SnapshotReader {
   const SnapshotInfo& info() const override { return record_.info; }
   Status each_entry(const std::function<Status(const Entry&)>& each) override;
   Result<Entry> find_entry(const std::string& path) override;
-  Result<std::optional<Entry>> next_entry() override;
-  Status rewind() override;
+  Result<const EntryView*> next_view() override;
+  void chunk_ids(std::span<const ByteView> chunks, std::span<ChunkId> out) const override { core_.hasher.ids(chunks, out); }
+  Result<Entry> entry_of_view() override { return pass_->entry_of_view(); }
   Status read_content(const Entry& entry, std::uint64_t offset, std::uint64_t length,
                       const std::function<Status(ByteView)>& out) override;
   Result<PageMap> page_map(const Entry& entry) override;
@@ -58,8 +64,7 @@ class Reader final : public SnapshotReader {
   Result<TreeReader> open_tree();
   Status read_extent(const Extent& extent, std::uint64_t from, std::uint64_t to, const std::function<Status(ByteView)>& out);
   Result<std::vector<PlannedChunk>> plan(const std::vector<Place>& places);
-  Status read_group(std::span<const PlannedChunk> group, const std::vector<Place>& places, RestoreSink& sink,
-                    RestoreTotals& totals);
+  std::vector<std::span<const PlannedChunk>> group(const std::vector<PlannedChunk>& chunks) const;
 
   const Repository::Core& core_;
   SnapshotRecord record_;
@@ -87,15 +92,14 @@ Result<Entry> Reader::find_entry(const std::string& path) {
   return make_error(ErrorKind::kNotFound, "no '" + path + "' in this snapshot");
 }
 
-Status Reader::rewind() {
-  HF_ASSIGN(TreeReader tree, open_tree());
-  pass_.emplace(std::move(tree));
-  return ok();
-}
-
-Result<std::optional<Entry>> Reader::next_entry() {
-  if (!pass_) HF_TRY(rewind());
-  return pass_->next();
+Result<const EntryView*> Reader::next_view() {
+  if (!pass_) {
+    HF_ASSIGN(TreeReader tree, open_tree());
+    pass_.emplace(std::move(tree));
+  }
+  HF_ASSIGN(const EntryView* view, pass_->next_view());
+  if (view == nullptr) pass_.reset();            // the next call begins anew
+  return view;
 }
 
 Status Reader::read_extent(const Extent& extent, std::uint64_t from, std::uint64_t to,
@@ -140,37 +144,98 @@ Result<std::vector<PlannedChunk>> Reader::plan(const std::vector<Place>& places)
   for (std::size_t i = 0; i < places.size();) {
     std::size_t end = i + 1;
     while (end < places.size() && places[end].chunk == places[i].chunk) ++end;
-    HF_ASSIGN(ChunkLocation location, source_->locate(places[i].chunk));
-    chunks.push_back({std::move(location), i, end - i});
+    HF_ASSIGN(const ChunkSource::Place place, source_->locate(places[i].chunk));
+    chunks.push_back({place, i, end - i});
     i = end;
   }
-  std::ranges::sort(chunks, {}, [](const PlannedChunk& c) { return std::pair(c.location.pack.name, c.location.chunk.offset); });
+  std::ranges::sort(chunks, [&](const PlannedChunk& a, const PlannedChunk& b) {
+    if (a.place.pack == b.place.pack) return a.place.chunk.offset < b.place.chunk.offset;
+    return source_->pack(a.place.pack).row.name < source_->pack(b.place.pack).row.name;
+  });
   return chunks;
 }
 
-// One read of neighbouring records of one pack; each chunk goes to all its places.
-Status Reader::read_group(std::span<const PlannedChunk> group, const std::vector<Place>& places,
-                          RestoreSink& sink, RestoreTotals& totals) {
-  const std::uint64_t begin = group.front().location.chunk.offset;
-  const PackEntry& last = group.back().location.chunk;
-  const std::uint64_t length = std::uint64_t{last.offset} + last.stored_length - begin;
-  const std::string object = pack_object_name(group.front().location.pack.name);
-  auto stored = core_.store.get(object, {begin, length});
-  if (stored) totals.read_bytes += length;
-  for (const PlannedChunk& chunk : group) {
-    const PackEntry& record = chunk.location.chunk;
-    Result<Bytes> plain =
-        stored ? source_->read_record(chunk.location,
-                                      ByteView(*stored).subspan(record.offset - begin, record.stored_length))
-               : Result<Bytes>(stored.error());
-    if (!plain) plain = source_->read(record.id);      // alone, and from any other place that has it
-    if (!plain) return std::move(plain).error();
-    for (std::size_t i = chunk.first; i < chunk.first + chunk.count; ++i) {
-      const Place& p = places[i];
-      if (p.chunk_offset + p.length > plain->size()) return make_error(ErrorKind::kCorrupt, "an extent reaches past its chunk");
-      HF_TRY(sink.write(p.file, p.offset, ByteView(*plain).subspan(p.chunk_offset, static_cast<std::size_t>(p.length))));
-      totals.bytes += p.length;
+// Neighbouring records of one pack, which one read fetches together.
+std::vector<std::span<const PlannedChunk>> Reader::group(const std::vector<PlannedChunk>& chunks) const {
+  const bool local = core_.store.properties().kind == "directory";
+  const std::uint64_t limit = local ? kMaxLocalRead : kMaxRead;
+  std::vector<std::span<const PlannedChunk>> groups;
+  for (std::size_t i = 0; i < chunks.size();) {
+    const ChunkSource::Place& first = chunks[i].place;
+    std::size_t end = i + 1;
+    while (end < chunks.size()) {
+      const ChunkSource::Place& previous = chunks[end - 1].place;
+      const ChunkSource::Place& next = chunks[end].place;
+      const std::uint64_t previous_end = std::uint64_t{previous.chunk.offset} + previous.chunk.stored_length;
+      const std::uint64_t next_end = std::uint64_t{next.chunk.offset} + next.chunk.stored_length;
+      if (next.pack != first.pack || next.chunk.offset > previous_end + kMaxGap) break;
+      if (next_end - first.chunk.offset > limit) break;
+      ++end;
     }
+    groups.push_back(std::span(chunks).subspan(i, end - i));
+    i = end;
+  }
+  return groups;
+}
+
+// Fetches groups of records, on all cores, and hands each chunk to all its places.
+class GroupReader {
+ public:
+  struct Shared {
+    const Repository::Core& core;
+    ChunkSource& source;
+    const std::vector<Place>& places;
+    RestoreSink& sink;
+    std::mutex source_mutex;             // the source's other places and its caches are for one thread at a time
+    std::mutex sink_mutex;               // for sinks that say so
+    std::atomic<std::uint64_t> bytes = 0;
+    std::atomic<std::uint64_t> read_bytes = 0;
+  };
+  explicit GroupReader(Shared& shared) : shared_(shared), records_(shared.core.hasher) {}
+  Status read(std::span<const PlannedChunk> group);
+
+ private:
+  Status write(const PlannedChunk& chunk, ByteView plain);
+  Status write_from_elsewhere(const PlannedChunk& chunk);
+  Shared& shared_;
+  RecordReader records_;
+  std::vector<PackEntry> entries_;
+};
+
+Status GroupReader::read(std::span<const PlannedChunk> group) {
+  const std::uint64_t begin = group.front().place.chunk.offset;
+  const PackEntry& last = group.back().place.chunk;
+  const std::uint64_t length = std::uint64_t{last.offset} + last.stored_length - begin;
+  const ChunkSource::ReadablePack& pack = shared_.source.pack(group.front().place.pack);
+  const auto stored = shared_.core.store.get(pack.object, {begin, length});
+  if (!stored) {
+    for (const PlannedChunk& chunk : group) HF_TRY(write_from_elsewhere(chunk));
+    return ok();
+  }
+  shared_.read_bytes += length;
+  entries_.clear();
+  for (const PlannedChunk& chunk : group) entries_.push_back(chunk.place.chunk);
+  return records_.read(pack.key, entries_, begin, *stored, pack.object, [&](std::size_t i, const Result<ByteView>& plain) {
+    return plain ? write(group[i], *plain) : write_from_elsewhere(group[i]);
+  });
+}
+
+// The chunk alone, again, and from any other place that has it.
+Status GroupReader::write_from_elsewhere(const PlannedChunk& chunk) {
+  std::unique_lock lock(shared_.source_mutex);
+  HF_ASSIGN(const Bytes plain, shared_.source.read(chunk.place.chunk.id));
+  lock.unlock();
+  return write(chunk, plain);
+}
+
+Status GroupReader::write(const PlannedChunk& chunk, ByteView plain) {
+  for (std::size_t i = chunk.first; i < chunk.first + chunk.count; ++i) {
+    const Place& p = shared_.places[i];
+    if (p.chunk_offset + p.length > plain.size()) return make_error(ErrorKind::kCorrupt, "an extent reaches past its chunk");
+    std::unique_lock<std::mutex> lock;
+    if (!shared_.sink.concurrent()) lock = std::unique_lock(shared_.sink_mutex);
+    HF_TRY(shared_.sink.write(p.file, p.offset, plain.subspan(p.chunk_offset, static_cast<std::size_t>(p.length))));
+    shared_.bytes += p.length;
   }
   return ok();
 }
@@ -178,23 +243,17 @@ Status Reader::read_group(std::span<const PlannedChunk> group, const std::vector
 Result<RestoreTotals> Reader::restore(const std::vector<RestoreItem>& items, RestoreSink& sink) {
   const std::vector<Place> places = collect_places(items);
   HF_ASSIGN(const std::vector<PlannedChunk> chunks, plan(places));
+  const std::vector<std::span<const PlannedChunk>> groups = group(chunks);
+  GroupReader::Shared shared{core_, *source_, places, sink};
+  HF_TRY(in_parallel(groups.size(), [&] {
+    return [&, reader = std::make_unique<GroupReader>(shared)](std::size_t i) { return reader->read(groups[i]); };
+  }));
   RestoreTotals totals;
-  for (std::size_t i = 0; i < chunks.size();) {
-    const ChunkLocation& first = chunks[i].location;
-    std::size_t end = i + 1;
-    while (end < chunks.size()) {
-      const ChunkLocation& previous = chunks[end - 1].location;
-      const ChunkLocation& next = chunks[end].location;
-      const std::uint64_t previous_end = std::uint64_t{previous.chunk.offset} + previous.chunk.stored_length;
-      const std::uint64_t next_end = std::uint64_t{next.chunk.offset} + next.chunk.stored_length;
-      if (next.pack.name != first.pack.name || next.chunk.offset > previous_end + kMaxGap) break;
-      if (next_end - first.chunk.offset > kMaxRead) break;
-      ++end;
-    }
-    if (i == 0 || chunks[i - 1].location.pack.name != first.pack.name) ++totals.packs;
-    HF_TRY(read_group(std::span(chunks).subspan(i, end - i), places, sink, totals));
-    i = end;
-  }
+  totals.bytes = shared.bytes;
+  totals.read_bytes = shared.read_bytes;
+  std::set<std::uint32_t> packs;
+  for (const PlannedChunk& chunk : chunks) packs.insert(chunk.place.pack);
+  totals.packs = packs.size();
   return totals;
 }
 

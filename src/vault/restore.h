@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,7 @@ namespace hf::vault {
 class RestoreSink {
  public:
   virtual ~RestoreSink() = default;
+  virtual bool concurrent() const { return false; }   // write() may be called by several threads at once
   virtual Status write(std::uint64_t file, std::uint64_t offset, ByteView bytes) = 0;
 };
 
@@ -41,13 +43,15 @@ class SnapshotReader {
   // All entries in the tree's order; an error of `each` ends it and is returned.
   virtual Status each_entry(const std::function<Status(const Entry&)>& each) = 0;
   virtual Result<Entry> find_entry(const std::string& path) = 0;       // exactly this path; kNotFound
-  // One pass over the entries, to be merged with a walk in the same order. At most one at a time per reader.
-  virtual Result<std::optional<Entry>> next_entry() = 0;
-  virtual Status rewind() = 0;
+  // One pass over the entries, to be merged with a walk in the same order: valid until the next call, null at the end.
+  // At most one pass at a time per reader.
+  virtual Result<const EntryView*> next_view() = 0;
+  virtual Result<Entry> entry_of_view() = 0;                           // the whole of the one given out last
   // Bytes [offset, offset + length) of a file, cut at its end, in order; holes as zeros.
   virtual Status read_content(const Entry& entry, std::uint64_t offset, std::uint64_t length,
                               const std::function<Status(ByteView)>& out) = 0;
   Result<Bytes> read_whole(const Entry& entry, std::uint64_t limit);   // kExhausted past `limit`
+  virtual void chunk_ids(std::span<const ByteView> chunks, std::span<ChunkId> out) const = 0;   // any thread
   virtual Result<PageMap> page_map(const Entry& entry) = 0;            // for the next backup of a relation
   // Plans all reads first (kCorrupt, naming the object, if a chunk is in no pack that exists: nothing was written
   // then), then reads each pack once in coalesced ranges and each chunk once.

@@ -26,6 +26,7 @@ Bytes compressible_bytes(Rng& rng, std::size_t n) {
 }
 
 void SeededEntropy::fill(MutableByteView out) {
+  const std::lock_guard lock(mutex_);
   for (auto& b : out) b = static_cast<std::uint8_t>(rng_.u64());
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <mutex>
 
 #include "base/rng.h"
 #include "vault/config.h"
@@ -20,9 +21,10 @@ Bytes compressible_bytes(Rng& rng, std::size_t n);   // words from a small list
 class SeededEntropy final : public crypto::Entropy {
  public:
   explicit SeededEntropy(std::uint64_t seed) : rng_(seed) {}
-  void fill(MutableByteView out) override;
+  void fill(MutableByteView out) override;   // from any thread
 
  private:
+  std::mutex mutex_;
   Rng rng_;
 };
 

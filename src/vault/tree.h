@@ -65,6 +65,27 @@ struct Entry {
   friend bool operator==(const Entry&, const Entry&) = default;
 };
 
+// An entry as it stands in the tree: views into the record, for a walk that compares and mostly finds the same.
+struct EntryView {
+  std::string_view path;
+  EntryType type = EntryType::kFile;
+  std::uint32_t mode = 0;
+  std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
+  std::string_view user;
+  std::string_view group;
+  FileTime mtime;
+  FileTime ctime;
+  std::uint64_t inode = 0;
+  std::uint64_t device = 0;
+  std::uint64_t size = 0;
+  std::uint64_t link_group = 0;
+  bool complete = false;            // all of it is in this one record, without page digests elsewhere
+  ByteView record;                  // its body
+  ByteView extents;                 // of the body: from their count on
+  Status each_chunk(const std::function<Status(const ChunkId&)>& each) const;   // REQUIRES: complete
+};
+
 inline constexpr std::size_t kMaxPathBytes = 65535;
 inline constexpr std::size_t kMaxNameBytes = 255;                    // user and group names, xattr names
 inline constexpr std::size_t kMaxXattrBytes = 1024 * 1024;           // all of one entry
@@ -100,6 +121,8 @@ class TreeWriter {
  public:
   TreeWriter(const GearTable& tree_table, const ChunkerParameters& parameters, StoreChunk store);
   Status add(const Entry& entry);    // in order; kInvalid otherwise, and for what check_entry refuses
+  // A whole entry by its record in another tree of this vault (EntryView), which its reader has proven.
+  Status add_unchanged(std::string_view path, ByteView record, std::uint64_t size);
   Result<TreeRoot> finish();
 
  private:
@@ -111,7 +134,9 @@ class TreeWriter {
   std::string chunk_path_;
   bool chunk_continues_ = false;
   Bytes index_;                      // the sparse index so far: about 100 bytes per 128 KiB of tree
-  std::optional<std::string> last_;
+  Status in_order(std::string_view path) const;
+  void added(std::string_view path, std::uint64_t size);
+  std::string last_;
   TreeRoot root_;
 };
 
@@ -120,6 +145,9 @@ class TreeReader {
   static Result<TreeReader> open(const TreeRoot& root, FetchChunk fetch);
   // The next entry, or nothing at the end.
   Result<std::optional<Entry>> next();
+  // The same as views, valid until the next call; null at the end. Its entry() decodes and checks the rest.
+  Result<const EntryView*> next_view();
+  Result<Entry> entry_of_view();
   // The next call of next() gives the first entry that is not before `path`. Reads one chunk of the stream,
   // or two where `path` lies at a chunk's end.
   Status seek(std::string_view path);
@@ -137,6 +165,8 @@ class TreeReader {
   Result<bool> more();               // a record is at hand
   Result<ByteView> record();
   Result<std::optional<Entry>> read_entry();
+  Result<Entry> read_from(ByteView body);
+  Status skip_rest_of_view();
   Status read_more_extents(Entry& entry, std::uint64_t total);
   Status skip_continued();
   FetchChunk fetch_;
@@ -146,6 +176,8 @@ class TreeReader {
   std::size_t position_ = 0;
   bool loaded_ = false;
   std::optional<Entry> ahead_;       // read by seek
+  EntryView view_;                   // given out last
+  std::uint64_t view_more_ = 0;      // its extents in records that follow
   std::optional<std::string> last_;
   std::uint64_t expected_ = 0;       // entries of the tree: an iteration from the start counts them
   std::uint64_t seen_ = 0;

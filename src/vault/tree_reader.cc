@@ -87,18 +87,72 @@ Result<std::optional<Entry>> TreeReader::read_entry() {
   HF_ASSIGN(const bool any, more());
   if (!any) return std::optional<Entry>();
   const bool first_in_chunk = position_ == 0;
+  const std::size_t row = row_;
   HF_ASSIGN(const ByteView body, record());
+  HF_ASSIGN(Entry entry, read_from(body));
+  if (first_in_chunk && (rows_[row].continues || rows_[row].path != entry.path)) {
+    return damaged("its index does not fit at '" + entry.path + "'");
+  }
+  return std::optional(std::move(entry));
+}
+
+// The whole entry that begins with this record.
+Result<Entry> TreeReader::read_from(ByteView body) {
   ByteReader in(body, kWhat);
   HF_ASSIGN(const std::uint8_t type, in.u8());
   if (type != static_cast<std::uint8_t>(RecordType::kEntry))
     return damaged("an entry does not begin where it should");
   HF_ASSIGN(EntryRecord begun, decode_entry_record(in));
-  if (first_in_chunk && (rows_[row_].continues || rows_[row_].path != begun.entry.path)) {
-    return damaged("its index does not fit at '" + begun.entry.path + "'");
-  }
   HF_TRY(read_more_extents(begun.entry, begun.extents_total));
   HF_TRY(check_decoded(begun.entry));
-  return std::optional(std::move(begun.entry));
+  return std::move(begun.entry);
+}
+
+// Passes over the extents of the entry given out last that stand in records of their own.
+Status TreeReader::skip_rest_of_view() {
+  while (view_more_ > 0) {
+    HF_ASSIGN(const bool any, more());
+    if (!any) return damaged("ends in the middle of '" + last_.value_or("") + "'");
+    HF_ASSIGN(const ByteView body, record());
+    std::vector<Extent> extents;
+    ByteReader in(body, kWhat);
+    HF_ASSIGN(const std::uint8_t type, in.u8());
+    if (type != static_cast<std::uint8_t>(RecordType::kMoreExtents)) return damaged("extents are missing");
+    HF_TRY(decode_extents(in, extents));
+    if (extents.empty() || extents.size() > view_more_) return damaged("an entry has other extents than it should");
+    view_more_ -= extents.size();
+  }
+  return ok();
+}
+
+Result<const EntryView*> TreeReader::next_view() {
+  HF_TRY(skip_rest_of_view());
+  HF_ASSIGN(const bool any, more());
+  if (!any) {
+    if (seen_ != expected_)
+      return damaged("holds " + std::to_string(seen_) + " entries, not " + std::to_string(expected_));
+    return nullptr;
+  }
+  const bool first_in_chunk = position_ == 0;
+  HF_ASSIGN(const ByteView body, record());
+  std::uint64_t total = 0;
+  if (!decode_entry_view(body, view_, total)) return damaged("a record that cannot be");
+  if (first_in_chunk && (rows_[row_].continues || rows_[row_].path != view_.path))
+    return damaged("its index does not fit at '" + std::string(view_.path) + "'");
+  view_more_ = total > kRecordExtents ? total - kRecordExtents : 0;
+  if (Status good = check_path(view_.path); !good) return damaged("an entry of the tree cannot be: " + good.error().text);
+  if (!last_.has_value()) last_.emplace();
+  else if (compare_paths(*last_, view_.path) >= 0)
+    return damaged("'" + std::string(view_.path) + "' does not come after '" + *last_ + "'");
+  last_->assign(view_.path);
+  ++seen_;
+  return &view_;
+}
+
+Result<Entry> TreeReader::entry_of_view() {
+  view_more_ = 0;                      // read here instead of passed over
+  const Bytes body = to_bytes(view_.record);   // reading on may load another chunk
+  return read_from(body);
 }
 
 Status TreeReader::read_more_extents(Entry& entry, std::uint64_t total) {

@@ -47,9 +47,33 @@ Result<ChunkRef> read_ref(ByteReader& in) {
   return ref;
 }
 
+// The chunks that a record has named, by number. Most files have one or a few: a list does for those.
+class KnownInRecord {
+ public:
+  // Its number, and whether it is new.
+  std::pair<std::uint64_t, bool> number(const ChunkId& id) {
+    if (list_.size() < kListed) {
+      const auto at = std::ranges::find_if(list_, [&](const ChunkId* known) { return *known == id; });
+      if (at != list_.end()) return {static_cast<std::uint64_t>(at - list_.begin()), false};
+      list_.push_back(&id);
+      if (list_.size() == kListed) {
+        for (std::size_t i = 0; i < list_.size(); ++i) map_.emplace(*list_[i], i);
+      }
+      return {list_.size() - 1, true};
+    }
+    const auto [at, fresh] = map_.try_emplace(id, map_.size());
+    return {at->second, fresh};
+  }
+
+ private:
+  static constexpr std::size_t kListed = 16;
+  std::vector<const ChunkId*> list_;
+  std::unordered_map<ChunkId, std::uint64_t, ChunkIdHash> map_;
+};
+
 // A chunk is named in full where the record first uses it, later by its number in the record.
 void write_extents(ByteWriter& out, std::span<const Extent> extents) {
-  std::unordered_map<ChunkId, std::uint64_t, ChunkIdHash> known;
+  KnownInRecord known;
   out.varint(extents.size());
   for (const Extent& e : extents) {
     out.varint(e.length);
@@ -57,8 +81,8 @@ void write_extents(ByteWriter& out, std::span<const Extent> extents) {
       out.varint(kHole);
       continue;
     }
-    const auto [at, fresh] = known.try_emplace(e.chunk, known.size());
-    out.varint(fresh ? kNewChunk : kFirstKnown + at->second);
+    const auto [number, fresh] = known.number(e.chunk);
+    out.varint(fresh ? kNewChunk : kFirstKnown + number);
     if (fresh) write_ref(out, {e.chunk, e.chunk_length});
     out.varint(e.chunk_offset);
   }

@@ -18,6 +18,8 @@ struct EntryRecord {
 };
 Result<EntryRecord> decode_entry_record(ByteReader& in);                  // after the type byte
 Status decode_extents(ByteReader& in, std::vector<Extent>& extents);  // appends; offsets go on from the last
+// The same as views; false where the record cannot be. `total`: of its extents, in this record and those that go on.
+bool decode_entry_view(ByteView body, EntryView& view, std::uint64_t& total);
 // kCorrupt where check_entry() says no: the reader believes no more than the writer allows.
 Status check_decoded(const Entry& entry);
 

@@ -14,21 +14,35 @@ constexpr std::size_t kIndexChunkBytes = 256 * 1024;
 TreeWriter::TreeWriter(const GearTable& tree_table, const ChunkerParameters& parameters, StoreChunk store)
     : chunker_(tree_table, parameters), store_(std::move(store)) {}
 
+Status TreeWriter::in_order(std::string_view path) const {
+  if (root_.entries == 0 || compare_paths(last_, path) < 0) return ok();
+  return make_error(ErrorKind::kInvalid, "entry '" + std::string(path) + "': does not come after '" + last_ + "'");
+}
+
+void TreeWriter::added(std::string_view path, std::uint64_t size) {
+  last_.assign(path);
+  ++root_.entries;
+  root_.file_bytes += size;
+}
+
 Status TreeWriter::add(const Entry& entry) {
-  const auto named = [&](Error error) { return std::move(error).with_context("entry '" + entry.path + "'"); };
-  if (Status checked = check_entry(entry); !checked.has_value()) return named(std::move(checked).error());
-  if (last_.has_value() && compare_paths(*last_, entry.path) >= 0) {
-    return named(make_error(ErrorKind::kInvalid, "does not come after '" + *last_ + "'"));
-  }
+  if (Status checked = check_entry(entry); !checked)
+    return std::move(checked).error().with_context("entry '" + entry.path + "'");
+  HF_TRY(in_order(entry.path));
   HF_TRY(add_record(encode_entry_record(entry), entry.path, false));
   for (std::size_t at = kRecordExtents; at < entry.extents.size(); at += kRecordExtents) {
     const auto part =
         std::span(entry.extents).subspan(at, std::min(kRecordExtents, entry.extents.size() - at));
     HF_TRY(add_record(encode_extents_record(part), entry.path, true));
   }
-  last_ = entry.path;
-  ++root_.entries;
-  root_.file_bytes += entry.size;
+  added(entry.path, entry.size);
+  return ok();
+}
+
+Status TreeWriter::add_unchanged(std::string_view path, ByteView record, std::uint64_t size) {
+  HF_TRY(in_order(path));
+  HF_TRY(add_record(record, path, false));
+  added(path, size);
   return ok();
 }
 
@@ -40,10 +54,16 @@ Status TreeWriter::add_record(ByteView body, std::string_view path, bool continu
     chunk_path_ = path;
     chunk_continues_ = continues;
   }
-  ByteWriter record;
-  record.sized(body);
-  ByteView rest = record.bytes();
-  chunk_.insert(chunk_.end(), rest.begin(), rest.end());
+  const std::size_t begin = chunk_.size();
+  for (std::size_t length = body.size();; length >>= 7) {      // varint
+    if (length < 0x80) {
+      chunk_.push_back(static_cast<std::uint8_t>(length));
+      break;
+    }
+    chunk_.push_back(static_cast<std::uint8_t>(length | 0x80));
+  }
+  chunk_.insert(chunk_.end(), body.begin(), body.end());
+  ByteView rest = ByteView(chunk_).subspan(begin);
   root_.stream_bytes += rest.size();
   bool cut = false;
   while (!rest.empty()) {

@@ -1,0 +1,51 @@
+// The folders of a restore's target: opened one part at a time, never through a symbolic link; made where they are missing.
+//
+// Invariant: a folder that is made gets its name only at the end, by publish(): until then it lies beside its place under
+// a temporary name, so that files in it may have their own names at once and still nothing half-written can be found.
+// Any thread may call open().
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "base/result.h"
+#include "io/descriptor.h"
+
+namespace hf::sources {
+
+std::string parent_of(const std::string& path);
+std::string name_of(const std::string& path);
+
+class Folders {
+ public:
+  // Shared: a thread uses a folder while another's look-up pushes it out of the cache.
+  using Handle = std::shared_ptr<const Descriptor>;
+
+  Status open_root(const std::string& target, std::string tag);
+  Result<Handle> open(const std::string& path);        // "" is the target itself
+  Status make(const std::string& path);                // the folder; its parents are there
+  bool fresh(const std::string& path) const { return fresh_.contains(path); }   // made here, and not yet published
+  bool plain() const { return plain_; }                // what is made in fresh folders inherits no group and no ACL
+  Status publish(const std::string& path);             // gives a folder that was made its name
+  void discard();                                      // what was made and not published goes
+  int root() const { return root_->get(); }
+
+ private:
+  Result<Handle> open_locked(const std::string& path);
+  Error refused(int error, const std::string& path) const;
+  std::mutex mutex_;
+  Handle root_;
+  std::string shown_;
+  std::string tag_;
+  std::unordered_map<std::string, Handle> opened_;
+  std::map<std::string, std::string> staged_;          // path -> its temporary name
+  std::unordered_set<std::string> fresh_;
+  std::size_t made_ = 0;
+  bool plain_ = true;
+};
+
+}  // namespace hf::sources

@@ -1,0 +1,101 @@
+#include "sources/files_reader.h"
+
+#include <cerrno>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "io/descriptor.h"
+
+namespace hf::sources {
+namespace {
+
+constexpr int kReadAttempts = 3;               // of a file that changes while it is read
+constexpr std::uint64_t kReadAheadFrom = 1u << 20;
+constexpr std::uint64_t kStatBlock = 512;
+
+}  // namespace
+
+bool same_state(const struct ::stat& a, const struct ::stat& b) {
+  return a.st_ino == b.st_ino && a.st_dev == b.st_dev && a.st_size == b.st_size && file_time(a.st_mtim) == file_time(b.st_mtim) &&
+         file_time(a.st_ctim) == file_time(b.st_ctim);
+}
+
+int open_for_backup(int folder, const char* name, int flags) {
+  const int fd = ::openat(folder, name, flags | O_NOATIME);
+  if (fd >= 0 || errno != EPERM) return fd;
+  return ::openat(folder, name, flags);
+}
+
+std::unique_ptr<vault::ContentWriter> FileReader::failed(Error error) {
+  source_error_ = std::move(error);
+  return nullptr;
+}
+
+// The state that was found counts as the one before the first attempt: if it is also the one after it, nothing changed
+// from then on, and this descriptor is of that very file.
+Result<std::unique_ptr<vault::ContentWriter>> FileReader::read(int folder, const char* name, const struct ::stat& seen,
+                                                               vault::Entry& entry) {
+  source_error_.reset();
+  const std::string shown = "/" + entry.path;
+  const Descriptor fd(open_for_backup(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+  if (!fd) return failed(errno_error(errno, "opening", shown));
+  struct ::stat before = seen;
+  struct ::stat after{};
+  for (int n = 0; n < kReadAttempts; ++n) {
+    if (!S_ISREG(before.st_mode)) break;         // another thing has its name by now
+    HF_ASSIGN(auto content, session_.begin_content(vault::ContentKind::kStream));
+    source_error_.reset();
+    Status read = attempt(fd.get(), before, *content);
+    if (!read && !source_error_) return std::move(read).error();
+    if (source_error_ && source_error_->kind != ErrorKind::kBusy) return nullptr;
+    auto xattrs = read_xattrs(fd.get());
+    if (!xattrs) return failed(std::move(xattrs).error());
+    if (::fstat(fd.get(), &after) < 0) return failed(errno_error(errno, "looking at", shown));
+    if (read && same_state(before, after)) {
+      std::string path = std::move(entry.path);
+      entry = entry_of(after, names_);
+      entry.path = std::move(path);
+      entry.xattrs = std::move(*xattrs);
+      return content;
+    }
+    before = after;
+  }
+  return failed(make_error(ErrorKind::kBusy, shown + " changed while it was read"));
+}
+
+// An error of the file goes to source_error_ as well.
+Status FileReader::attempt(int fd, const struct ::stat& before, vault::ContentWriter& content) {
+  const std::uint64_t size = static_cast<std::uint64_t>(before.st_size);
+  if (size >= kReadAheadFrom) (void)::posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+  const bool dense = static_cast<std::uint64_t>(before.st_blocks) * kStatBlock >= size;
+  if (dense) return read_range(fd, 0, size, content);
+  for (std::uint64_t at = 0; at < size;) {
+    const off_t data = ::lseek(fd, static_cast<off_t>(at), SEEK_DATA);
+    if (data < 0 && errno == ENXIO) return content.hole(size - at);      // nothing but a hole to the end
+    const bool plain = data < 0;                                         // a file system without holes
+    const std::uint64_t from = plain ? at : std::min<std::uint64_t>(static_cast<std::uint64_t>(data), size);
+    if (from > at) HF_TRY(content.hole(from - at));
+    const off_t hole = plain ? -1 : ::lseek(fd, static_cast<off_t>(from), SEEK_HOLE);
+    const std::uint64_t to = hole < 0 ? size : std::min<std::uint64_t>(static_cast<std::uint64_t>(hole), size);
+    HF_TRY(read_range(fd, from, to, content));
+    at = to;
+  }
+  return ok();
+}
+
+Status FileReader::read_range(int fd, std::uint64_t from, std::uint64_t to, vault::ContentWriter& content) {
+  while (from < to) {
+    HF_ASSIGN(const MutableByteView buffer, content.space(static_cast<std::size_t>(std::min<std::uint64_t>(to - from, SIZE_MAX))));
+    const ssize_t n = ::pread(fd, buffer.data(), buffer.size(), static_cast<off_t>(from));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) source_error_ = errno_error(errno, "reading", "the file");
+    if (n == 0) source_error_ = make_error(ErrorKind::kBusy, "the file shrank");
+    if (source_error_) return Error(*source_error_);
+    HF_TRY(content.wrote(static_cast<std::size_t>(n)));
+    from += static_cast<std::uint64_t>(n);
+  }
+  return ok();
+}
+
+}  // namespace hf::sources

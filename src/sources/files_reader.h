@@ -1,0 +1,39 @@
+// Reads one file, in one state of it, into a content of a backup.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include <sys/stat.h>
+
+#include "sources/files_metadata.h"
+#include "vault/backup.h"
+
+namespace hf::sources {
+
+bool same_state(const struct ::stat& a, const struct ::stat& b);
+// O_NOATIME where this user may ask for it.
+int open_for_backup(int folder, const char* name, int flags);
+
+class FileReader {
+ public:
+  FileReader(vault::BackupSession& session, NameCache& names) : session_(session), names_(names) {}
+
+  // What was wrong with the file, if anything; the content is dropped then.
+  const std::optional<Error>& source_error() const { return source_error_; }
+  // Reads it in one state, which `entry` then describes (with its extended attributes). `seen`: its state when it was
+  // found. Null, with source_error(), if the file could not be had whole; the error of the result is the vault's.
+  Result<std::unique_ptr<vault::ContentWriter>> read(int folder, const char* name, const struct ::stat& seen,
+                                                     vault::Entry& entry);
+
+ private:
+  Status attempt(int fd, const struct ::stat& before, vault::ContentWriter& content);
+  Status read_range(int fd, std::uint64_t from, std::uint64_t to, vault::ContentWriter& content);
+  std::unique_ptr<vault::ContentWriter> failed(Error error);
+
+  vault::BackupSession& session_;
+  NameCache& names_;
+  std::optional<Error> source_error_;
+};
+
+}  // namespace hf::sources
