@@ -10,6 +10,9 @@
 #include "vault/chunk.h"
 #include "vault/chunker.h"
 #include "vault/compress.h"
+#include "vault/config.h"
+#include "vault/index.h"
+#include "vault/pack.h"
 
 namespace hf::vault {
 namespace {
@@ -122,6 +125,66 @@ void hash_ids(benchmark::State& state) {
   done(state, chunks.size() * chunks.front().size());
 }
 BENCHMARK(hash_ids)->Arg(1 << 20)->Arg(5220)->Arg(512);
+
+void ceiling_aes256_gcm(benchmark::State& state) {
+  const Bytes data = random_data(1u << 20);
+  const crypto::AeadKey key(Secret(Bytes(crypto::kAeadKeyBytes, 7)));
+  Bytes out(data.size() + crypto::kAeadTagBytes);
+  std::uint64_t n = 0;
+  for (auto _ : state) key.seal(crypto::counter_nonce(++n), {}, data, out);
+  done(state, data.size());
+}
+BENCHMARK(ceiling_aes256_gcm);
+
+// Compress, if it pays, and seal into a pack.
+void seal_chunks(benchmark::State& state, const Bytes& data, std::size_t piece) {
+  crypto::SystemEntropy entropy;
+  const crypto::BoxKey vault = crypto::new_box_key(entropy);
+  const std::vector<ByteView> chunks = cut(data, piece);
+  Compressor compressor(1);
+  PackBuffer buffer = PackBuffer::make(2 * kBuffer);
+  for (auto _ : state) {
+    PackWriter pack = PackWriter::start(entropy, VaultId{}, vault.public_key, PackKind::kData, std::move(buffer)).value();
+    for (const ByteView chunk : chunks) {
+      if (!pack.add(ChunkId{}, chunk, compressor)) state.SkipWithError("the pack is full");
+    }
+    benchmark::DoNotOptimize(pack.finish());
+    buffer = pack.take_buffer();
+  }
+  done(state, chunks.size() * piece);
+}
+void seal_random_1m(benchmark::State& state) { seal_chunks(state, random_data(kBuffer), 1u << 20); }
+BENCHMARK(seal_random_1m);
+void seal_text_1m(benchmark::State& state) { seal_chunks(state, text_data(kBuffer), 1u << 20); }
+BENCHMARK(seal_text_1m);
+void seal_text_5k(benchmark::State& state) { seal_chunks(state, text_data(kBuffer), 5220); }
+BENCHMARK(seal_text_5k);
+
+// Look-ups in one run of so many chunks, all blocks in the cache.
+void look_up(benchmark::State& state) {
+  crypto::SystemEntropy entropy;
+  const Keys keys = create_config(entropy, Passphrase{Secret("x")}, "x", 0, crypto::Argon2Cost{8, 1}).value().keys;
+  Rng rng(3);
+  IndexRunWriter writer;
+  std::vector<ChunkId> ids;
+  FinishedPack pack;
+  pack.header = Bytes(160, 1);
+  for (std::int64_t i = 0; i < state.range(0); ++i) {
+    ChunkId id;
+    for (std::uint8_t& b : id.bytes) b = static_cast<std::uint8_t>(rng.u64());
+    ids.push_back(id);
+    pack.entries.push_back({id, static_cast<std::uint32_t>(i), 116, 100, 0});
+  }
+  writer.add({}, pack);
+  const Bytes object = writer.finish(entropy, keys, "index/x").value();
+  BlockCache cache(256u << 20);
+  IndexSet set;
+  set.add(IndexRun::open("index/x", object.size(), memory_range(object), keys, {&keys.writer.public_key, 1}, cache).value());
+  KnownChunks known(set, [](const PackName&, const crypto::PublicKey&) { return true; });
+  for (const ChunkId& id : ids) benchmark::DoNotOptimize(known.contains(id));
+  for (auto _ : state) benchmark::DoNotOptimize(known.contains(ids[rng.bounded(ids.size())]));
+}
+BENCHMARK(look_up)->Arg(100'000)->Arg(1'000'000);
 
 }  // namespace
 }  // namespace hf::vault

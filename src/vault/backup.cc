@@ -18,7 +18,10 @@ class Session final : public BackupSession {
       : core_(core),
         lease_(std::move(lease)),
         chunks_(std::move(chunks)),
-        queue_(core, *chunks_, [this] { return lease_->beat_if_due(); }),
+        queue_(core, *chunks_, [this]() -> Status {
+          HF_TRY(alive());
+          return lease_->beat_if_due();
+        }),
         tree_(core.tree_table, core.config.parameters.tree, chunks_->metadata()) {
     info_.meta = std::move(meta);
     info_.started = core.clock.wall();
@@ -225,6 +228,7 @@ void Session::finish_commit(ByteView sealed) {
 
 void Session::abandon() {
   waiting_.clear();
+  queue_.stop();                                 // its workers use the lease
   if (lease_ != nullptr) lease_->give_up();
   lease_.reset();
 }

@@ -30,6 +30,7 @@ class ChunkQueue {
   Status add(ContentIds& owner, ByteView chunk);         // a whole one, copied
   Status flush();                                        // until every id is known
   void forget(const Tail& tail, const ContentIds& owner);
+  void stop() { pipeline_.stop(); }                      // nothing is added afterwards
 
  private:
   Status submit();

@@ -26,17 +26,33 @@ std::uint64_t big_endian(const std::uint8_t* bytes) {
   return std::endian::native == std::endian::little ? __builtin_bswap64(v) : v;
 }
 
-// Index of the first row whose id is not below `id`. Eight bytes decide nearly always.
-std::size_t first_row(ByteView block, const ChunkId& id) {
-  const std::uint64_t prefix = big_endian(id.bytes.data());
+// Is the row's id below this one? Eight bytes decide nearly always.
+bool row_below(ByteView block, std::size_t row, const ChunkId& id, std::uint64_t prefix) {
+  const std::uint8_t* at = block.data() + row * kIndexEntryBytes;
+  const std::uint64_t found = big_endian(at);
+  return found != prefix ? found < prefix : std::memcmp(at, id.bytes.data(), id.bytes.size()) < 0;
+}
+
+// Index of the first row whose id is not below `id`. Ids are uniform between the block's first one and the next block's
+// (`from`, `to`), so the search begins where it should lie: two or three cache lines instead of eight.
+std::size_t first_row(ByteView block, const ChunkId& id, std::uint64_t from, std::uint64_t to) {
+  const std::uint64_t prefix = id_prefix(id);
+  const std::size_t count = block.size() / kIndexEntryBytes;
   std::size_t low = 0;
-  std::size_t high = block.size() / kIndexEntryBytes;
+  std::size_t high = count;
+  if (prefix > from && to > from && prefix < to) {
+    const double share = static_cast<double>(prefix - from) / static_cast<double>(to - from);
+    const std::size_t guess = std::min(count - 1, static_cast<std::size_t>(share * static_cast<double>(count)));
+    constexpr std::size_t kNear = 12;
+    const std::size_t before = guess > kNear ? guess - kNear : 0;
+    const std::size_t after = std::min(count, guess + kNear);
+    if (before == 0 || row_below(block, before - 1, id, prefix)) low = before;
+    else high = before;
+    if (after < count && low == before && !row_below(block, after, id, prefix)) high = after;
+  }
   while (low < high) {
     const std::size_t mid = low + (high - low) / 2;
-    const std::uint8_t* row = block.data() + mid * kIndexEntryBytes;
-    const std::uint64_t found = big_endian(row);
-    const bool below = found != prefix ? found < prefix : std::memcmp(row, id.bytes.data(), id.bytes.size()) < 0;
-    if (below) {
+    if (row_below(block, mid, id, prefix)) {
       low = mid + 1;
     } else {
       high = mid;
@@ -188,7 +204,8 @@ Status IndexRun::each_row(const ChunkId& id, const Visit& visit) const {
   for (; number < chunk_blocks() && firsts_[number] <= prefix; ++number) {
     HF_ASSIGN(const Bytes* rows, block(number));
     const std::size_t count = rows->size() / kIndexEntryBytes;
-    for (std::size_t row = first_row(*rows, id); row < count; ++row) {
+    const std::uint64_t next = number + 1 < chunk_blocks() ? firsts_[number + 1] : UINT64_MAX;
+    for (std::size_t row = first_row(*rows, id, firsts_[number], next); row < count; ++row) {
       const ByteView found = row_at(*rows, row, kIndexEntryBytes);
       if (std::memcmp(found.data(), id.bytes.data(), id.bytes.size()) != 0) return ok();
       HF_TRY(visit(found));

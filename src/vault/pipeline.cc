@@ -25,9 +25,12 @@ Pipeline::Pipeline(const Repository::Core& core, ChunkStore& store, std::size_t 
       batch_bytes_(batch_bytes),
       workers_(std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, kMaxWorkers)) {}
 
-Pipeline::~Pipeline() {
+Pipeline::~Pipeline() { stop(); }
+
+void Pipeline::stop() {
   for (std::jthread& thread : threads_) thread.request_stop();
   work_.notify_all();
+  threads_.clear();                      // waits for them
 }
 
 std::unique_ptr<ChunkBatch> Pipeline::empty_batch() {

@@ -48,6 +48,7 @@ class Pipeline {
   Status submit(std::unique_ptr<ChunkBatch> batch);
   Status wait();                         // until nothing is under way
   void forget(const ContentIds& owner);  // a content was dropped
+  void stop();                           // ends the workers; nothing is submitted afterwards
 
  private:
   struct Worker;
