@@ -76,7 +76,8 @@ Status Folders::make(const std::string& path) {
   const bool staging = !fresh_.contains(parent);
   if (staging) {
     struct ::stat st{};
-    if (::fstatat(above->get(), name.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0) return S_ISDIR(st.st_mode) ? ok() : refused(ENOTDIR, path);
+    if (::fstatat(above->get(), name.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0)
+      return S_ISDIR(st.st_mode) ? ok() : refused(ENOTDIR, path);
     name = ".holdfast-" + tag_ + "-d" + std::to_string(made_++);
   }
   if (::mkdirat(above->get(), name.c_str(), 0700) < 0) return errno_error(errno, "making the folder", shown_ + "/" + path);

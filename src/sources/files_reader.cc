@@ -86,7 +86,8 @@ Status FileReader::attempt(int fd, const struct ::stat& before, vault::ContentWr
 
 Status FileReader::read_range(int fd, std::uint64_t from, std::uint64_t to, vault::ContentWriter& content) {
   while (from < to) {
-    HF_ASSIGN(const MutableByteView buffer, content.space(static_cast<std::size_t>(std::min<std::uint64_t>(to - from, SIZE_MAX))));
+    const auto want = static_cast<std::size_t>(std::min<std::uint64_t>(to - from, SIZE_MAX));
+    HF_ASSIGN(const MutableByteView buffer, content.space(want));
     const ssize_t n = ::pread(fd, buffer.data(), buffer.size(), static_cast<off_t>(from));
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) source_error_ = errno_error(errno, "reading", "the file");

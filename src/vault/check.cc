@@ -283,9 +283,10 @@ Status Checker::read_pieces(const std::string& object, const PackKey& key, std::
     const std::uint64_t begin = entries[i].offset;
     std::uint64_t end = begin;
     std::size_t next = i;
-    while (next < entries.size() && (next == i || entries[next].offset + std::uint64_t{entries[next].stored_length} <= begin + kPieceBytes)) {
-      end = std::max(end, entries[next].offset + std::uint64_t{entries[next].stored_length});
-      ++next;
+    for (; next < entries.size(); ++next) {
+      const std::uint64_t after = entries[next].offset + std::uint64_t{entries[next].stored_length};
+      if (next > i && after > begin + kPieceBytes) break;
+      end = std::max(end, after);
     }
     const auto stored = core_.store.get(object, {begin, end - begin});
     if (!stored && stored.error().kind != ErrorKind::kCorrupt) return stored.error();

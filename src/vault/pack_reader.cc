@@ -112,8 +112,8 @@ Status decode_chunk(const PackKey& key, const PackEntry& entry, ByteView stored,
   if (!key.key->open(crypto::counter_nonce(entry.offset), associated.view(), stored, opened))
     return damaged(name, describe(entry) + " is damaged");
   if (!compressed) return ok();
-  if (Status done = decompressor.decompress(opened, plain); !done) return damaged(name, describe(entry) + ": " + done.error().text);
-  return ok();
+  Status done = decompressor.decompress(opened, plain);
+  return done ? ok() : Status(damaged(name, describe(entry) + ": " + done.error().text));
 }
 
 Error wrong_id(const PackEntry& entry, std::string_view name) {

@@ -22,7 +22,8 @@ struct Packed {
   explicit Packed(std::vector<Bytes> content, PackKind kind = PackKind::kData, std::uint64_t seed = 1)
       : chunks(content) {
     SeededEntropy entropy(seed);
-    PackWriter writer = PackWriter::start(entropy, vault.keys.vault, vault.keys.vault_public, kind, PackBuffer::make(4u << 20)).value();
+    PackWriter writer =
+        PackWriter::start(entropy, vault.keys.vault, vault.keys.vault_public, kind, PackBuffer::make(4u << 20)).value();
     Compressor compressor(1);
     for (const Bytes& chunk : chunks) EXPECT_TRUE(writer.add(hasher.id(chunk), chunk, compressor).has_value());
     finished = writer.finish();
@@ -127,8 +128,9 @@ TEST(Pack, ChunksCannotChangePlacesOrPacks) {
 TEST(Pack, ContentThatIsNotItsIdIsRefused) {
   const Packed p({});
   SeededEntropy entropy(5);
+  const Keys& keys = p.vault.keys;
   PackWriter writer =
-      PackWriter::start(entropy, p.vault.keys.vault, p.vault.keys.vault_public, PackKind::kData, PackBuffer::make(1u << 20)).value();
+      PackWriter::start(entropy, keys.vault, keys.vault_public, PackKind::kData, PackBuffer::make(1u << 20)).value();
   Compressor compressor(1);
   ASSERT_TRUE(writer.add(p.hasher.id(as_bytes("good")), as_bytes("evil"), compressor).has_value());
   writer.finish();
@@ -167,8 +169,9 @@ TEST(Pack, WhatDoesNotFitIsRefused) {
 TEST(Pack, MemoryThatChangedIsFoundBeforeThePackIsStored) {
   const Packed p({});
   SeededEntropy entropy(6);
+  const Keys& keys = p.vault.keys;
   PackWriter writer =
-      PackWriter::start(entropy, p.vault.keys.vault, p.vault.keys.vault_public, PackKind::kData, PackBuffer::make(1u << 20)).value();
+      PackWriter::start(entropy, keys.vault, keys.vault_public, PackKind::kData, PackBuffer::make(1u << 20)).value();
   Rng rng(5);
   for (const Bytes& chunk : {testing::compressible_bytes(rng, 9000), testing::random_bytes(rng, 9000)}) {
     Compressor compressor(1);
