@@ -191,6 +191,78 @@ TEST(Collect, ForgottenStaysForgotten) {
   expect_whole(vault, {});
 }
 
+// Does something at the Nth call of the store, before the call.
+class Interrupted final : public Store {
+ public:
+  Interrupted(Store& inner, std::uint64_t at, std::function<void()> act) : inner_(inner), at_(at), act_(std::move(act)) {}
+  using Store::get;
+  Status put(const std::string& name, ByteView bytes, PutMode mode) override { return look(), inner_.put(name, bytes, mode); }
+  Result<Bytes> get(const std::string& name, ByteRange range) override { return look(), inner_.get(name, range); }
+  Result<ObjectInfo> stat(const std::string& name) override { return look(), inner_.stat(name); }
+  Status list(const std::string& prefix, const std::function<Status(const ObjectInfo&)>& each) override {
+    return look(), inner_.list(prefix, each);
+  }
+  Status remove(const std::string& name) override { return look(), inner_.remove(name); }
+  StoreProperties properties() const override { return inner_.properties(); }
+  std::uint64_t calls() const { return calls_; }
+
+ private:
+  void look() {
+    if (++calls_ == at_) act_();
+  }
+  Store& inner_;
+  std::uint64_t at_;
+  std::function<void()> act_;
+  std::uint64_t calls_ = 0;
+};
+
+// At any call of a prune, a writer backs up again what is being forgotten: or commits what it began before.
+TEST(Collect, AWriterAtAnyCallIsWhole) {
+  for (const bool began_before : {false, true}) {
+    for (std::uint64_t at = 1;; ++at) {
+      TestVault vault;
+      auto repository = vault.open();
+      const auto old = some_files(1, 4);
+      std::map<SnapshotId, std::vector<TestFile>> known;
+      ASSERT_TRUE(testing::backup_files(*repository, old));
+      ASSERT_TRUE(testing::backup_files(*repository, some_files(2, 4)));
+      auto other = vault.open();
+      std::unique_ptr<BackupSession> session;
+      if (began_before) {
+        SnapshotMeta meta;
+        meta.host = "alpha";
+        session = other->begin_backup(meta).value();
+      }
+      bool committed = false;
+      const auto write = [&] {
+        if (session == nullptr) session = other->begin_backup({.host = "alpha"}).value();
+        for (const TestFile& file : old) {
+          auto content = session->begin_content(ContentKind::kStream).value();
+          ASSERT_TRUE(content->write(file.bytes));
+          Entry entry;
+          entry.path = file.path;
+          ASSERT_TRUE(session->add(std::move(entry), std::move(content)));
+        }
+        const auto info = session->commit();
+        if (!info) return;
+        committed = true;
+        known[info->id] = old;
+      };
+      Interrupted store(vault.store, at, write);
+      auto pruner = Repository::open(vault.context(store), vault.credentials);
+      ASSERT_TRUE(pruner);
+      (void)prune_vault(**pruner, keep_last(1));
+      expect_whole(vault, known);
+      const auto newest = repository->find("latest", {});
+      EXPECT_TRUE(!committed || (newest && newest->id == known.begin()->first));
+      ASSERT_TRUE(prune_vault(*repository, keep_last(1)));
+      expect_whole(vault, known);
+      if (HasFatalFailure() || HasFailure()) FAIL() << "at call " << at;
+      if (store.calls() < at) break;
+    }
+  }
+}
+
 // A prune that is killed at any call of the store: nothing is lost, and the next one ends the work.
 TEST(Collect, KilledAtAnyCallLosesNothing) {
   std::uint64_t calls = 1;
