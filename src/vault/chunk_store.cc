@@ -61,11 +61,15 @@ Status ChunkStore::claim(std::span<const ChunkId> ids, std::span<std::uint8_t> f
 StoreChunk ChunkStore::metadata() {
   return [this](ByteView chunk) -> Result<ChunkId> {
     const ChunkId id = core_.hasher.id(chunk);
-    std::uint8_t fresh = 0;
-    HF_TRY(claim({&id, 1}, {&fresh, 1}));
-    if (fresh != 0) HF_TRY(put(PackKind::kMetadata, id, chunk, metadata_encoder_));
+    HF_TRY(put(PackKind::kMetadata, id, chunk));
     return id;
   };
+}
+
+Status ChunkStore::put(PackKind kind, const ChunkId& id, ByteView plain) {
+  std::uint8_t fresh = 0;
+  HF_TRY(claim({&id, 1}, {&fresh, 1}));
+  return fresh != 0 ? put(kind, id, plain, metadata_encoder_) : ok();
 }
 
 Status ChunkStore::put(PackKind kind, const ChunkId& id, ByteView plain, ChunkEncoder& encoder) {

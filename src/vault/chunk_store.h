@@ -36,6 +36,7 @@ class ChunkStore {
   // fresh[i] = 1 for ids that were neither known nor claimed before: the caller must put() them.
   Status claim(std::span<const ChunkId> ids, std::span<std::uint8_t> fresh);
   Status put(PackKind kind, const ChunkId& id, ByteView plain, ChunkEncoder& encoder);
+  Status put(PackKind kind, const ChunkId& id, ByteView plain);   // claim and put, for one chunk of the session's thread
   StoreChunk metadata();                              // for trees and page digests; the session's thread alone
   // REQUIRES: no other thread is in here.
   Status flush();
