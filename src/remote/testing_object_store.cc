@@ -9,6 +9,7 @@
 #include "io/process.h"
 #include "io/testing_folder.h"
 #include "io/testing_net.h"
+#include "remote/xml.h"
 
 namespace hf::remote {
 namespace {
@@ -136,6 +137,26 @@ std::string S3TestServer::new_bucket(const HttpHeaders& headers) {
   std::string name = "test-" + entropy.hex_id();
   (void)ask("PUT", "/" + name, {}, "", headers);
   return name;
+}
+
+AwsCredentials S3TestServer::session(const std::string& policy) {
+  const std::string body =
+      "Action=AssumeRole&Version=2011-06-15&DurationSeconds=3600&Policy=" + uri_encode(policy, false);
+  const HttpHeaders headers = {{"content-type", "application/x-www-form-urlencoded"}};
+  const SigV4Request signing{"POST", to_string(endpoint_), "/", {}, headers, to_hex(crypto::sha256(as_bytes(body)))};
+  HttpRequest request;
+  request.method = "POST";
+  request.url = "http://" + to_string(endpoint_) + "/";
+  request.headers = sigv4_sign(signing, {"us-east-1", "sts"}, credentials(), running_->clock.wall());
+  request.body = to_bytes(body);
+  auto answer = running_->http.send(request, 30s, {});
+  if (!answer) give_up("AssumeRole", answer.error().text);
+  auto root = parse_xml(as_text(answer->body));
+  const XmlElement* result = root ? root->find("AssumeRoleResult") : nullptr;
+  const XmlElement* given = result != nullptr ? result->find("Credentials") : nullptr;
+  if (given == nullptr) give_up("AssumeRole", to_text(answer->body));
+  return {
+      given->value("AccessKeyId"), Secret(given->value("SecretAccessKey")), Secret(given->value("SessionToken")), {}};
 }
 
 S3Options S3TestServer::options(const std::string& bucket) const {

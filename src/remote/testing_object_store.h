@@ -28,7 +28,9 @@ class S3TestServer {
   HttpResponse ask(const std::string& method, const std::string& path,
                    const std::vector<std::pair<std::string, std::string>>& query, const std::string& body,
                    const HttpHeaders& headers = {});
-  const std::string& program() const { return program_; }
+  // MinIO: credentials of a session that may do what both the owner and the policy (JSON) allow; aborts if it is
+  // refused.
+  AwsCredentials session(const std::string& policy);
 
  private:
   explicit S3TestServer(S3ServerKind kind);

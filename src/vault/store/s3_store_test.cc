@@ -108,6 +108,46 @@ TEST(S3Store, LocksWhatSnapshotsAreMadeOf) {
   }
 }
 
+std::string replaced(std::string text, const std::string& what, const std::string& with) {
+  for (std::size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + with.size())) {
+    text.replace(at, what.size(), with);
+  }
+  return text;
+}
+
+// The policy as docs/vault-s3.md has it.
+TEST(S3Store, AHostThatMayOnlyWriteCannotDestroy) {
+  InBucket in(S3ServerKind::kMinio);
+  auto page = read_file(in.files, std::string(HF_SOURCE_DIR) + "/docs/vault-s3.md", 1 << 20);
+  ASSERT_TRUE(page);
+  const std::string text = to_text(*page);
+  const std::size_t begin = text.find("```json\n") + 8;
+  std::string policy = text.substr(begin, text.find("```", begin) - begin);
+  policy = replaced(replaced(replaced(policy, "BUCKET", in.bucket), "PREFIX", "a/prefix"), "\n", " ");
+  ASSERT_TRUE(in.s3->put("packs/ab/old-0", as_bytes("old"), PutMode::kCreate));
+  auto host = in.make(in.server.session(policy));
+  Status put = host->put("packs/ab/x-0", as_bytes("new"), PutMode::kCreate);
+  ASSERT_TRUE(put) << put.error().text;
+  ASSERT_TRUE(host->put("leases/s/beat", as_bytes("1"), PutMode::kReplace));
+  EXPECT_EQ(to_text(*host->get("packs/ab/old-0")), "old");
+  std::string seen;
+  ASSERT_TRUE(host->list("packs/", [&](const ObjectInfo& info) { return seen += info.name + " ", ok(); }));
+  EXPECT_EQ(seen, "packs/ab/old-0 packs/ab/x-0 ");
+  EXPECT_EQ(host->put("packs/ab/old-0", as_bytes("evil"), PutMode::kCreate).error().kind, ErrorKind::kExists);
+  for (const char* name : {"packs/ab/old-0", "packs/ab/x-0"}) {
+    Status removed = host->remove(name);
+    ASSERT_FALSE(removed) << name;
+    EXPECT_EQ(removed.error().kind, ErrorKind::kDenied) << removed.error().text;
+    EXPECT_TRUE(in.s3->stat(name)) << name;
+  }
+  EXPECT_TRUE(host->remove("leases/s/beat"));
+  EXPECT_EQ(host->client().put("elsewhere", as_bytes("x"), {}).error().kind, ErrorKind::kDenied);
+  auto found = probe_store(*host, in.entropy, in.clock);
+  ASSERT_TRUE(found) << found.error().text;
+  EXPECT_FALSE(found->removes);
+  EXPECT_EQ(what_is_lost(*found).size(), 1u);
+}
+
 TEST(S3Store, ASingleWriterLooksBeforeItWrites) {
   InBucket in(S3ServerKind::kMoto, WireFault::kNone, "?single_writer=true");
   EXPECT_FALSE(in.s3->properties().conditional_create);

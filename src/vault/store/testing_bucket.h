@@ -25,10 +25,11 @@ struct InBucket : StoreFixture {
     client_options.encryption = address.encryption;
     s3 = make();
   }
-  std::unique_ptr<S3Store> make() {
+  std::unique_ptr<S3Store> make() { return make(server.credentials()); }
+  std::unique_ptr<S3Store> make(remote::AwsCredentials who) {
     S3Store::Parts parts;
     parts.http = std::make_unique<remote::CurlHttpPool>(clock, remote::HttpPoolOptions{});
-    parts.credentials = std::make_unique<remote::FixedAwsCredentials>(server.credentials());
+    parts.credentials = std::make_unique<remote::FixedAwsCredentials>(std::move(who));
     return std::make_unique<S3Store>(std::move(parts), address, client_options,
                                      StoreContext{files, entropy, clock, log, {}, {}});
   }
