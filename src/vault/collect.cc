@@ -121,10 +121,13 @@ class Pass {
 
   Status copy_chunks(Lease& lease) {
     HF_ASSIGN(const std::unique_ptr<ChunkStore> chunks, ChunkStore::open(core_, lease));
+    ChunkEncoder encoder;
     for (const auto& [pack, entries] : marker_->to_rescue()) {
       for (const auto& [entry, kind] : entries) {
         HF_ASSIGN(const Bytes plain, marker_->source().read(entry.id));
-        HF_TRY(chunks->put(kind, entry.id, plain));
+        std::uint8_t fresh = 0;
+        HF_TRY(chunks->claim(std::span(&entry.id, 1), std::span(&fresh, 1)));
+        if (fresh != 0) HF_TRY(chunks->put(kind, entry.id, plain, encoder));
         report_.repacked_bytes += entry.stored_length;
       }
     }
