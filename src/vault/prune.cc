@@ -20,6 +20,22 @@ Error clock_error(const std::string& what) {
       .with_hint("Look at the clock of the store. If it is right now, run prune once with --accept-clock.");
 }
 
+// The protocol rests on creating once and on listings that show what is there; what was found at init decides.
+Status check_store(const Repository::Core& core) {
+  if (!core.abilities.reads_its_writes || !core.abilities.lists_its_writes) {
+    return make_error(ErrorKind::kBlocked, core.store.properties().place + " does not show at once what was written")
+        .with_hint("A prune could miss a snapshot there: copy the vault to another store.");
+  }
+  if (core.abilities.conditional_create) return ok();
+  HF_ASSIGN(const std::vector<ObjectInfo> leases, core.list("leases/"));
+  if (leases.empty()) return ok();
+  return make_error(ErrorKind::kBlocked, "somebody else uses the vault at " + core.store.properties().place +
+                                             ", which cannot create an object only where none is")
+      .with_hint("Such a store is pruned only while nothing else runs: wait for it, or finish dead sessions by "
+                 "`holdfast vault unlock`.")
+      .with_object(leases.front().name);
+}
+
 // The store's own time: that of an object written now.
 Result<WallTime> store_now(const Repository::Core& core) {
   HF_ASSIGN(const std::unique_ptr<Lease> lease, Lease::open(core));
@@ -129,6 +145,7 @@ Result<std::vector<std::string>> find_old_wal(const Repository::Core& core, cons
 Result<PruneReport> prune_vault(Repository& repository, const PruneOptions& options) {
   const Repository::Core& core = repository.core();
   HF_TRY(core.check_writable());
+  if (!options.dry_run) HF_TRY(check_store(core));
   if (!core.keys.can_read()) {
     return make_error(ErrorKind::kDenied, "this key may not read the vault: it cannot say what its snapshots need")
         .with_hint("Prune with a passphrase or key file of level read.");

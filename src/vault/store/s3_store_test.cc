@@ -2,7 +2,9 @@
 #include <gtest/gtest.h>
 
 #include "io/testing_files.h"
+#include "vault/collect.h"
 #include "vault/object.h"
+#include "vault/repository.h"
 #include "vault/store/probe.h"
 #include "vault/store/testing_bucket.h"
 #include "vault/store/testing_memory_store.h"
@@ -154,6 +156,30 @@ TEST(S3Store, ASingleWriterLooksBeforeItWrites) {
   ASSERT_TRUE(in.s3->put("a", as_bytes("1"), PutMode::kCreate));
   EXPECT_EQ(in.s3->put("a", as_bytes("2"), PutMode::kCreate).error().kind, ErrorKind::kExists);
   EXPECT_EQ(to_text(*in.s3->get("a")), "1");
+}
+
+TEST(S3Store, AStoreWithoutConditionsIsPrunedOnlyAlone) {
+  InBucket in(S3ServerKind::kMoto, WireFault::kNone, "?single_writer=true");
+  const RepositoryContext context{*in.s3, in.entropy, in.clock, in.log, "alpha"};
+  const KeyFile key{Secret(Bytes(32, 7))};
+  InitOptions options;
+  options.cost = {8, 1};
+  options.probe = true;
+  ASSERT_TRUE(Repository::init(context, key, options));
+  auto repository = Repository::open(context, key);
+  ASSERT_TRUE(repository) << repository.error().text;
+  EXPECT_FALSE((*repository)->abilities().conditional_create);
+  ASSERT_TRUE(in.s3->put("leases/" + std::string(32, 'a') + "/open", as_bytes("x"), PutMode::kCreate));
+  auto pruned = prune_vault(**repository, {});
+  ASSERT_FALSE(pruned);
+  EXPECT_EQ(pruned.error().kind, ErrorKind::kBlocked) << pruned.error().text;
+  ASSERT_TRUE(in.s3->remove("leases/" + std::string(32, 'a') + "/open"));
+  pruned = prune_vault(**repository, {});
+  EXPECT_TRUE(pruned) << pruned.error().text;
+  in.address.single_writer = false;        // the address no longer says that it is accepted
+  auto strict = in.make();
+  const RepositoryContext other{*strict, in.entropy, in.clock, in.log, "alpha"};
+  EXPECT_EQ(Repository::open(other, key).error().kind, ErrorKind::kUnsupported);
 }
 
 TEST(Probe, FindsWhatRealStoresCanDo) {
