@@ -10,6 +10,7 @@ namespace hf::vault {
 namespace {
 
 constexpr std::size_t kRepackChunks = 100'000;        // in one pass: bounds memory and the time that a lease is held
+constexpr int kMarkAttempts = 3;
 constexpr std::uint64_t kSparse = 2;                  // a pack is repacked when less than half of it is needed
 
 // One pass. Its lease protects what it writes, and dates the pass by the store's clock.
@@ -24,7 +25,7 @@ class Pass {
     HF_ASSIGN(const std::vector<ObjectInfo> wal, core_.list("wal/"));
     HF_ASSIGN(const std::vector<std::string> old_wal, find_old_wal(core_, wal));
     HF_TRY(resolve(!old_wal.empty()));
-    HF_TRY(mark());
+    HF_TRY(mark_surely());
     HF_TRY(sweep());
     if (!old_wal.empty()) HF_TRY(remove_wal(wal));
     HF_TRY(rescue());
@@ -74,6 +75,15 @@ class Pass {
     for (const std::string& object : old) HF_TRY(core_.store.remove(object));
     report_.removed_wal += old.size();
     return ok();
+  }
+
+  // Another collector that replaces an index run while this one lists them hides chunks for a moment: looked at again.
+  Status mark_surely() {
+    for (int attempt = 1;; ++attempt) {
+      Status marked = mark();
+      if (marked || marked.error().kind != ErrorKind::kCorrupt || attempt == kMarkAttempts) return marked;
+      core_.clock.sleep_until(core_.clock.mono() + Micros(1s), {});
+    }
   }
 
   Status mark() {
