@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
@@ -40,10 +41,17 @@ void name_the_input(int signal) {
   ::raise(signal);
 }
 
+// The programs are called <target>_replay_test and share this file's object code.
+std::filesystem::path corpus_folder() {
+  std::string target = ::program_invocation_short_name;
+  target.resize(std::min(target.size(), target.rfind("_replay_test")));
+  return std::filesystem::path(HF_CORPORA) / target;
+}
+
 std::vector<Seed> corpus() {
   std::vector<Seed> seeds;
   std::error_code missing;
-  for (const auto& file : std::filesystem::directory_iterator(HF_CORPUS, missing)) {
+  for (const auto& file : std::filesystem::directory_iterator(corpus_folder(), missing)) {
     std::ifstream in(file.path(), std::ios::binary);
     seeds.push_back({file.path().filename().string(), {std::istreambuf_iterator<char>(in), {}}});
   }
@@ -71,7 +79,7 @@ class Replay : public testing::Test {
  protected:
   void SetUp() override {
     for (int s : {SIGABRT, SIGSEGV, SIGILL, SIGTRAP}) ::signal(s, name_the_input);
-    ASSERT_FALSE(seeds_.empty()) << "no file in " << HF_CORPUS;
+    ASSERT_FALSE(seeds_.empty()) << "no file in " << corpus_folder();
   }
   const std::vector<Seed> seeds_ = corpus();
 };
