@@ -26,6 +26,6 @@ hf_module(report   DEPS plan record                       LIBS PkgConfig::cmarkg
 # row 8
 hf_module(lab      DEPS io crypto remote record plan journal vault health evidence runbook sources actions report LIBS)
 # row 9
-hf_module(cli      DEPS io crypto remote record plan journal vault health evidence runbook sources actions report lab LIBS)
+hf_module(cli      DEPS io crypto remote record plan journal vault health evidence runbook sources actions report lab LIBS PkgConfig::qrencode)
 # test code only: no product module may name it
 hf_module(sim      DEPS io crypto remote record plan journal vault health runbook LIBS)

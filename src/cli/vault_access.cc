@@ -29,18 +29,29 @@ Error adjusted(Error error) {
   return error;
 }
 
-// The slot that a credential will open.
+}  // namespace
+
 vault::SlotLock lock_of(const vault::Credentials& credentials) {
   if (const auto* passphrase = std::get_if<vault::Passphrase>(&credentials)) return *passphrase;
   if (const auto* key = std::get_if<vault::KeyFile>(&credentials)) return *key;
   return std::get<vault::Recipient>(credentials).key.public_key;
 }
 
-// A key file is 32 bytes, or their 64 hexadecimal digits.
+Result<vault::RecoveryKit> read_kit_file(Context& context, const std::string& path) {
+  HF_ASSIGN(const Bytes bytes, read_file(context.env.files, path, kMaxCredentialBytes));
+  const std::string text = to_text(bytes);
+  return vault::parse_kit(vault::find_key_line(text));
+}
+
 Result<vault::Credentials> read_key_file(Context& context, const std::string& path) {
   HF_ASSIGN(Bytes bytes, read_file(context.env.files, path, kMaxCredentialBytes));
   if (bytes.size() == kKeyBytes) return vault::Credentials(vault::KeyFile{Secret(std::move(bytes))});
   std::string text = to_text(bytes);
+  if (const std::string_view line = vault::find_key_line(text); !line.empty()) {
+    if (auto identity = vault::parse_identity(line)) return vault::Credentials(vault::Recipient{std::move(*identity)});
+    HF_ASSIGN(const vault::RecoveryKit kit, vault::parse_kit(line));
+    return vault::Credentials(vault::KeyFile{kit.key});
+  }
   while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
   if (auto decoded = from_hex(text); decoded && decoded->size() == kKeyBytes)
     return vault::Credentials(vault::KeyFile{Secret(std::move(*decoded))});
@@ -56,8 +67,6 @@ Result<vault::Credentials> read_passphrase_file(Context& context, const std::str
   if (bytes.empty()) return make_error(ErrorKind::kInvalid, path + " holds no passphrase").with_object(path);
   return vault::Credentials(vault::Passphrase{Secret(std::move(bytes))});
 }
-
-}  // namespace
 
 std::vector<Option> vault_options() {
   return {{"--vault", "URL", "the vault: a directory, or s3://BUCKET/PREFIX?region=R (or HOLDFAST_VAULT)", false, false},

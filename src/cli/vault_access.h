@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "crypto/keys.h"
 #include "plan/plan.h"
+#include "vault/key_text.h"
 #include "vault/repository.h"
 
 namespace hf::cli {
@@ -32,6 +33,12 @@ Result<vault::Credentials> vault_credentials(Context& context, const Arguments& 
 Result<std::unique_ptr<vault::Store>> open_store(Context& context, const std::string& url);
 // What was found about a store by `vault init`, said in words to the operator, and as data.
 Json tell_abilities(Context& context, const vault::StoreAbilities& abilities);
+
+// What a file holds: 32 bytes or their digits, a recipient's private key, or a recovery kit. kInvalid if none of them.
+Result<vault::Credentials> read_key_file(Context& context, const std::string& path);
+Result<vault::Credentials> read_passphrase_file(Context& context, const std::string& path);
+Result<vault::RecoveryKit> read_kit_file(Context& context, const std::string& path);
+vault::SlotLock lock_of(const vault::Credentials& credentials);  // the slot that a credential will open
 
 Result<OpenVault> open_vault(Context& context, const std::string& url, const vault::Credentials& credentials);
 Result<OpenVault> open_vault(Context& context, const Arguments& args);

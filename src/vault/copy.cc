@@ -20,6 +20,7 @@ class Copier {
 
  private:
   Status copy_configs();
+  static Result<std::set<std::uint64_t>> config_numbers(const Repository::Core& core);
   Status copy_commits(std::span<const CommittedRecord> commits);
   Status copy_index_and_packs(const Epoch& epoch);
   Status copy_packs(const IndexRun& run, const Epoch& epoch, std::set<std::string>& present);
@@ -53,14 +54,31 @@ Result<std::vector<CommittedRecord>> missing_commits(const Repository::Core& fro
   return wanted;
 }
 
+Result<std::set<std::uint64_t>> Copier::config_numbers(const Repository::Core& core) {
+  HF_ASSIGN(const std::vector<ObjectInfo> objects, core.list("config/"));
+  std::set<std::uint64_t> out;
+  for (const ObjectInfo& info : objects) {
+    if (const auto number = parse_config_name(info.name)) out.insert(*number);
+  }
+  return out;
+}
+
+// A slot that was dropped here must not stay open there, nor come back from a copy that has not heard of it: only newer
+// configs are copied, and older ones go where they went here.
 Status Copier::copy_configs() {
-  HF_ASSIGN(const std::set<std::string> there, names_in(to_, "config/"));
-  HF_ASSIGN(const std::vector<ObjectInfo> configs, from_.list("config/"));
-  for (const ObjectInfo& info : configs) {
-    if (there.contains(info.name)) continue;
-    HF_ASSIGN(const Bytes bytes, from_.store.get(info.name));
-    HF_TRY(parse_config(bytes, info.name));
-    HF_TRY(to_.create_once(info.name, bytes));
+  HF_ASSIGN(const std::set<std::uint64_t> there, config_numbers(to_));
+  HF_ASSIGN(const std::set<std::uint64_t> here, config_numbers(from_));
+  for (const std::uint64_t number : here) {
+    if (!there.empty() && number <= *there.rbegin()) continue;
+    const std::string name = config_name(number);
+    HF_ASSIGN(const Bytes bytes, from_.store.get(name));
+    HF_TRY(parse_config(bytes, name));
+    HF_TRY(to_.create_once(name, bytes));
+  }
+  for (const std::uint64_t number : there) {
+    if (here.contains(number) || here.empty() || number >= *here.rbegin()) continue;
+    Status removed = to_.store.remove(config_name(number));
+    if (!removed && removed.error().kind != ErrorKind::kNotFound) return removed;
   }
   return ok();
 }

@@ -67,20 +67,28 @@ struct FoundConfig {
   Bytes bytes;
 };
 
-Result<FoundConfig> newest_config(Store& store) {
+Result<std::uint64_t> newest_config_number(Store& store) {
   std::optional<std::uint64_t> newest;
   HF_TRY(store.list("config/", [&](const ObjectInfo& info) {
     const auto number = parse_config_name(info.name);
     if (number && (!newest || *number > *newest)) newest = number;
     return ok();
   }));
-  if (!newest) {
-    return make_error(ErrorKind::kNotFound, "no vault at " + store.properties().place)
-        .with_hint("Create one with `holdfast vault init --vault " + store.properties().place + "`, or check the address.");
+  if (newest) return *newest;
+  return make_error(ErrorKind::kNotFound, "no vault at " + store.properties().place)
+      .with_hint("Create one with `holdfast vault init --vault " + store.properties().place + "`, or check the address.");
+}
+
+// Dropping a slot creates a newer config and removes the older ones: what was listed may be gone when it is read.
+Result<FoundConfig> newest_config(Store& store) {
+  constexpr int kAttempts = 3;
+  for (int attempt = 1;; ++attempt) {
+    HF_ASSIGN(const std::uint64_t number, newest_config_number(store));
+    const std::string name = config_name(number);
+    auto bytes = store.get(name);
+    if (bytes) return FoundConfig{name, std::move(*bytes)};
+    if (bytes.error().kind != ErrorKind::kNotFound || attempt == kAttempts) return std::move(bytes).error();
   }
-  const std::string name = config_name(*newest);
-  HF_ASSIGN(Bytes bytes, store.get(name));
-  return FoundConfig{name, std::move(bytes)};
 }
 
 bool matches(const SnapshotInfo& info, const SnapshotFilter& filter) {

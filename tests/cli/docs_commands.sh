@@ -4,7 +4,7 @@
 . "$(dirname "$0")/lib"
 doc=$source/docs/commands.md
 expect 0 --help
-sed -n '/^Commands:/,/^$/p' out | sed -n 's/^  \([a-z-]*\( [a-z-]*\)\{0,1\}\)  .*/\1/p'| sed 's, *$,,' | sort >commands
+sed -n '/^Commands:/,/^$/p' out | sed -n 's/^  \([a-z-]*\( [a-z-]*\)\{0,2\}\)  .*/\1/p'| sed 's, *$,,' | sort >commands
 sed -n 's/^### `holdfast \(.*\)`$/\1/p' "$doc" | sort >sections
 diff commands sections || fail "the sections of docs/commands.md are not the commands"
 while read -r words; do
