@@ -1,4 +1,6 @@
 // vault key list, new, add, drop, rotate, export, rehearse: who can open a vault, and the proof that the kit does.
+#include <filesystem>
+
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/exit_codes.h"
@@ -15,9 +17,12 @@ constexpr std::size_t kMaxLabelBytes = 64;
 
 std::string_view kind_text(vault::SlotKind kind) {
   switch (kind) {
-    case vault::SlotKind::kPassphrase: return "passphrase";
-    case vault::SlotKind::kKeyFile: return "key file";
-    case vault::SlotKind::kRecipient: return "recipient";
+    case vault::SlotKind::kPassphrase:
+      return "passphrase";
+    case vault::SlotKind::kKeyFile:
+      return "key file";
+    case vault::SlotKind::kRecipient:
+      return "recipient";
   }
   return "unknown";
 }
@@ -38,7 +43,9 @@ Result<vault::SlotLock> new_lock(Context& context, const Arguments& args) {
   }
   if (auto text = args.get("--recipient")) {
     auto key = vault::parse_recipient(*text);
-    if (!key) return make_error(ErrorKind::kUsage, key.error().text).with_hint("`holdfast vault key new --to FILE` makes one and prints it.");
+    if (!key)
+      return make_error(ErrorKind::kUsage, key.error().text)
+          .with_hint("`holdfast vault key new --to FILE` makes one and prints it.");
     return vault::SlotLock(*key);
   }
   if (auto path = args.get("--new-key-file")) {
@@ -49,13 +56,19 @@ Result<vault::SlotLock> new_lock(Context& context, const Arguments& args) {
   return lock_of(credentials);
 }
 
+// As it can be typed from any folder.
+std::string lasting_url(const std::string& url) {
+  return url.find("://") == std::string::npos ? std::filesystem::absolute(url).lexically_normal().string() : url;
+}
+
 Json slot_json(const vault::Slot& slot) {
   return Json::object()
       .set("slot", slot.number)
       .set("opens_with", std::string(kind_text(slot.kind)))
       .set("level", std::string(vault::to_string(slot.level)))
       .set("label", slot.label)
-      .set("recipient", slot.kind == vault::SlotKind::kRecipient ? Json(vault::recipient_text(slot.recipient)) : Json());
+      .set("recipient",
+           slot.kind == vault::SlotKind::kRecipient ? Json(vault::recipient_text(slot.recipient)) : Json());
 }
 
 Outcome run_list(Context& context, const Arguments& args) {
@@ -75,8 +88,10 @@ Outcome run_list(Context& context, const Arguments& args) {
   if (*last)
     context.out.line("recovery kit last rehearsed " + format_time((*last)->when) + " on " + (*last)->host);
   else
-    context.out.line("no recovery kit was ever rehearsed: `holdfast vault key export`, then `holdfast vault key rehearse`");
-  return finished(Json::object().set("slots", list).set("rehearsed", *last ? Json(format_time((*last)->when)) : Json()));
+    context.out.line(
+        "no recovery kit was ever rehearsed: `holdfast vault key export`, then `holdfast vault key rehearse`");
+  return finished(
+      Json::object().set("slots", list).set("rehearsed", *last ? Json(format_time((*last)->when)) : Json()));
 }
 
 Outcome run_new(Context& context, const Arguments& args) {
@@ -84,7 +99,8 @@ Outcome run_new(Context& context, const Arguments& args) {
   const crypto::BoxKey key = crypto::new_box_key(entropy);
   const std::string path = *args.get("--to"), recipient = vault::recipient_text(key.public_key);
   const std::string text = "# " + recipient + "\n" + vault::identity_text(key) + "\n";
-  if (auto made = create_file_atomic(context.env.files, path, as_bytes(text)); !made) return failed(std::move(made).error());
+  if (auto made = create_file_atomic(context.env.files, path, as_bytes(text)); !made)
+    return failed(std::move(made).error());
   context.out.line("the private key is in " + path + "; it never leaves that machine");
   context.out.line("its recipient, to give to an administrator of the vault:");
   context.out.line(recipient);
@@ -104,13 +120,16 @@ Outcome run_add(Context& context, const Arguments& args) {
   if (!vault) return failed(std::move(vault).error());
   auto change = vault::Slots(*vault->repository).add({std::move(*lock), *level, label, true, {}});
   if (!change) return failed(std::move(change).error());
-  context.out.line("added slot " + std::to_string(change->slot) + ", level " + std::string(vault::to_string(*level)) + ": " + label);
-  return finished(Json::object().set("slot", change->slot).set("level", std::string(vault::to_string(*level))).set("label", label));
+  context.out.line("added slot " + std::to_string(change->slot) + ", level " + std::string(vault::to_string(*level)) +
+                   ": " + label);
+  return finished(
+      Json::object().set("slot", change->slot).set("level", std::string(vault::to_string(*level))).set("label", label));
 }
 
 Outcome run_drop(Context& context, const Arguments& args) {
   const auto number = parse_whole<std::uint32_t>(args.positional()[0]);
-  if (!number) return failed(make_error(ErrorKind::kUsage, "'" + args.positional()[0] + "' is not the number of a slot"));
+  if (!number)
+    return failed(make_error(ErrorKind::kUsage, "'" + args.positional()[0] + "' is not the number of a slot"));
   auto vault = open_vault(context, args);
   if (!vault) return failed(std::move(vault).error());
   auto change = vault::Slots(*vault->repository).drop(*number);
@@ -137,26 +156,37 @@ Outcome run_rotate(Context& context, const Arguments& args) {
   return finished(Json::object().set("slot", change->slot).set("dropped", change->dropped));
 }
 
+// The page is safe in its file before the vault knows the key: a slot whose key is nowhere helps nobody.
 Outcome run_export(Context& context, const Arguments& args) {
   auto vault = open_vault(context, args);
   if (!vault) return failed(std::move(vault).error());
-  crypto::SystemEntropy entropy;
   vault::Slots slots(*vault->repository);
+  crypto::SystemEntropy entropy;
   const vault::RecoveryKit kit{slots.vault(), entropy.secret(vault::kKitKeyBytes)};
   const WallTime now = context.env.clock.wall();
+  auto page = kit_page({vault->repository->vault_id(), lasting_url(vault->url), host_name(), now}, kit);
+  if (!page) return failed(std::move(page).error());
+  const auto path = args.get("--to");
+  if (path) {
+    if (auto made = create_file_atomic(context.env.files, *path, as_bytes(*page)); !made)
+      return failed(std::move(made).error());
+  }
   const std::string label = "recovery kit " + format_time(now).substr(0, 10);
   auto change = slots.add({vault::KeyFile{kit.key}, vault::Level::kAdmin, label, true, {}});
-  if (!change) return failed(std::move(change).error());
-  auto page = kit_page({vault->repository->vault_id(), vault->url, host_name(), now, change->slot}, kit);
-  if (!page) return failed(std::move(page).error());
-  Json data = Json::object().set("slot", change->slot).set("label", label);
-  if (auto path = args.get("--to")) {
-    if (auto made = create_file_atomic(context.env.files, *path, as_bytes(*page)); !made) return failed(std::move(made).error());
-    context.out.line("recovery kit in " + *path + ", slot " + std::to_string(change->slot) + ": print it, then delete the file");
-    return finished(data.set("file", *path).set("kit", Json()));
+  if (!change) {
+    if (path) (void)context.env.files.remove(*path);
+    return failed(std::move(change).error());
   }
-  context.out.text(*page);
-  return finished(data.set("file", Json()).set("kit", *page));
+  if (path)
+    context.out.line("recovery kit in " + *path + ", slot " + std::to_string(change->slot) +
+                     ": print it, then delete the file");
+  else
+    context.out.text(*page);
+  return finished(Json::object()
+                      .set("slot", change->slot)
+                      .set("label", label)
+                      .set("file", path ? Json(*path) : Json())
+                      .set("kit", path ? Json() : Json(*page)));
 }
 
 Outcome run_rehearse(Context& context, const Arguments& args) {
@@ -173,10 +203,17 @@ Outcome run_rehearse(Context& context, const Arguments& args) {
   if (!report) return failed(std::move(report).error());
   Json list = Json::array();
   for (const vault::RehearsedSnapshot& s : report->snapshots) {
-    list.push(Json::object().set("snapshot", long_id(s.id)).set("component", s.component).set("host", s.host).set("files", s.files).set("bytes", s.bytes));
-    context.out.line(short_id(s.id) + "  " + (s.component.empty() ? s.host : s.component) + ": " + format_count(s.files) + " files, " + format_bytes(s.bytes) + " read with the kit alone");
+    list.push(Json::object()
+                  .set("snapshot", long_id(s.id))
+                  .set("component", s.component)
+                  .set("host", s.host)
+                  .set("files", s.files)
+                  .set("bytes", s.bytes));
+    context.out.line(short_id(s.id) + "  " + (s.component.empty() ? s.host : s.component) + ": " +
+                     format_count(s.files) + " files, " + format_bytes(s.bytes) + " read with the kit alone");
   }
-  context.out.line("the kit opens this vault: the newest snapshot of each component was read whole, every chunk proven");
+  context.out.line(
+      "the kit opens this vault: the newest snapshot of each component was read whole, every chunk proven");
   return finished(Json::object().set("snapshots", list).set("vault", vault->repository->vault_id()));
 }
 

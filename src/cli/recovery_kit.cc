@@ -52,22 +52,36 @@ Result<std::string> kit_page(const KitFacts& facts, const vault::RecoveryKit& ki
   HF_ASSIGN(const std::string qr, qr_code(key));
   return "HOLDFAST RECOVERY KIT\n"
          "\n"
-         "vault  " + facts.vault_id + "\n"
-         "at     " + facts.url + "\n"
-         "made   " + format_time(facts.made) + " on " + facts.host + ", slot " + std::to_string(facts.slot) + "\n"
+         "vault  " +
+         facts.vault_id +
          "\n"
-         "Whoever holds this can read everything in the vault and change who else can. Keep it off line, in two places.\n"
+         "at     " +
+         facts.url +
+         "\n"
+         "made   " +
+         format_time(facts.made) + " on " + facts.host +
+         "\n"
+         "\n"
+         "Whoever holds this can read everything in the vault and change who else can. Keep it off line, in two "
+         "places.\n"
          "\n" +
-         key + "\n"
+         key +
+         "\n"
          "\n"
          "To restore with nothing but this: install Holdfast, write the line above into a file kit.txt, then\n"
          "\n"
-         "  holdfast backup list --vault " + facts.url + " --key-file kit.txt\n"
-         "  holdfast restore --vault " + facts.url + " --key-file kit.txt --snapshot latest --to /restored\n"
+         "  holdfast backup list --vault " +
+         facts.url +
+         " --key-file kit.txt\n"
+         "  holdfast restore --vault " +
+         facts.url +
+         " --key-file kit.txt --snapshot latest --to /restored\n"
          "\n"
          "Prove it now and then:\n"
          "\n"
-         "  holdfast vault key rehearse --vault " + facts.url + " --kit kit.txt\n"
+         "  holdfast vault key rehearse --vault " +
+         facts.url +
+         " --kit kit.txt\n"
          "\n" +
          qr;
 }

@@ -12,13 +12,12 @@ namespace hf::cli {
 struct KitFacts {
   std::string vault_id;
   std::string url;
-  std::string host;          // that made it
+  std::string host;  // that made it
   WallTime made{};
-  std::uint32_t slot = 0;
 };
 
-// A page of text: facts, the key line, what to type, and the key line as a QR code (by libqrencode) drawn in half blocks,
-// dark modules as ink. Secret.
+// A page of text: facts, the key line, what to type, and the key line as a QR code (by libqrencode) drawn in half
+// blocks, dark modules as ink. Secret.
 Result<std::string> kit_page(const KitFacts& facts, const vault::RecoveryKit& kit);
 
 }  // namespace hf::cli

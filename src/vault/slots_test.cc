@@ -127,10 +127,12 @@ TEST_F(SlotsTest, ARehearsalReadsTheNewestSnapshotsWholeAndIsRemembered) {
 TEST_F(SlotsTest, ARehearsalFailsOnDamageAndWithoutASnapshot) {
   auto admin = vault.open();
   EXPECT_EQ(rehearse(*admin, [](const RehearsalProgress&) {}, {}).error().kind, ErrorKind::kNotFound);
-  ASSERT_TRUE(testing::backup_files(*admin, {{"a", Bytes(100'000, 7)}}));
+  ASSERT_TRUE(testing::backup_files(*admin, {{"a", vault.entropy.bytes(300'000)}}));
   std::string pack;
+  std::uint64_t largest = 0;
   ASSERT_TRUE(vault.store.list("packs/", [&](const ObjectInfo& info) {
-    if (pack.empty()) pack = info.name;
+    if (info.size > largest) pack = info.name;
+    largest = std::max(largest, info.size);
     return ok();
   }));
   Bytes bytes = *vault.store.get(pack);

@@ -25,7 +25,7 @@ expect 0 restore --vault vault --snapshot latest --component web --to back
 diff -r files "back$work/files" || fail "what the write-only host backed up differs"
 
 # The kit: on paper, and alone.
-expect 0 vault key export --vault vault --to kit.txt
+expect_json 0 vault key export --vault vault --to kit.txt; is data.slot 3; is data.file kit.txt
 [ "$(stat -c %a kit.txt)" = 600 ] || fail "a kit that others can read"
 expect 1 vault key export --vault vault --to kit.txt
 expect 1 vault key drop 99 --vault vault;               says "no slot 99"
@@ -49,7 +49,7 @@ expect_json 0 vault key rotate --vault vault --new-passphrase-file new.pass;  is
 expect 12 backup list --vault vault
 expect 0 backup list --vault vault --passphrase-file new.pass
 same "$before" "$(cd vault/packs && find . -type f -exec sha256sum {} + | sort)" "packs were written anew"
-expect 0 vault key drop 2 --vault vault --passphrase-file new.pass
+expect_json 0 vault key drop 2 --vault vault --passphrase-file new.pass; is data.slot 2
 expect 12 backup list --vault vault --key-file web.key
 expect 0 vault check --vault vault --passphrase-file new.pass --read-data
 expect_json 0 vault key list --vault vault --passphrase-file new.pass
