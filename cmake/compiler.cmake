@@ -5,11 +5,11 @@ if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
   # libstdc++ 12 asks for its own deprecated get_temporary_buffer in stable_sort and silences that for g++ only.
   add_compile_options(-Wno-deprecated-declarations)
 endif()
-# Raised by hf_compile() where it counts: -O1 is a third less to wait for.
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # g++ 12 sees overlaps and overruns in std::string that are not there (GCC bugs 105329, 105651); ASan looks for real ones.
   add_compile_options(-Wno-restrict -Wno-array-bounds -Wno-stringop-overflow -Wno-stringop-overread)
 endif()
+# Raised by hf_compile() where it counts: -O1 is a third less to wait for.
 set(CMAKE_CXX_FLAGS_RELEASE "-O1")
 set(CMAKE_C_FLAGS_RELEASE "-O1")
 

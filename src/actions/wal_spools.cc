@@ -86,6 +86,8 @@ Result<Lsn> WalSpools::last_record_below(const std::string& spool, const sources
     bytes.resize(std::min<std::uint64_t>(bytes.size(), seal.lsn.value - s.number * key->segment_size));
     decoder.feed(bytes);
   }
+  // What lies behind a damaged place may have been acknowledged: another source has to bring the standby past it.
+  if (!decoder.broken().empty()) return seal.lsn;
   return decoder.valid_end() > start ? decoder.valid_end() : seal.lsn;
 }
 

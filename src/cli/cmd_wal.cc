@@ -172,7 +172,9 @@ Outcome run_check(Context& context, const Arguments& args) {
   for (std::uint64_t system_id : *clusters) {
     auto coverage = archive.coverage(system_id);
     if (!coverage) return failed(std::move(coverage).error());
-    sources::WalCheckReport report = sources::check_wal(*coverage, {});
+    auto checked = sources::check_wal(*coverage);
+    if (!checked) return failed(std::move(checked).error());
+    const sources::WalCheckReport& report = *checked;
     healthy = healthy && report.healthy();
     Json timelines = Json::array();
     for (const sources::WalCheckTimeline& t : report.timelines) {

@@ -8,9 +8,51 @@
 #include <functional>
 
 #include "base/check.h"
-#include "remote/testing_postgres.h"
 
 namespace hf::sources {
+
+RealWal make_real_wal(const std::string& statement, std::uint64_t size) {
+  remote::TestCluster cluster;
+  cluster.init();
+  cluster.start();
+  RealWal wal;
+  wal.system_id = cluster.replicate().identify_system()->system_id;
+  auto c = cluster.connect();
+  const auto flushed = [&] { return parse_lsn(cluster.value("SELECT pg_current_wal_flush_lsn()")).value(); };
+  HF_CHECK(c.query("SELECT pg_switch_wal()").has_value());
+  HF_CHECK(c.query("CREATE TABLE t (a int, b text)").has_value());
+  wal.start = Lsn{flushed().value / kTestSegment * kTestSegment};
+  Lsn end = wal.start;
+  while (end - wal.start < size) {
+    HF_CHECK(c.query(statement).has_value());
+    end = flushed();
+  }
+  cluster.stop(SIGQUIT);
+  for (std::uint64_t s = wal.start.value / kTestSegment; Lsn{s * kTestSegment} < end; ++s) {
+    std::ifstream in(cluster.data() + "/pg_wal/" + wal_file_name(1, s, kTestSegment), std::ios::binary);
+    wal.bytes.insert(wal.bytes.end(), std::istreambuf_iterator<char>(in), {});
+  }
+  wal.bytes.resize(end - wal.start);
+  return wal;
+}
+
+const RealWal& ordinary_wal() {
+  static const RealWal wal =
+      make_real_wal("INSERT INTO t SELECT g, repeat(md5(g::text), 90) FROM generate_series(1, 300) g",
+                    3 * kTestSegment + kTestSegment / 3);
+  return wal;
+}
+
+Bytes spooled_bytes(SpoolTimeline& spool) {
+  Bytes out;
+  for (Lsn at = spool.begin(); at < spool.end();) {
+    const std::uint64_t size = std::min(kTestSegment - at.value % kTestSegment, spool.end() - at);
+    const Bytes part = spool.read(at, size).value();
+    out.insert(out.end(), part.begin(), part.end());
+    at = at + size;
+  }
+  return out;
+}
 
 Status MemoryTarget::keep(const vault::WalFrame& frame) {
   if (failing_) return make_error(ErrorKind::kUnavailable, "the vault does not answer");

@@ -7,10 +7,28 @@
 #include <thread>
 
 #include "io/files.h"
+#include "remote/testing_postgres.h"
 #include "sources/wal_fetch.h"
 #include "sources/wal_receiver.h"
 
 namespace hf::sources {
+
+inline constexpr std::uint64_t kTestSegment = 1 << 20;  // of a TestCluster
+
+// WAL that a real server wrote and flushed.
+struct RealWal {
+  std::uint64_t system_id = 0;
+  Lsn start;    // of a segment
+  Bytes bytes;
+  Lsn end() const { return start + bytes.size(); }
+  SpoolKey key() const { return {system_id, 1, kTestSegment}; }
+  ByteView from(Lsn lsn, std::uint64_t size) const { return ByteView(bytes).subspan(lsn - start, size); }
+};
+// Runs `statement` again and again until there are so many bytes.
+RealWal make_real_wal(const std::string& statement, std::uint64_t size);
+const RealWal& ordinary_wal();  // three segments and a bit of many small records
+// Everything that a spool holds.
+Bytes spooled_bytes(SpoolTimeline& spool);
 
 // Keeps what it is given; a byte given twice must be the same.
 class MemoryTarget final : public WalTarget {

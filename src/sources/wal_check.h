@@ -1,4 +1,4 @@
-// `wal check`: what the archive covers, where it has gaps, and how far it is behind the server.
+// `wal check`: what the archive covers and where it has gaps, within a timeline and from one to the next.
 #pragma once
 
 #include <optional>
@@ -13,7 +13,7 @@ struct WalCheckTimeline {
   Timeline timeline = 0;
   Lsn from;
   Lsn to;
-  std::vector<vault::WalRange> gaps;
+  std::vector<vault::WalRange> gaps;    // before `from`, too, where the timeline it left does not reach so far
   std::optional<WallTime> last_commit;  // in what is contiguous up to `to`
   std::vector<vault::TimelineSeal> seals;
   bool history_missing = false;  // its history file is not there: a recovery cannot reach it
@@ -22,15 +22,10 @@ struct WalCheckTimeline {
 struct WalCheckReport {
   std::uint64_t system_id = 0;
   std::vector<WalCheckTimeline> timelines;
-  std::optional<std::uint64_t> lag_bytes;  // behind the position given, on its timeline
-  bool healthy() const;                    // no gap, no missing history
+  bool healthy() const;  // no gap, no missing history
 };
 
-struct WalPosition {
-  Timeline timeline = 0;
-  Lsn lsn;
-};
-
-WalCheckReport check_wal(const vault::WalCoverage& coverage, std::optional<WalPosition> server);
+// kCorrupt: a history file that cannot be read.
+Result<WalCheckReport> check_wal(const vault::WalCoverage& coverage);
 
 }  // namespace hf::sources

@@ -16,13 +16,6 @@ constexpr std::size_t kMaxSegment = 1 << 30;
 constexpr int kAttempts = 5;
 constexpr Millis kFirstPause{200};
 
-// "00000002.history" -> 2
-std::optional<Timeline> history_name(std::string_view name) {
-  constexpr std::string_view kSuffix = ".history";
-  if (name.size() != 8 + kSuffix.size() || !name.ends_with(kSuffix)) return std::nullopt;
-  return parse_whole<Timeline>(name.substr(0, 8), 16);
-}
-
 std::string place(const WalFetchOptions& o, const std::string& path) {
   return path.starts_with('/') ? path : join_path(o.data_directory, path);
 }
@@ -119,6 +112,12 @@ Result<WalFetchOutcome> fetch_segment(Files& files, WalReader& source, const Wal
 }
 
 }  // namespace
+
+std::optional<Timeline> history_name(std::string_view name) {
+  constexpr std::string_view kSuffix = ".history";
+  if (name.size() != 8 + kSuffix.size() || !name.ends_with(kSuffix)) return std::nullopt;
+  return parse_whole<Timeline>(name.substr(0, 8), 16);
+}
 
 // system_identifier is the first field; the sizes follow the constant 1234567.0, whose place depends on the
 // version.

@@ -10,6 +10,7 @@
 // longer one and lose its rows.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -58,6 +59,9 @@ inline constexpr int kWalFetched = 0;
 inline constexpr int kWalAbsent = 1;
 inline constexpr int kWalFetchError = 255;
 int exit_code_of(const Result<WalFetchOutcome>& outcome);
+
+// "00000002.history" -> 2
+std::optional<Timeline> history_name(std::string_view name);
 
 struct ClusterIdentity {
   std::uint64_t system_id = 0;

@@ -1,7 +1,5 @@
 #include "sources/wal_push.h"
 
-#include <charconv>
-
 #include "sources/wal_fetch.h"
 #include "sources/wal_record.h"
 
@@ -48,10 +46,9 @@ Status push_wal(Files& files, WalTarget& target, const WalPushOptions& options) 
   HF_ASSIGN(Bytes bytes, read_file(files, path, kMaxSegment));
   constexpr std::string_view kPartial = ".partial";
   if (name.ends_with(".history")) {
-    Timeline timeline = 0;
-    auto [end, ec] = std::from_chars(name.data(), name.data() + 8, timeline, 16);
-    if (ec != std::errc() || name.size() != 16) return wrong(path, "this is not the name of a history file");
-    return target.put_history(cluster.system_id, timeline, bytes);
+    const std::optional<Timeline> timeline = history_name(name);
+    if (!timeline) return wrong(path, "this is not the name of a history file");
+    return target.put_history(cluster.system_id, *timeline, bytes);
   }
   if (name.ends_with(".backup")) {
     if (options.keep_other) return options.keep_other(name, bytes);

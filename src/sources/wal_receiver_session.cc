@@ -52,6 +52,10 @@ void ReceiverSession::note(const char* primary) {
 
 Status ReceiverSession::run() {
   note("connecting");
+  if (SpoolTimeline* newest = spools_.newest()) {  // where the session before could not take its doubtful bytes back
+    if (Status clean = newest->roll_back(); !clean)
+      return Error(std::move(clean).error()).with_context("taking back what was not synced");
+  }
   remote::PgConnectOptions connect;
   connect.application_name = options_.name;
   connect.password = options_.password;

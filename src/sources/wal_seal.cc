@@ -80,7 +80,8 @@ Result<TimelineSeal> seal_timeline(SpoolTimeline& timeline, const std::string& r
     return make_error(ErrorKind::kBlocked,
                       "nothing was received of timeline " + std::to_string(timeline.key().timeline));
   }
-  HF_TRY(timeline.sync());
+  // What could not be synced was never acknowledged: it is not sealed either.
+  if (Status synced = timeline.sync(); !synced) HF_TRY(timeline.roll_back());
   TimelineSeal seal;
   seal.system_id = timeline.key().system_id;
   seal.timeline = timeline.key().timeline;

@@ -10,6 +10,7 @@ namespace hf::sources {
 namespace {
 
 constexpr std::size_t kMaxSmallFile = 1 << 20;
+constexpr std::uint64_t kDecodeBytes = 1 << 20;  // read at once
 constexpr std::string_view kSegmentSuffix = ".wal";
 
 Result<std::uint64_t> parse_number(std::string_view text, std::string_view what) {
@@ -103,12 +104,15 @@ Status SpoolTimeline::load() {
   synced_ = end;
   HF_TRY(load_seal());
   if (seal_) return ok();  // its bytes were synced before the seal: nothing can be torn
-  HF_TRY(cut_torn_end());
-  if (empty()) return ok();
-  // A process that was killed may have left bytes that only the kernel has: they count from now on.
-  HF_TRY(open_segment((end_ - 1) / key_.segment_size));
-  new_name_ = true;
-  return sync();
+  if (segments.empty()) return ok();
+  new_name_ = true;  // of a process that was killed before it synced the folder
+  HF_TRY(cut_torn_end(segments.back()));
+  // Such a process may have left bytes that only the kernel has: they count from now on.
+  HF_TRY(open_segment(segments.back()));
+  HF_TRY(sync());
+  if (!empty()) return ok();
+  file_.reset();  // nothing but a name: the next bytes may begin elsewhere
+  return files_.remove(segment_path(segments.back()));
 }
 
 Status SpoolTimeline::load_seal() {
@@ -121,41 +125,65 @@ Status SpoolTimeline::load_seal() {
   return ok();
 }
 
-// After a power cut the end of the last file may be bytes that were never synced. Whatever is not WAL goes; a
-// record that is only incomplete stays, because its rest will be streamed.
-Status SpoolTimeline::cut_torn_end() {
-  if (empty()) return ok();
-  std::uint64_t last = (end_ - 1) / key_.segment_size;
-  std::uint64_t first = std::max(begin_ / key_.segment_size, last == 0 ? 0 : last - 1);
-  WalDecoder decoder(key_.segment_size);
-  decoder.reset(Lsn{first * key_.segment_size});
-  for (Lsn at = decoder.position(); at < end();) {
-    std::uint64_t in_segment = key_.segment_size - at.value % key_.segment_size;
-    std::uint64_t size = std::min<std::uint64_t>({in_segment, end() - at, std::uint64_t{1} << 20});
-    HF_ASSIGN(Bytes bytes, read(at, size));
-    decoder.feed(bytes);
-    at = at + size;
-  }
-  if (decoder.broken().empty()) return ok();
-  synced_ = std::min<std::uint64_t>(end_, std::max(decoder.valid_end().value, last * key_.segment_size));
+// After a power cut the end of the last file may be anything that was never synced: zeros, holes, parts of
+// pages. What an acknowledgement vouched for is whole records that were synced, so their checksums hold: up to
+// the last of them everything stays. So does what the vault has, and every segment before the last one. The
+// rest is streamed again.
+Status SpoolTimeline::cut_torn_end(std::uint64_t last_segment) {
+  const Lsn last_start{last_segment * key_.segment_size};
+  if (end() <= last_start) return ok();
+  HF_ASSIGN(const Lsn in_vault, uploaded());
+  HF_ASSIGN(const Lsn proven, end_of_proven(last_start));
+  const std::uint64_t keep = std::max({proven.value, last_start.value, in_vault.value});
+  if (keep >= end_) return ok();
+  synced_ = keep;
+  file_segment_ = last_segment;
   return roll_back();
 }
 
+// Where the valid records end. The decoder skips, unproven, the rest of a record that began before its first
+// segment: so it begins at a segment before the last one in which a record ended, as far as there is one.
+Result<Lsn> SpoolTimeline::end_of_proven(Lsn last_start) {
+  WalDecoder decoder(key_.segment_size);
+  const auto feed_up_to = [&](Lsn stop) -> Status {
+    for (Lsn at = decoder.position(); at < stop; at = decoder.position()) {
+      const std::uint64_t in_segment = key_.segment_size - at.value % key_.segment_size;
+      HF_ASSIGN(const Bytes bytes, read(at, std::min<std::uint64_t>({in_segment, stop - at, kDecodeBytes})));
+      decoder.feed(bytes);
+    }
+    return ok();
+  };
+  Lsn from = last_start;
+  do {
+    if (from > begin()) from = Lsn{from.value - key_.segment_size};
+    decoder.reset(from);
+    HF_TRY(feed_up_to(last_start));
+  } while (decoder.valid_end() == from && decoder.broken().empty() && from > begin());
+  // What does not decode there was synced all the same, and says nothing about the last segment.
+  if (!decoder.broken().empty()) decoder.reset(last_start);
+  HF_TRY(feed_up_to(end()));
+  return decoder.valid_end();
+}
+
 Status SpoolTimeline::roll_back() {
-  if (seal_ || end_ == synced_) return ok();
+  if (seal_ || (end_ == synced_ && !doubtful_)) return ok();
+  doubtful_ = true;
   file_.reset();
-  HF_TRY(open_segment((end_ - 1) / key_.segment_size));
-  std::uint64_t segment_start = file_segment_ * key_.segment_size;
-  HF_TRY(file_->truncate(synced_ > segment_start ? synced_ - segment_start : 0));
+  HF_TRY(open_segment(file_segment_));
+  const std::uint64_t segment_start = file_segment_ * key_.segment_size;
+  HF_CHECK(synced_ >= segment_start);  // the segments before were synced when this one was begun
+  HF_TRY(file_->truncate(synced_ - segment_start));
   HF_TRY(file_->sync());
-  end_ = std::max(synced_, segment_start);
+  HF_TRY(sync_names());
+  end_ = synced_;
+  doubtful_ = false;
   return ok();
 }
 
 Status SpoolTimeline::open_segment(std::uint64_t segment) {
   if (file_ && file_segment_ == segment) return ok();
-  std::string path = segment_path(segment);
-  new_name_ = !file_exists(files_, path);
+  const std::string path = segment_path(segment);
+  if (!file_exists(files_, path)) new_name_ = true;
   HF_ASSIGN(file_, files_.open(path, OpenMode::kCreate));
   file_segment_ = segment;
   return ok();
@@ -166,6 +194,8 @@ Status SpoolTimeline::append(Lsn start, ByteView bytes) {
     return make_error(ErrorKind::kBlocked, "timeline " + std::to_string(key_.timeline) + " is sealed at " +
                                                format_lsn(seal_->lsn));
   }
+  if (seal_seen_) return not_usable("a seal of it was begun and may stand");
+  if (doubtful_) return not_usable("its last bytes may not be on disk");
   if (empty() && start.value % key_.segment_size == 0) synced_ = begin_ = end_ = start.value;
   if (start != end()) {
     return make_error(ErrorKind::kInvalid, "WAL at " + format_lsn(start) +
@@ -179,6 +209,7 @@ Status SpoolTimeline::append(Lsn start, ByteView bytes) {
     // A failed write may have left a part: the end counts it, so that roll_back() cuts it off.
     Status written = file_->write_at(offset, bytes.first(n));
     end_ += n;
+    doubtful_ = !written;
     HF_TRY(std::move(written));
     bytes = bytes.subspan(n);
   }
@@ -186,12 +217,32 @@ Status SpoolTimeline::append(Lsn start, ByteView bytes) {
 }
 
 Status SpoolTimeline::sync() {
+  if (doubtful_) return not_usable("its last bytes may not be on disk");
   if (!file_) return ok();
+  Status done = sync_all();
+  doubtful_ = !done;
+  return done;
+}
+
+// A whole segment gets its successor's empty file before its end is told to anybody: that it is there says, after a
+// power cut, that nothing before it is torn. (The server may drop a segment whose end it was told; what is cut off
+// there could not be streamed again.)
+Status SpoolTimeline::sync_all() {
   HF_TRY(file_->sync());
+  synced_ = end_;
+  if (end_ % key_.segment_size == 0) HF_TRY(open_segment(end_ / key_.segment_size));
+  return sync_names();
+}
+
+Status SpoolTimeline::sync_names() {
   if (new_name_) HF_TRY(files_.sync_dir(folder_));
   new_name_ = false;
-  synced_ = end_;
   return ok();
+}
+
+Error SpoolTimeline::not_usable(const std::string& why) const {
+  return make_error(ErrorKind::kBlocked,
+                    "the spool of timeline " + std::to_string(key_.timeline) + " takes nothing more: " + why);
 }
 
 Result<Bytes> SpoolTimeline::read(Lsn from, std::size_t size) {
@@ -209,6 +260,7 @@ Status SpoolTimeline::remove_segments_below(std::uint64_t segment) {
   for (std::uint64_t s = begin_ / key_.segment_size; s < segment && (s + 1) * key_.segment_size <= end_;
        ++s) {
     HF_TRY(files_.remove(segment_path(s)));
+    HF_TRY(files_.sync_dir(folder_));  // one by one: no power cut leaves a hole between those that are left
     begin_ = (s + 1) * key_.segment_size;
   }
   return ok();
@@ -235,7 +287,13 @@ Result<std::optional<Bytes>> SpoolTimeline::history() {
 
 Status SpoolTimeline::put_seal(const TimelineSeal& seal) {
   HF_TRY(sync());
-  HF_TRY(write_file_atomic(files_, join_path(folder_, "seal"), as_bytes(dump_json(seal_to_json(seal)))));
+  const std::string path = join_path(folder_, "seal");
+  if (Status put = write_file_atomic(files_, path, as_bytes(dump_json(seal_to_json(seal)))); !put) {
+    // Whoever reads it believes it, durable or not.
+    const auto there = files_.stat(path);
+    seal_seen_ = there || there.error().kind != ErrorKind::kNotFound;
+    return put;
+  }
   seal_ = seal;
   return ok();
 }

@@ -8,8 +8,9 @@
 //   atomically <root>/<system id>/<timeline>/seal              this receiver takes nothing more of this
 //   timeline
 //
-// Invariants: the bytes of a timeline are contiguous; what sync() returned for survives a power cut; a sealed
-// timeline is never appended to, in this process or after it.
+// Invariants: the bytes of a timeline are contiguous; a segment's file is made only after the one before it was
+// synced whole; the complete records that sync() returned for survive a power cut; a sealed timeline is never
+// appended to, in this process or after it.
 #pragma once
 
 #include <atomic>
@@ -37,7 +38,8 @@ struct SpoolKey {
 // One timeline of one cluster. One thread appends; another may read what was synced, below an end told to it.
 class SpoolTimeline {
  public:
-  // Makes the folders, or takes up what lies there; a torn end (bytes that are no WAL) is cut off.
+  // Makes the folders, or takes up what lies there; a torn end (bytes that may never have been synced, and
+  // that no checksum vouches for) is cut off.
   static Result<std::unique_ptr<SpoolTimeline>> open(Files& files, const std::string& root,
                                                      const SpoolKey& key);
 
@@ -50,7 +52,8 @@ class SpoolTimeline {
   Status append(Lsn start, ByteView bytes);
   Status sync();  // everything appended
   // After an error of append() or sync(): back to what was synced last, so that no doubtful byte stays in the
-  // file (a failed fsync may have dropped the bytes and yet succeed the next time).
+  // file (a failed fsync may have dropped the bytes and yet succeed the next time). Until it succeeded,
+  // append() and sync() refuse. Nothing to do where nothing failed and all is synced.
   Status roll_back();
 
   Result<Bytes> read(Lsn from, std::size_t size);  // within one segment; all of it, or an error
@@ -62,7 +65,8 @@ class SpoolTimeline {
   Result<std::optional<Bytes>> history();
 
   const std::optional<TimelineSeal>& seal() const { return seal_; }
-  // Durable when it returns; from now on append() refuses.
+  // Durable when it returns; from now on append() refuses. An error after which a reader may see the seal all
+  // the same binds, too: append() refuses, and the same seal may be put again.
   Status put_seal(const TimelineSeal& seal);
 
  private:
@@ -70,9 +74,13 @@ class SpoolTimeline {
       : files_(files), folder_(std::move(folder)), key_(key) {}
   Status load();
   Status load_seal();
-  Status cut_torn_end();
+  Status cut_torn_end(std::uint64_t last_segment);
+  Result<Lsn> end_of_proven(Lsn last_start);
   Status open_segment(std::uint64_t segment);
+  Status sync_all();
+  Status sync_names();
   std::string segment_path(std::uint64_t segment) const;
+  Error not_usable(const std::string& why) const;
 
   Files& files_;
   const std::string folder_;
@@ -83,7 +91,9 @@ class SpoolTimeline {
   std::optional<TimelineSeal> seal_;
   std::unique_ptr<File> file_;  // the segment being written
   std::uint64_t file_segment_ = 0;
-  bool new_name_ = false;  // its name is not durable yet
+  bool new_name_ = false;   // a name in the folder is not durable yet
+  bool doubtful_ = false;   // bytes behind synced_ failed to be written or synced
+  bool seal_seen_ = false;  // putting a seal failed, and yet it may stand there
 };
 
 // The timelines in a spool, oldest first; empty where nothing was received.

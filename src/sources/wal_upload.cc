@@ -106,7 +106,11 @@ Status TimelineUpload::put_seal() {
 Status TimelineUpload::trim(std::uint64_t keep) {
   std::uint64_t size = spool_.key().segment_size;
   std::uint64_t whole = uploaded_.value / size;
-  return whole > keep ? spool_.remove_segments_below(whole - keep) : ok();
+  if (whole <= keep) return ok();
+  std::uint64_t below = whole - keep;
+  // A record that spans segments is proven from its beginning on.
+  if (decoder_.broken().empty()) below = std::min(below, decoder_.valid_end().value / size);
+  return spool_.remove_segments_below(below);
 }
 
 }  // namespace hf::sources

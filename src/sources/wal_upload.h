@@ -27,7 +27,8 @@ class TimelineUpload {
   Status put_seal();     // REQUIRES: the spool is sealed. The tail first.
   Result<Lsn> uploaded();
   bool seal_put() const { return seal_put_; }
-  // Removes whole segments that the vault has, but the last `keep` behind the end.
+  // Removes whole segments that the vault has, but the last `keep` behind the end, and those that an unfinished
+  // record began in.
   Status trim(std::uint64_t keep);
 
  private:

@@ -215,7 +215,9 @@ Result<WalSegmentData> WalArchive::read_segment(std::uint64_t system_id, Timelin
                         std::to_string(timeline)).with_object(prefix);
     }
     auto data = assemble(core, listed, system_id, timeline, segment);
-    if (data || data.error().kind != ErrorKind::kNotFound || attempt == kAssembleAttempts) return data;
+    if (data || data.error().kind != ErrorKind::kNotFound) return data;
+    // Listed and not found, each time: that proves nothing, and "absent" would end a recovery.
+    if (attempt == kAssembleAttempts) return listed_but_gone(prefix, data.error());
   }
 }
 

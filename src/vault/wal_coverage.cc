@@ -151,7 +151,8 @@ Result<WalCoverage> WalArchive::coverage(std::uint64_t system_id) {
     coverage.timelines.clear();
     Status read = read_timelines(core, objects, coverage);
     if (read) break;
-    if (read.error().kind != ErrorKind::kNotFound || attempt == kLookAttempts) return std::move(read).error();
+    if (read.error().kind != ErrorKind::kNotFound) return std::move(read).error();
+    if (attempt == kLookAttempts) return listed_but_gone(prefix, read.error());
     HF_ASSIGN(objects, list_cluster(core, prefix));   // a frame went into a sealed segment meanwhile
   }
   for (TimelineCoverage& timeline : coverage.timelines) {

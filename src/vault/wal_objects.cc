@@ -103,6 +103,11 @@ std::string frame_name(const std::string& segment_prefix, Lsn start, Lsn end) {
   return segment_prefix + hex16(start.value) + "-" + hex16(end.value);
 }
 
+Error listed_but_gone(const std::string& prefix, const Error& last) {
+  return make_error(ErrorKind::kUnavailable, "objects below " + prefix + " are listed, but cannot be read: " + last.text)
+      .with_object(last.object);
+}
+
 Bytes encode_wal_meta(const WalMeta& meta) {
   ByteWriter out;
   out.u64(meta.system_id).u32(meta.timeline).u64(meta.segment_size).u64(meta.start.value).u64(meta.end.value);

@@ -39,6 +39,9 @@ struct WalMeta {
   Lsn end;
   WalTimes times;
 };
+// kUnavailable for objects below `prefix` that are listed again and again and never found: that proves no absence.
+Error listed_but_gone(const std::string& prefix, const Error& last);
+
 Bytes encode_wal_meta(const WalMeta& meta);
 Result<WalMeta> decode_wal_meta(ByteView bytes);
 Status check_wal_meta(const WalMeta& meta);     // ranges within one segment, sizes allowed
