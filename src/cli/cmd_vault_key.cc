@@ -291,7 +291,7 @@ std::vector<Command> vault_key_commands() {
        {"holdfast vault key rehearse --vault /backup/main --kit kit.txt",
         "holdfast vault key rehearse --vault /backup/main --kit /mnt/usb/kit.txt -o json",
         "holdfast vault key list --vault /backup/main"},
-       {{"--vault", "URL", "the vault: a directory (or HOLDFAST_VAULT)", false, false},
+       {vault_options().front(),
         {"--kit", "FILE", "the kit's page, or only its key line", true, false}},
        "",
        0,

@@ -1,5 +1,6 @@
 #include "vault/rehearsal.h"
 
+#include <atomic>
 #include <map>
 #include <utility>
 
@@ -24,7 +25,7 @@ class CountingSink final : public RestoreSink {
   std::uint64_t bytes() const { return bytes_; }
 
  private:
-  std::uint64_t bytes_ = 0;
+  std::atomic<std::uint64_t> bytes_ = 0;
 };
 
 std::uint64_t stored_bytes(const Entry& entry) {
@@ -41,12 +42,13 @@ class SnapshotRehearsal {
   Result<RehearsedSnapshot> run() {
     RehearsedSnapshot out{reader_.info().id, reader_.info().meta.component, reader_.info().meta.host, 0, 0};
     while (true) {
-      HF_ASSIGN(std::optional<Entry> entry, reader_.next_entry());
-      if (!entry) break;
-      if (entry->extents.empty()) continue;
+      HF_ASSIGN(const EntryView* view, reader_.next_view());
+      if (view == nullptr) break;
+      HF_ASSIGN(Entry entry, reader_.entry_of_view());
+      if (entry.extents.empty()) continue;
       ++out.files;
-      expected_ += stored_bytes(*entry);
-      batch_.push_back({out.files, std::move(entry->extents)});
+      expected_ += stored_bytes(entry);
+      batch_.push_back({out.files, std::move(entry.extents)});
       if (batch_.size() >= kBatchFiles || expected_ - sink_.bytes() >= kBatchBytes) HF_TRY(flush());
     }
     HF_TRY(flush());
