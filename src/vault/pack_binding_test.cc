@@ -12,14 +12,13 @@ TEST(PackBinding, ChunkAndDirectoryOpenOnlyUnderTheirOwnHeader) {
   const Created vault = testing::test_vault();
   const ChunkHasher hasher(vault.keys.id_key);
   testing::SeededEntropy entropy(1);
-  Bytes object;
-  PackWriter writer = PackWriter::start(entropy, vault.keys.vault, vault.keys.vault_public, {}, [&](ByteView b) {
-                        object.insert(object.end(), b.begin(), b.end());
-                        return ok();
-                      }).value();
+  PackWriter writer = PackWriter::start(entropy, vault.keys.vault, vault.keys.vault_public, PackKind::kData,
+                                        PackBuffer::make(1 << 20)).value();
   const Bytes chunk(100, 7);
-  ASSERT_TRUE(writer.add(hasher.id(chunk), chunk));
-  ASSERT_TRUE(writer.finish());
+  Compressor compressor(1);
+  ASSERT_TRUE(writer.add(hasher.id(chunk), chunk, compressor));
+  writer.finish();
+  const Bytes object = to_bytes(writer.bytes());
   OpenedPack pack = read_pack_directory(memory_range(object), object.size(), vault.keys, "packs/x").value();
   const PackEntry& entry = pack.entries[0];
   const ByteView stored = ByteView(object).subspan(entry.offset, entry.stored_length);
@@ -37,19 +36,20 @@ TEST(PackBinding, ChunkAndDirectoryOpenOnlyUnderTheirOwnHeader) {
 TEST(PackBinding, EveryFieldBesideAChunkIsBound) {
   const crypto::Digest header{};
   const PackEntry entry{};
-  const Bytes bound = chunk_associated(header, entry);
+  auto associated = [&](const PackEntry& e) { return to_bytes(ChunkAssociated(header, e).view()); };
+  const Bytes bound = associated(entry);
   PackEntry changed = entry;
   changed.offset ^= 1;
-  EXPECT_NE(chunk_associated(header, changed), bound);
+  EXPECT_NE(associated(changed), bound);
   changed = entry;
   changed.plain_length ^= 1;
-  EXPECT_NE(chunk_associated(header, changed), bound);
+  EXPECT_NE(associated(changed), bound);
   changed = entry;
   changed.flags ^= 1;
-  EXPECT_NE(chunk_associated(header, changed), bound);
+  EXPECT_NE(associated(changed), bound);
   changed = entry;
   changed.id.bytes[0] ^= 1;
-  EXPECT_NE(chunk_associated(header, changed), bound);
+  EXPECT_NE(associated(changed), bound);
 }
 
 }  // namespace
