@@ -24,7 +24,8 @@ void whole_object(ByteView bytes) {
 
 void directory_rows(ByteView rows) {
   PackKey key;
-  key.key = Secret(Bytes(32, 9));
+  const Secret secret(Bytes(32, 9));
+  key.key = std::make_shared<const crypto::AeadKey>(secret);
   key.header_size = 136;
   PackFooter footer;
   footer.count = static_cast<std::uint32_t>(rows.size() / kPackEntryBytes);
@@ -39,7 +40,7 @@ void directory_rows(ByteView rows) {
   const Bytes end = encode_pack_footer(footer);
   const Bytes associated = directory_associated(key.header_digest, ByteView(end).first(kPackFooterBody));
   const Bytes sealed =
-      crypto::seal(key.key, crypto::counter_nonce(footer.directory_offset), associated, rows);
+      crypto::seal(secret, crypto::counter_nonce(footer.directory_offset), associated, rows);
   const auto entries = open_directory(key, footer, sealed, "pack");
   HF_CHECK(!entries.has_value() || entries->size() == footer.count);
 }

@@ -62,7 +62,7 @@ void indexes(const Keys& keys, const FinishedPack& pack) {
       .u8(0)
       .u16(136)
       .u64(1000)
-      .raw(pack.sha256)
+      .raw(pack.digest)
       .raw(pack.header)
       .raw(Bytes(56, 0));
   write("index/pack_row", 2, pack_row.bytes());
