@@ -71,7 +71,8 @@ Result<vault::Credentials> read_passphrase_file(Context& context, const std::str
 std::vector<Option> vault_options() {
   return {{"--vault", "URL", "the vault: a directory, or s3://BUCKET/PREFIX?region=R (or HOLDFAST_VAULT)", false, false},
           {"--passphrase-file", "FILE", "its passphrase (or HOLDFAST_PASSPHRASE)", false, false},
-          {"--key-file", "FILE", "a key file, a recipient's private key or a recovery kit instead of a passphrase", false, false}};
+          {"--key-file", "FILE", "a key file, a recipient's private key or a recovery kit instead of a passphrase", false,
+           false}};
 }
 
 std::vector<Option> vault_options_and(std::vector<Option> more) {

@@ -77,7 +77,7 @@ class Pass {
     return ok();
   }
 
-  // Another collector that replaces an index run while this one lists them hides chunks for a moment: looked at again.
+  // Another collector that replaces an index run while this one lists them may hide chunks for a moment: looked at again.
   Status mark_surely() {
     for (int attempt = 1;; ++attempt) {
       Status marked = mark();

@@ -67,7 +67,8 @@ Status Slots::forget_older(std::uint64_t newest) {
     if (!number || *number >= newest) continue;
     Status removed = core.store.remove(info.name);
     if (removed || removed.error().kind == ErrorKind::kNotFound) continue;
-    return std::move(removed).error().with_context("the slot is dropped, but " + info.name + ", which still holds it, is not removed");
+    const std::string what = "the slot is dropped, but " + info.name + ", which still holds it, is not removed";
+    return std::move(removed).error().with_context(what);
   }
   return ok();
 }

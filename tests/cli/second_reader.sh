@@ -33,7 +33,7 @@ reader restore "$second" two; diff -r files "two$work/files" || fail "the second
 [ "$(reader cat "$second" "${work#/}/files/deep/again")" = changed ] || fail "cat prints something else"
 
 # One flipped byte in the middle of the largest pack: no byte of that chunk is handed out.
-pack=$(find vault/packs -type f -size +1M | head -1)
+pack=$(find vault/packs -type f -printf '%s %p\n' | sort -rn | sed -n '1s/.* //p')
 flip_byte "$pack" 3000000
 if reader restore "$second" three 2>damage; then fail "the damage was not seen"; fi
 grep -q InvalidTag damage || fail "another error than expected: $(cat damage)"
