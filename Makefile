@@ -1,7 +1,7 @@
 # `make` builds build/holdfast; `make demo` runs it end to end; `make test` and `make test-asan` run the tests.
 .PHONY: all demo test test-asan test-tsan tidy fuzz bench clean
 all: build/build.ninja
-	@cmake --build build
+	@cmake --build build --target holdfast orders
 
 build/build.ninja:
 	@cmake --preset release
