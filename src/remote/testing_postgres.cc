@@ -85,6 +85,7 @@ void TestCluster::init(const Settings& settings) {
   set({{"listen_addresses", "''"},
        {"unix_socket_directories", "'" + folder_ + "'"},
        {"shared_buffers", "16MB"},
+       {"dynamic_shared_memory_type", "mmap"},  // a killed server leaves nothing in /dev/shm
        {"fsync", "off"},  // processes are killed here, machines are not
        {"autovacuum", "off"},
        {"wal_level", "replica"},

@@ -104,6 +104,7 @@ ProcessSpec server_spec(const ServerOptions& options) {
   set("listen_addresses", options.listen_address);
   set("port", std::to_string(options.port));
   set("unix_socket_directories", options.socket_dir);
+  set("dynamic_shared_memory_type", "mmap");  // in the data directory: a killed server leaves nothing in /dev/shm
   spec.user = options.owner;
   spec.cwd = options.data_dir;
   spec.output_file = options.log_file;
