@@ -146,14 +146,14 @@ Status DemoRun::flip_one_byte(const std::string& path) {
 
 Result<Proof> DemoRun::sabotage() {
   const std::string damaged = lab_->root() + "/sabotaged-vault";
-  ProcessSpec copy;
-  copy.argv = {"cp", "-a", lab_->vault("eu"), damaged};
-  HF_ASSIGN(ProcessExit copied, run_process(env_.processes, env_.clock, copy, 60s, stop_));
-  if (copied.code != 0) return make_error(ErrorKind::kFailed, "copying the vault: " + copied.errors);
+  // By its own command: receivers write to the vault meanwhile, and `cp` would trip over their temporary files.
+  const std::string source = lab_->vault("eu"), key_file = lab_->key_file();
+  HF_ASSIGN(Json made, command({"vault", "init", "--vault", damaged, "--copy-of", source, "--key-file", key_file}));
+  HF_ASSIGN(Json copied, command({"vault", "copy", "--vault", source, "--to", damaged, "--key-file", key_file}));
   HF_ASSIGN(std::string victim, largest_pack(damaged));
   HF_TRY(flip_one_byte(damaged + "/" + victim));
 
-  std::vector<std::string> key = {"--vault", damaged, "--key-file", lab_->key_file()};
+  std::vector<std::string> key = {"--vault", damaged, "--key-file", key_file};
   std::vector<std::string> check = {"vault", "check", "--read-data"},
                            restore = {"restore", "--snapshot", snapshot_, "--to", lab_->root() + "/never"};
   check.insert(check.end(), key.begin(), key.end());
