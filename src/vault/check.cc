@@ -17,6 +17,7 @@ namespace hf::vault {
 namespace {
 
 constexpr std::uint64_t kPieceBytes = 2u << 20;   // of a pack, read at once
+constexpr int kAttempts = 3;                      // while other writers move what is being checked
 
 struct IndexedPack {
   IndexPack row;
@@ -421,10 +422,35 @@ Result<CheckReport> Checker::run() {
   return std::move(report_);
 }
 
+// What decides which objects have to be there.
+struct Moment {
+  std::vector<std::string> names;              // of epochs, commits, leases' fates and index runs
+  friend bool operator==(const Moment&, const Moment&) = default;
+};
+
+Result<Moment> this_moment(const Repository::Core& core) {
+  Moment now;
+  for (const char* prefix : {"epoch/", "commits/", "index/"}) {
+    HF_TRY(core.store.list(prefix, [&](const ObjectInfo& info) {
+      now.names.push_back(info.name);
+      return ok();
+    }));
+  }
+  return now;
+}
+
 }  // namespace
 
+// Damage that was found while snapshots came and went, or packs were repacked, may be no more than that: looked at again.
 Result<CheckReport> check_vault(Repository& repository, const CheckOptions& options) {
-  return Checker(repository, options).run();
+  for (int attempt = 1;; ++attempt) {
+    HF_ASSIGN(const Moment before, this_moment(repository.core()));
+    auto report = Checker(repository, options).run();
+    if (attempt == kAttempts || (report && report->damaged.empty())) return report;
+    if (!report && report.error().kind != ErrorKind::kNotFound && report.error().kind != ErrorKind::kCorrupt) return report;
+    HF_ASSIGN(const Moment after, this_moment(repository.core()));
+    if (before == after) return report;
+  }
 }
 
 }  // namespace hf::vault

@@ -1,5 +1,7 @@
 #include "vault/chunk_source.h"
 
+#include <algorithm>
+
 #include "vault/names.h"
 
 namespace hf::vault {
@@ -7,29 +9,88 @@ namespace {
 
 constexpr std::int64_t kNotAsked = -1;
 constexpr std::int64_t kMissing = -2;
+constexpr int kListAttempts = 20;        // an epoch at each of them: more than prunes of one vault make in a row
+constexpr int kOpenAttempts = 5;         // a run that is gone when it is opened: replaced since the listing
+constexpr Micros kReloadPause = 10s;     // after a reload in vain: a damaged vault must not list its index for each chunk
+
+Result<std::uint64_t> newest_epoch_number(const Repository::Core& core) {
+  std::uint64_t newest = 0;
+  HF_TRY(core.store.list("epoch/", [&](const ObjectInfo& info) {
+    newest = std::max(newest, parse_epoch_name(info.name).value_or(0));
+    return ok();
+  }));
+  return newest;
+}
 
 }  // namespace
+
+Result<std::vector<ObjectInfo>> list_runs(const Repository::Core& core) {
+  HF_ASSIGN(std::uint64_t before, newest_epoch_number(core));
+  for (int attempt = 0; attempt < kListAttempts; ++attempt) {
+    HF_ASSIGN(std::vector<ObjectInfo> runs, core.list("index/"));
+    HF_ASSIGN(const std::uint64_t after, newest_epoch_number(core));
+    if (after == before) return runs;
+    before = after;
+  }
+  return make_error(ErrorKind::kBusy, "the index of " + core.store.properties().place + " is being replaced again and again")
+      .with_hint("Try again when the prune there has ended.");
+}
 
 RangeReader store_range(Store& store, std::string name) {
   return [&store, name = std::move(name)](std::uint64_t offset, std::size_t length) { return store.get(name, {offset, length}); };
 }
 
-Result<std::unique_ptr<ChunkSource>> ChunkSource::open(const Repository::Core& core) {
-  std::unique_ptr<ChunkSource> source(new ChunkSource(core));
-  HF_ASSIGN(const std::vector<ObjectInfo> runs, core.list("index/"));
-  for (const ObjectInfo& info : runs) {
-    auto run = IndexRun::open(info.name, info.size, store_range(core.store, info.name), core.keys, core.writers, source->cache_);
-    if (run) {
-      source->index_.add(std::move(*run));
+Result<std::unique_ptr<ChunkSource>> ChunkSource::open(const Repository::Core& core, Runs runs) {
+  std::unique_ptr<ChunkSource> source(new ChunkSource(core, runs));
+  HF_TRY(source->reload());
+  return source;
+}
+
+// Runs that are open stay open.
+Status ChunkSource::open_runs(const std::vector<ObjectInfo>& listed) {
+  std::map<std::string, IndexRun> open;
+  for (IndexRun& run : index_.take()) open.emplace(run.name(), std::move(run));
+  broken_.clear();
+  numbers_.clear();
+  names_.clear();
+  for (const ObjectInfo& info : listed) {
+    if (auto node = open.extract(info.name); !node.empty()) {
+      index_.add(std::move(node.mapped()));
+      names_.push_back(info.name);
       continue;
     }
-    Error error = std::move(run).error();
-    error.object = info.name;
-    const bool of_the_object = error.kind == ErrorKind::kCorrupt || error.kind == ErrorKind::kDenied;
-    if (!of_the_object) return error;
-    source->broken_.push_back({info.name, std::move(error)});
+    auto run = IndexRun::open(info.name, info.size, store_range(core_.store, info.name), core_.keys, core_.writers, cache_);
+    if (run) index_.add(std::move(*run));
+    if (!run) {
+      Error error = std::move(run).error();
+      error.object = info.name;
+      const bool of_the_object = error.kind == ErrorKind::kCorrupt || error.kind == ErrorKind::kDenied;
+      if (!of_the_object) return error;
+      broken_.push_back({info.name, std::move(error)});
+    }
+    names_.push_back(info.name);
   }
-  return source;
+  return ok();
+}
+
+Result<bool> ChunkSource::reload() {
+  const std::vector<std::string> before = names_;
+  for (int attempt = 1;; ++attempt) {
+    HF_ASSIGN(const std::vector<ObjectInfo> listed, list_runs(core_));
+    Status opened = open_runs(listed);
+    if (opened) return names_ != before;
+    if (opened.error().kind != ErrorKind::kNotFound || attempt == kOpenAttempts) return std::move(opened).error();
+  }
+}
+
+// After a chunk was not found: are there other runs by now?
+Result<bool> ChunkSource::reload_after(const Error& error) {
+  if (runs_ == Runs::kFixed || (error.kind != ErrorKind::kCorrupt && error.kind != ErrorKind::kNotFound)) return false;
+  const MonoTime now = core_.clock.mono();
+  if (in_vain_ && now - *in_vain_ < kReloadPause) return false;
+  HF_ASSIGN(const bool other, reload());
+  in_vain_ = other ? std::nullopt : std::optional(now);
+  return other;
 }
 
 Error ChunkSource::not_indexed(const ChunkId& id) const {
@@ -58,6 +119,13 @@ Result<Bytes> ChunkSource::read(const ChunkLocation& location) {
 }
 
 Result<Bytes> ChunkSource::read(const ChunkId& id) {
+  auto plain = read_once(id);
+  if (plain) return plain;
+  HF_ASSIGN(const bool again, reload_after(plain.error()));
+  return again ? read_once(id) : std::move(plain);
+}
+
+Result<Bytes> ChunkSource::read_once(const ChunkId& id) {
   HF_ASSIGN(const std::vector<ChunkLocation> places, index_.find_all(id));
   if (places.empty()) return not_indexed(id);
   std::optional<Error> first;
@@ -100,6 +168,13 @@ Result<std::optional<std::uint32_t>> ChunkSource::readable(std::size_t run, std:
 }
 
 Result<ChunkSource::Place> ChunkSource::locate(const ChunkId& id) {
+  auto place = locate_once(id);
+  if (place) return place;
+  HF_ASSIGN(const bool again, reload_after(place.error()));
+  return again ? locate_once(id) : std::move(place);
+}
+
+Result<ChunkSource::Place> ChunkSource::locate_once(const ChunkId& id) {
   HF_TRY(index_.places(id, found_));
   if (found_.empty()) return not_indexed(id);
   for (const IndexSet::Place& place : found_) {

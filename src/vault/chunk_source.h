@@ -1,4 +1,7 @@
 // All index runs of a store as one, and chunks by id out of their packs: proven, and from another place if one is damaged.
+//
+// Runs are replaced and packs are repacked while readers are at work. So the runs are those of one moment (list_runs), and a
+// chunk that is not found is looked for again in the runs of now, before anybody says that it is missing.
 #pragma once
 
 #include <map>
@@ -12,10 +15,18 @@ namespace hf::vault {
 
 inline constexpr std::size_t kIndexCacheBytes = 64u << 20;
 
+// The index runs that exist, such that no chunk is hidden by a run that is replaced meanwhile: a collector publishes an epoch
+// after the new run is there and before the old one goes, so a listing between two looks at the same epoch misses neither.
+// kBusy if epochs follow each other too fast.
+Result<std::vector<ObjectInfo>> list_runs(const Repository::Core& core);
+
 class ChunkSource {
  public:
+  enum class Runs : std::uint8_t { kFollow, kFixed };   // kFixed: never reloads, the caller keeps numbers of runs
   // Lists and opens the runs. Runs that do not open are set aside: a chunk that is found nowhere is blamed on them.
-  static Result<std::unique_ptr<ChunkSource>> open(const Repository::Core& core);
+  static Result<std::unique_ptr<ChunkSource>> open(const Repository::Core& core, Runs runs = Runs::kFollow);
+  // Takes up the runs of now; ends every reference to index(). True if they are others than before.
+  Result<bool> reload();
   const std::vector<BrokenObject>& broken() const { return broken_; }
 
   const IndexSet& index() const { return index_; }
@@ -39,13 +50,20 @@ class ChunkSource {
   const ReadablePack& pack(std::uint32_t number) const { return *packs_[number]; }
 
  private:
+  ChunkSource(const Repository::Core& core, Runs runs) : core_(core), runs_(runs), cache_(kIndexCacheBytes) {}
+  Status open_runs(const std::vector<ObjectInfo>& listed);
+  Result<bool> reload_after(const Error& error);
+  Result<Bytes> read_once(const ChunkId& id);
+  Result<Place> locate_once(const ChunkId& id);
   Result<std::optional<std::uint32_t>> readable(std::size_t run, std::uint32_t row);
-  explicit ChunkSource(const Repository::Core& core) : core_(core), cache_(kIndexCacheBytes) {}
   Result<PackKey*> key_of(const IndexPack& pack);
   Error not_indexed(const ChunkId& id) const;
 
   const Repository::Core& core_;
+  const Runs runs_;
   BlockCache cache_;
+  std::vector<std::string> names_;                      // of the runs, broken ones too
+  std::optional<MonoTime> in_vain_;                     // when the last reload found nothing new
   IndexSet index_;
   std::vector<BrokenObject> broken_;
   std::map<PackName, PackKey> keys_;

@@ -16,6 +16,7 @@ constexpr std::size_t kMaxPackChunks = 32'000;   // their directory fits in its 
 // One record in so many is opened again and compared with its chunk: memory or a processor that goes bad shows itself
 // within a few packs, at a small part of the cost of decoding everything that was just encoded.
 constexpr std::uint64_t kVerifyOneIn = 16;
+constexpr int kReloads = 3;                       // of the index, for one chunk
 
 }  // namespace
 
@@ -29,17 +30,27 @@ Result<std::unique_ptr<ChunkStore>> ChunkStore::open(const Repository::Core& cor
     if (auto name = parse_pack_name(info.name)) store->present_.insert(*name);
     return ok();
   }));
-  const auto usable = [s = store.get()](const PackName& pack, const crypto::PublicKey& writer) {
-    // Another writer's packs are not trusted: their chunks are proven only by reading them.
-    return writer == s->core_.keys.writer.public_key && !s->lease_.epoch().forbids(pack) && s->present_.contains(pack);
-  };
-  store->indexed_.emplace(store->source_->index(), usable);
+  store->use_index();
   return store;
+}
+
+void ChunkStore::use_index() {
+  const auto usable = [this](const PackName& pack, const crypto::PublicKey& writer) {
+    // Another writer's packs are not trusted: their chunks are proven only by reading them.
+    return writer == core_.keys.writer.public_key && !lease_.epoch().forbids(pack) && present_.contains(pack);
+  };
+  indexed_.emplace(source_->index(), usable);
 }
 
 Result<bool> ChunkStore::known_locked(const ChunkId& id) {
   if (ours_.contains(id)) return true;
-  return indexed_->contains(id);
+  auto known = indexed_->contains(id);
+  for (int attempt = 0; !known && known.error().kind == ErrorKind::kNotFound && attempt < kReloads; ++attempt) {
+    HF_TRY(source_->reload());           // a run was replaced since it was opened; the packs stay those of our own listing
+    use_index();
+    known = indexed_->contains(id);
+  }
+  return known;
 }
 
 Result<bool> ChunkStore::known(const ChunkId& id) {
@@ -134,17 +145,34 @@ Status ChunkStore::finish(std::unique_ptr<OpenPack> pack) {
   }
   HF_TRY(core_.create_once(pack_object_name(name), pack->writer.bytes()));
   stored_bytes_ += pack->writer.bytes().size();
+  {
+    const std::lock_guard lock(pack_mutex_);
+    buffers_.push_back(pack->writer.take_buffer());
+  }
+  return index(name, finished);
+}
+
+// Into the run that is being collected, which is written once it is full.
+Status ChunkStore::index(const PackName& name, const FinishedPack& pack) {
   IndexRunWriter full;
   std::uint32_t number = 0;
   {
     const std::lock_guard lock(pack_mutex_);
-    buffers_.push_back(pack->writer.take_buffer());
-    run_.add(name, finished);
+    run_.add(name, pack);
     if (run_.chunks() < kRunChunks) return ok();
     full = std::exchange(run_, IndexRunWriter());
     number = next_run_++;
   }
   return write_run(std::move(full), number);
+}
+
+Status ChunkStore::adopt(const PackName& name, const FinishedPack& pack) {
+  HF_CHECK(!lease_.epoch().forbids(name));
+  {
+    const std::lock_guard lock(index_mutex_);
+    for (const PackEntry& entry : pack.entries) ours_.insert(entry.id);
+  }
+  return index(name, pack);
 }
 
 Status ChunkStore::write_run(IndexRunWriter run, std::uint32_t number) {

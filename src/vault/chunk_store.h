@@ -37,6 +37,9 @@ class ChunkStore {
   Status claim(std::span<const ChunkId> ids, std::span<std::uint8_t> fresh);
   Status put(PackKind kind, const ChunkId& id, ByteView plain, ChunkEncoder& encoder);
   Status put(PackKind kind, const ChunkId& id, ByteView plain);   // claim and put, for one chunk of the session's thread
+  // A pack that lies in the store already, each of whose chunks this writer vouches for: sealed by itself in an earlier
+  // session, or opened and proven now. It gets into this session's index run. REQUIRES: no epoch condemned it.
+  Status adopt(const PackName& name, const FinishedPack& pack);
   StoreChunk metadata();                              // for trees and page digests; the session's thread alone
   // REQUIRES: no other thread is in here.
   Status flush();
@@ -56,10 +59,12 @@ class ChunkStore {
     bool verify = false;           // a sample of all records
   };
   ChunkStore(const Repository::Core& core, Lease& lease) : core_(core), lease_(lease) {}
+  void use_index();
   Result<bool> known_locked(const ChunkId& id);
   Result<Place> reserve(PackKind kind, const ChunkId& id, std::size_t plain, std::size_t stored, bool compressed);
   std::unique_ptr<OpenPack> sealed(OpenPack* pack);
   Status finish(std::unique_ptr<OpenPack> pack);
+  Status index(const PackName& name, const FinishedPack& pack);
   Status write_run(IndexRunWriter run, std::uint32_t number);
   std::unique_ptr<OpenPack>& slot(PackKind kind) { return kind == PackKind::kData ? data_ : trees_; }
 

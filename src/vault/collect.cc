@@ -30,10 +30,7 @@ class Pass {
     if (!old_wal.empty()) HF_TRY(remove_wal(wal));
     HF_TRY(rescue());
     HF_TRY(tidy_index());
-    HF_ASSIGN(const bool more, publish());
-    // Last, so that who lists the index meanwhile sees the old run or the new one.
-    for (const std::string& run : replaced_) HF_TRY(core_.store.remove(run));
-    return more;
+    return publish();
   }
 
  private:
@@ -77,11 +74,12 @@ class Pass {
     return ok();
   }
 
-  // Another collector that replaces an index run while this one lists them may hide chunks for a moment: looked at again.
+  // Another collector may replace a run while this one reads it: looked at again.
   Status mark_surely() {
     for (int attempt = 1;; ++attempt) {
       Status marked = mark();
-      if (marked || marked.error().kind != ErrorKind::kCorrupt || attempt == kMarkAttempts) return marked;
+      const bool moved = !marked && (marked.error().kind == ErrorKind::kCorrupt || marked.error().kind == ErrorKind::kNotFound);
+      if (!moved || attempt == kMarkAttempts) return marked;
       core_.clock.sleep_until(core_.clock.mono() + Micros(1s), {});
     }
   }
@@ -191,6 +189,7 @@ class Pass {
     for (const auto& [name, pack] : packs) writer.add(name, pack);
     const std::string name = index_name(lease_->session(), next_run_++);
     HF_ASSIGN(const Bytes bytes, writer.finish(core_.entropy, core_.keys, name));
+    written_.push_back(name);
     return core_.create_once(name, bytes);
   }
 
@@ -220,15 +219,18 @@ class Pass {
       next.condemned.push_back({name, next.number});
       ++added;
     }
-    if (added == 0 && !changed_) return false;
+    if (added == 0 && !changed_ && replaced_.empty()) return false;
     std::ranges::sort(next.condemned, {}, &Condemned::pack);
     std::ranges::sort(next.swept);
     Status published = publish_epoch(core_, std::move(next));
     if (!published && published.error().kind == ErrorKind::kExists) {
       pending("another prune is at work");
+      for (const std::string& run : written_) HF_TRY(core_.store.remove(run));     // the old ones stay
       return false;
     }
     if (!published) return std::move(published).error();
+    // Only after this pass's own epoch: who listed the index across the change sees by it that something moved (list_runs).
+    for (const std::string& run : replaced_) HF_TRY(core_.store.remove(run));
     report_.condemned_packs += added;
     return added != 0 || again_;
   }
@@ -252,6 +254,7 @@ class Pass {
   std::set<PackName> gone_;              // deleted by this pass
   std::set<PackName> named_;             // by an index run, though some of its packs are gone
   std::vector<std::string> replaced_;    // index runs
+  std::vector<std::string> written_;     // those that take their place
   std::unique_ptr<Lease> lease_;         // under which runs are replaced
   std::uint32_t next_run_ = 0;
   bool changed_ = false;

@@ -1,9 +1,15 @@
 // Copying to another store of the same vault: packs, then index runs, then commits, under leases there.
+//
+// Invariant: nothing is created under a name that the other store had and condemned. A collector that was suspended before it
+// removed that object would remove the new one. So the chunks of such packs are sealed anew there, in packs of this session.
 #include <algorithm>
+#include <mutex>
 
 #include "vault/blob.h"
 #include "vault/chunk_source.h"
+#include "vault/chunk_store.h"
 #include "vault/names.h"
+#include "vault/parallel.h"
 #include "vault/parts.h"
 #include "vault/wal_archive.h"
 #include "vault/wal_objects.h"
@@ -12,6 +18,7 @@ namespace hf::vault {
 namespace {
 
 constexpr std::size_t kCommitsAtOnce = 64;     // leases held at one time
+constexpr int kCopyAttempts = 3;               // while the source is pruned
 
 class Copier {
  public:
@@ -22,9 +29,17 @@ class Copier {
   Status copy_configs();
   static Result<std::set<std::uint64_t>> config_numbers(const Repository::Core& core);
   Status copy_commits(std::span<const CommittedRecord> commits);
-  Status copy_index_and_packs(const Epoch& epoch);
-  Status copy_packs(const IndexRun& run, const Epoch& epoch, std::set<std::string>& present);
+  Status decide(const CommittedRecord& commit, const Lease& lease);
+  Status copy_index_and_packs();
+  Status copy_index_and_packs_once();
+  Status copy_runs_and_packs(ChunkSource& source);
+  Status copy_pack(const IndexPack& pack);
   Status copy_run(const IndexRun& run);
+  Result<bool> refuses(std::span<const IndexPack> packs);
+  Status seal_anew(ChunkSource& source, const IndexRun& run, std::span<const IndexPack> packs);
+  Status vouch(const IndexPack& pack, std::vector<PackEntry> entries);
+  Status keep_alive();
+  void end_sealing();
   Status copy_wal();
   Status end_frames(const std::string& sealed, const std::set<std::string>& there);
   Status copy_attachments();
@@ -36,6 +51,13 @@ class Copier {
   const Repository::Core& from_;
   const Repository::Core& to_;
   CopyReport report_;
+  // Of the commits under way:
+  std::vector<std::unique_ptr<Lease>> leases_;
+  std::set<std::string> packs_;                        // in the other store
+  std::set<std::string> runs_;
+  std::optional<std::set<PackName>> refused_;          // read when it is needed for the first time
+  std::unique_ptr<Lease> sealing_;                     // under which chunks are sealed anew
+  std::unique_ptr<ChunkStore> sealed_;
 };
 
 Result<std::set<std::string>> names_in(const Repository::Core& core, const std::string& prefix) {
@@ -52,6 +74,26 @@ Result<std::vector<CommittedRecord>> missing_commits(const Repository::Core& fro
   for (const CommittedRecord& c : there) ids.insert(c.id);
   std::erase_if(wanted, [&](const CommittedRecord& c) { return ids.contains(c.id); });
   return wanted;
+}
+
+// Every name that an epoch of this store ever condemned: epochs are never removed.
+Result<std::set<PackName>> ever_condemned(const Repository::Core& core) {
+  HF_ASSIGN(const std::vector<ObjectInfo> epochs, core.list("epoch/"));
+  std::mutex mutex;
+  std::set<PackName> out;
+  HF_TRY(in_parallel(epochs.size(), [&] {
+    return [&](std::size_t i) -> Status {
+      if (!parse_epoch_name(epochs[i].name)) return ok();
+      HF_ASSIGN(const SignedObject object, core.read_signed(epochs[i].name, ObjectKind::kEpoch));
+      auto epoch = decode_epoch(object.body);
+      if (!epoch) return Error(std::move(epoch).error()).with_context(epochs[i].name).with_object(epochs[i].name);
+      const std::lock_guard lock(mutex);
+      for (const Condemned& row : epoch->condemned) out.insert(row.pack);
+      out.insert(epoch->swept.begin(), epoch->swept.end());
+      return ok();
+    };
+  }));
+  return out;
 }
 
 Result<std::set<std::uint64_t>> Copier::config_numbers(const Repository::Core& core) {
@@ -83,29 +125,29 @@ Status Copier::copy_configs() {
   return ok();
 }
 
-Status Copier::copy_packs(const IndexRun& run, const Epoch& epoch, std::set<std::string>& present) {
-  for (std::uint32_t row = 0; row < run.packs(); ++row) {
-    HF_ASSIGN(const IndexPack pack, run.pack(row));
-    const std::string object = pack_object_name(pack.name);
-    if (epoch.forbids(pack.name)) {
-      return make_error(ErrorKind::kBlocked,
-                        object + " is being collected in " + to_.store.properties().place)
-          .with_object(object)
-          .with_hint("Run `holdfast vault prune` there to its end, then copy again.");
-    }
-    if (present.contains(object)) continue;
-    HF_ASSIGN(const Bytes bytes, from_.store.get(object));
-    if (bytes.size() != pack.size || pack_digest(bytes) != pack.digest) {
-      return make_error(ErrorKind::kCorrupt,
-                        object + ": its bytes are not those that were written, and it is not copied")
-          .with_object(object)
-          .with_hint("Run `holdfast vault check --read-data` on " + from_.store.properties().place + ".");
-    }
-    HF_TRY(to_.create_once(object, bytes));
-    present.insert(object);
-    ++report_.packs;
-    report_.copied_bytes += bytes.size();
+Error not_as_written(const std::string& object, const std::string& place) {
+  return make_error(ErrorKind::kCorrupt, object + ": its bytes are not those that were written, and it is not copied")
+      .with_object(object)
+      .with_hint("Run `holdfast vault check --read-data` on " + place + ".");
+}
+
+Status Copier::keep_alive() {
+  for (const std::unique_ptr<Lease>& lease : leases_) HF_TRY(lease->beat_if_due());
+  return sealing_ != nullptr ? sealing_->beat_if_due() : ok();
+}
+
+Status Copier::copy_pack(const IndexPack& pack) {
+  const std::string object = pack_object_name(pack.name);
+  if (packs_.contains(object)) return ok();
+  HF_TRY(keep_alive());
+  HF_ASSIGN(const Bytes bytes, from_.store.get(object));
+  if (bytes.size() != pack.size || pack_digest(bytes) != pack.digest) {
+    return not_as_written(object, from_.store.properties().place);
   }
+  HF_TRY(to_.create_once(object, bytes));
+  packs_.insert(object);
+  ++report_.packs;
+  report_.copied_bytes += bytes.size();
   return ok();
 }
 
@@ -117,48 +159,161 @@ Status Copier::copy_run(const IndexRun& run) {
   return ok();
 }
 
-Status Copier::copy_index_and_packs(const Epoch& epoch) {
-  HF_ASSIGN(const std::unique_ptr<ChunkSource> source, ChunkSource::open(from_));
-  if (!source->broken().empty()) return Error(source->broken().front().error);
-  HF_ASSIGN(std::set<std::string> packs, names_in(to_, "packs/"));
-  HF_ASSIGN(const std::set<std::string> runs, names_in(to_, "index/"));
-  for (const IndexRun& run : source->index().runs()) {
-    HF_TRY(copy_packs(run, epoch, packs));
-    if (!runs.contains(run.name())) HF_TRY(copy_run(run));
+// A prune of the source may replace runs and repack packs meanwhile: what is gone then lies elsewhere now.
+Status Copier::copy_index_and_packs() {
+  for (int attempt = 1;; ++attempt) {
+    Status copied = copy_index_and_packs_once();
+    if (copied || copied.error().kind != ErrorKind::kNotFound || attempt == kCopyAttempts) return copied;
+    end_sealing();                       // a chunk that it claimed may not have been stored
   }
+}
+
+void Copier::end_sealing() {
+  sealed_.reset();
+  if (sealing_ != nullptr) sealing_->give_up();
+  sealing_.reset();
+}
+
+Status Copier::copy_index_and_packs_once() {
+  HF_ASSIGN(const std::unique_ptr<ChunkSource> source, ChunkSource::open(from_, ChunkSource::Runs::kFixed));
+  if (!source->broken().empty()) return Error(source->broken().front().error);
+  HF_ASSIGN(packs_, names_in(to_, "packs/"));          // after the leases read their epochs
+  HF_ASSIGN(runs_, names_in(to_, "index/"));
+  refused_.reset();
+  HF_TRY(copy_runs_and_packs(*source));
+  return sealed_ != nullptr ? sealed_->flush() : ok();
+}
+
+Status Copier::copy_runs_and_packs(ChunkSource& source) {
+  for (const IndexRun& run : source.index().runs()) {
+    std::vector<IndexPack> packs;
+    for (std::uint32_t row = 0; row < run.packs(); ++row) {
+      HF_ASSIGN(IndexPack pack, run.pack(row));
+      packs.push_back(std::move(pack));
+    }
+    HF_ASSIGN(const bool refused, refuses(packs));
+    if (refused) {
+      HF_TRY(seal_anew(source, run, packs));
+      continue;
+    }
+    for (const IndexPack& pack : packs) HF_TRY(copy_pack(pack));
+    if (!runs_.contains(run.name())) HF_TRY(copy_run(run));
+  }
+  return ok();
+}
+
+// Did the other store ever condemn one of them? A run that names none was never replaced there either.
+Result<bool> Copier::refuses(std::span<const IndexPack> packs) {
+  const Epoch& epoch = leases_.back()->epoch();        // the newest of those that were read
+  if (epoch.number == 0) return false;
+  const bool all_there = std::ranges::all_of(packs, [&](const IndexPack& pack) {
+    return packs_.contains(pack_object_name(pack.name)) && !epoch.forbids(pack.name);
+  });
+  if (all_there) return false;
+  if (!refused_) {
+    HF_ASSIGN(refused_, ever_condemned(to_));
+  }
+  return std::ranges::any_of(packs, [&](const IndexPack& pack) { return refused_->contains(pack.name); });
+}
+
+// Chunks of refused packs go into new packs; the others are copied, proven and named by a run of this session. The old run
+// may not come back under its name: it was replaced there, or names what is gone.
+Status Copier::seal_anew(ChunkSource& source, const IndexRun& run, std::span<const IndexPack> packs) {
+  if (!from_.keys.can_read()) {
+    return make_error(ErrorKind::kBlocked, "the vault at " + to_.store.properties().place +
+                                               " removed packs that are to be copied: their chunks must be sealed anew")
+        .with_object(run.name())
+        .with_hint("Copy with a passphrase or key file of level read.");
+  }
+  if (sealed_ == nullptr) {
+    HF_ASSIGN(sealing_, Lease::open(to_));
+    HF_ASSIGN(sealed_, ChunkStore::open(to_, *sealing_));
+  }
+  std::vector<std::vector<PackEntry>> entries(packs.size());
+  HF_TRY(run.for_each([&](const IndexEntry& entry) {
+    entries.at(entry.pack).push_back(entry.chunk);
+    return ok();
+  }));
+  for (std::size_t i = 0; i < packs.size(); ++i) {
+    if (!refused_->contains(packs[i].name)) {
+      HF_TRY(copy_pack(packs[i]));
+      if (!runs_.contains(run.name())) HF_TRY(vouch(packs[i], std::move(entries[i])));
+      continue;
+    }
+    for (const PackEntry& entry : entries[i]) {
+      HF_ASSIGN(const bool known, sealed_->known(entry.id));
+      if (known) continue;
+      HF_TRY(keep_alive());
+      HF_ASSIGN(const Bytes plain, source.read(entry.id));
+      HF_TRY(sealed_->put(packs[i].kind, entry.id, plain));
+      report_.copied_bytes += entry.stored_length;
+    }
+  }
+  return ok();
+}
+
+// A run speaks for its writer: so every chunk is opened and proven before this writer's run names it.
+Status Copier::vouch(const IndexPack& pack, std::vector<PackEntry> entries) {
+  bool known = true;
+  for (const PackEntry& entry : entries) {
+    HF_ASSIGN(const bool one, sealed_->known(entry.id));
+    known = known && one;
+  }
+  if (known) return ok();
+  const std::string object = pack_object_name(pack.name);
+  HF_ASSIGN(const Bytes bytes, to_.store.get(object));
+  HF_ASSIGN(const PackKey key, open_pack(pack.header, to_.keys, object));
+  for (const PackEntry& entry : entries) {
+    if (std::uint64_t{entry.offset} + entry.stored_length > bytes.size()) {
+      return not_as_written(object, to_.store.properties().place);
+    }
+    HF_TRY(read_chunk(key, entry, ByteView(bytes).subspan(entry.offset, entry.stored_length), to_.hasher, object));
+  }
+  return sealed_->adopt(pack.name, FinishedPack{pack.kind, pack.size, pack.digest, pack.header, std::move(entries)});
+}
+
+Status Copier::decide(const CommittedRecord& commit, const Lease& lease) {
+  Status verified = verify_sealed_record(commit.sealed, commit.object, from_.writers);
+  if (!verified) {
+    lease.give_up();
+    return verified;
+  }
+  HF_TRY(lease.decide(commit.sealed));
+  HF_TRY(write_commit(to_, commit.sealed, lease.epoch().highest_commit));
+  HF_TRY(lease.remove());
+  ++report_.commits;
+  report_.copied_bytes += commit.sealed.size();
   return ok();
 }
 
 // A lease for each commit, opened before anything is copied for it.
 Status Copier::copy_commits(std::span<const CommittedRecord> commits) {
-  std::vector<std::unique_ptr<Lease>> leases;
-  const auto give_up = [&](Error error) {
-    for (auto& lease : leases) {
+  const auto give_up = [&] {
+    for (auto& lease : leases_) {
       if (lease) lease->give_up();
     }
-    return error;
+    end_sealing();
+    leases_.clear();
   };
-  for (std::size_t i = 0; i < commits.size(); ++i) {
-    auto lease = Lease::open(to_);
-    if (!lease) return give_up(std::move(lease).error());
-    leases.push_back(std::move(*lease));
-  }
-  Status copied = copy_index_and_packs(leases.back()->epoch());     // the newest of those that they read
-  if (!copied) return give_up(std::move(copied).error());
-  for (std::size_t i = 0; i < commits.size(); ++i) {
-    const std::unique_ptr<Lease> lease = std::move(leases[i]);
-    Status decided = verify_sealed_record(commits[i].sealed, commits[i].object, from_.writers);
-    if (!decided) lease->give_up();
-    if (decided) decided = lease->decide(commits[i].sealed);
-    if (!decided) return give_up(std::move(decided).error());
-    auto number = write_commit(to_, commits[i].sealed, lease->epoch().highest_commit);
-    if (!number) return give_up(std::move(number).error());
-    Status removed = lease->remove();
-    if (!removed) return give_up(std::move(removed).error());
-    ++report_.commits;
-    report_.copied_bytes += commits[i].sealed.size();
-  }
-  return ok();
+  const auto run = [&]() -> Status {
+    for (std::size_t i = 0; i < commits.size(); ++i) {
+      HF_ASSIGN(std::unique_ptr<Lease> lease, Lease::open(to_));
+      leases_.push_back(std::move(lease));
+    }
+    HF_TRY(copy_index_and_packs());
+    // What the source forgot meanwhile may have lost its chunks before the index was listed.
+    HF_ASSIGN(const std::vector<CommittedRecord> there, read_commits(from_, nullptr));
+    for (std::size_t i = 0; i < commits.size(); ++i) {
+      const bool kept = std::ranges::find(there, commits[i].id, &CommittedRecord::id) != there.end();
+      const std::unique_ptr<Lease> lease = std::move(leases_[i]);     // once decided, a lease is not given up any more
+      if (kept) HF_TRY(decide(commits[i], *lease));
+      else lease->give_up();
+    }
+    return ok();
+  };
+  Status done = run();
+  give_up();
+  return done;
 }
 
 Status Copier::copy_blob(const ObjectInfo& info, ObjectKind kind) {

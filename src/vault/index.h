@@ -14,6 +14,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "vault/chunk.h"
@@ -150,6 +151,7 @@ class IndexSet {
  public:
   using Usable = std::function<bool(const PackName& pack, const crypto::PublicKey& writer)>;
   void add(IndexRun run) { runs_.push_back(std::move(run)); }
+  std::vector<IndexRun> take() { return std::exchange(runs_, {}); }
   // The newest place of the chunk in a usable pack (null: all are). Usable says "not condemned" and "a writer
   // I trust".
   Result<std::optional<ChunkLocation>> find(const ChunkId& id, const Usable& usable = nullptr) const;

@@ -37,7 +37,7 @@ Marker::Marker(const Repository::Core& core, const std::map<PackName, std::uint6
     : core_(core), listed_(listed), epoch_(epoch), lease_(lease) {}
 
 Status Marker::open_runs() {
-  HF_ASSIGN(source_, ChunkSource::open(core_));
+  HF_ASSIGN(source_, ChunkSource::open(core_, ChunkSource::Runs::kFixed));
   if (!source_->broken().empty()) return Error(source_->broken().front().error);
   for (const auto& [name, size] : listed_) {
     PackUse& use = marks_.packs[name];
