@@ -5,7 +5,8 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
 before=$(ls -d /tmp/holdfast-demo-* 2>/dev/null | wc -l)
-shared=$(ls /dev/shm | wc -l)
+shared_memory() { echo "$(($(ls /dev/shm | wc -l) + $(tail -n +2 /proc/sysvipc/shm | wc -l)))"; }
+shared=$(shared_memory)
 "$HOLDFAST_BUILD/holdfast" demo -o json >result.json
 [ "$(wc -l <result.json)" = 1 ] || { echo "the result is not one line"; exit 1; }
 "$HOLDFAST_BUILD/tests/json_tool" valid "$HOLDFAST_SOURCE/docs/schemas" result.json
@@ -16,6 +17,6 @@ for step in environment lint backup verify sabotage disaster failover ghost poin
 done
 after=$(ls -d /tmp/holdfast-demo-* 2>/dev/null | wc -l)
 [ "$before" = "$after" ] || { echo "a folder of the demo is left in /tmp"; exit 1; }
-[ "$(ls /dev/shm | wc -l)" -le "$shared" ] || { echo "shared memory of killed servers is left in /dev/shm"; exit 1; }
+[ "$(shared_memory)" -le "$shared" ] || { echo "shared memory of killed servers is left (/dev/shm, ipcs -m)"; exit 1; }
 [ -s holdfast-demo-*/disaster-recovery-plan.html ]
 [ -s holdfast-demo-*/evidence.tar ]

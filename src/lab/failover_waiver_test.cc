@@ -23,12 +23,14 @@ void note_what_is_acknowledged(FailoverBench& bench) {
   ASSERT_TRUE(lab.start_holdfast("us-west", "canary", {"probe", "run", "--plan", lab.plan_path(), "--region", "us-west",
                                                        "--canary"}));
   const std::string note = lab.state_dir() + "/replication-orders-db.json";
-  const MonoTime deadline = bench.clock.mono() + 20s;
-  while (bench.text_of(note).find("acknowledged_lsn") == std::string::npos && bench.clock.mono() < deadline)
-    bench.clock.sleep_until(bench.clock.mono() + 50ms, {});
-  EXPECT_NE(bench.text_of(note).find("acknowledged_lsn"), std::string::npos) << bench.text_of(note);
-  bench.clock.sleep_until(bench.clock.mono() + 1s, {});  // what was acknowledged then is in the vault within a second
+  ASSERT_TRUE(bench.wait_until([&] { return bench.text_of(note).find("acknowledged_lsn") != std::string::npos; }))
+      << bench.text_of(note);
   ASSERT_TRUE(lab.end_process("us-west/canary", SIGTERM).has_value());
+  const auto noted = parse_json(bench.text_of(note));
+  ASSERT_TRUE(noted.has_value()) << bench.text_of(note);
+  const std::string reached = "select coalesce(bool_or(flush_lsn >= '" + (*noted)["acknowledged_lsn"].as_string() +
+                              "'), false)::text from pg_stat_replication where application_name = 'receiver_eu'";
+  ASSERT_TRUE(bench.wait_until([&] { return bench.value("primary", reached) == "true"; })) << bench.text_of(note);
 }
 
 void expect_stated_loss(const SavedPlan& saved) {

@@ -8,11 +8,13 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <filesystem>
 #include <fstream>
 #include <map>
 #include <vector>
 
 #include "base/text.h"
+#include "sources/postgres_server.h"
 
 namespace hf::lab {
 namespace {
@@ -47,6 +49,15 @@ std::vector<pid_t> descendants() {
   return found;
 }
 
+// Of every server whose data folder lies below the root.
+void remove_shared_memory_below(const std::string& root) {
+  namespace fs = std::filesystem;
+  std::error_code error;  // of what another thread removes meanwhile
+  for (auto at = fs::recursive_directory_iterator(root, fs::directory_options::skip_permission_denied, error);
+       !error && at != fs::recursive_directory_iterator(); at.increment(error))
+    if (at->path().filename() == "postmaster.pid") sources::remove_shared_memory(at->path().parent_path());
+}
+
 }  // namespace
 
 void sweep_away(Clock& clock, Files& files, const std::string& root) {
@@ -58,6 +69,7 @@ void sweep_away(Clock& clock, Files& files, const std::string& root) {
     if (!pause()) break;
   }
   chmod((root + "/out-of-reach").c_str(), 0700);
+  remove_shared_memory_below(root);
   // The other thread removes the same folder, or makes a file in it: what one stumbles over, the next round takes.
   while (!remove_tree(files, root) && pause()) {}
 }

@@ -64,10 +64,7 @@ FailoverBench::FailoverBench(bool with_customer) {
   lab = std::move(*started);
   if (!with_customer) return;
   EXPECT_TRUE(lab->start_customer().has_value());
-  const MonoTime deadline = clock.mono() + kPatience;
-  while (acknowledged() < kOrdersBeforeDisaster && clock.mono() < deadline)
-    clock.sleep_until(clock.mono() + kLookAgain, {});
-  EXPECT_GE(acknowledged(), kOrdersBeforeDisaster) << "orders do not flow";
+  EXPECT_TRUE(wait_until([&] { return acknowledged() >= kOrdersBeforeDisaster; })) << "orders do not flow";
 }
 
 // A server that went away by itself is found in its own log only.
@@ -123,9 +120,7 @@ CommandResult FailoverBench::resume_beside(const std::string& run_id, const std:
     ADD_FAILURE() << process.error().text;
     return {};
   }
-  const MonoTime deadline = clock.mono() + kPatience;
-  while (events(run_id, "run.resumed") == before && clock.mono() < deadline)
-    clock.sleep_until(clock.mono() + kLookAgain, {});
+  EXPECT_TRUE(wait_until([&] { return events(run_id, "run.resumed") != before; })) << "it does not go on";
   meanwhile();
   auto ended = (*process)->wait(clock.mono() + kCommandTimeout, {});
   EXPECT_TRUE(ended.has_value()) << "it does not end";
@@ -185,20 +180,25 @@ std::string FailoverBench::value(const std::string& server, const std::string& s
   return v ? *v : "no answer: " + v.error().text;
 }
 
+bool FailoverBench::wait_until(const std::function<bool()>& holds) {
+  const MonoTime deadline = clock.mono() + kPatience;
+  while (!holds()) {
+    if (clock.mono() >= deadline) return false;
+    clock.sleep_until(clock.mono() + kLookAgain, {});
+  }
+  return true;
+}
+
 std::size_t FailoverBench::acknowledged() {
   auto list = read_acknowledgements(files, lab->acknowledgements());
   return list ? list->size() : 0;
 }
 
 void FailoverBench::expect_orders_flow_and_none_is_lost(WallTime t) {
-  const MonoTime deadline = clock.mono() + kPatience;
-  bool flow = false;
-  while (!flow && clock.mono() < deadline) {
+  EXPECT_TRUE(wait_until([&] {
     auto list = read_acknowledgements(files, lab->acknowledgements());
-    flow = list && first_after(*list, t).has_value();
-    if (!flow) clock.sleep_until(clock.mono() + kLookAgain, {});
-  }
-  EXPECT_TRUE(flow) << "no order was acknowledged after the failover";
+    return list && first_after(*list, t).has_value();
+  })) << "no order was acknowledged after the failover";
   EXPECT_TRUE(lab->stop_customer().has_value());
   auto promised = read_acknowledgements(files, lab->acknowledgements());
   auto present = orders_in(clock, lab->dsn("standby"));

@@ -46,6 +46,8 @@ class FailoverBench {
   void set_public_address(const std::string& address);  // by hand, as somebody else would
   std::string value(const std::string& server, const std::string& sql);
   std::size_t acknowledged();
+  // Looks again and again until it holds; false after two minutes.
+  bool wait_until(const std::function<bool()>& holds);
   // Waits until the customer has acknowledgements from after `t`, ends it, and expects that nothing was lost.
   void expect_orders_flow_and_none_is_lost(WallTime t);
   // us-west is primary on timeline 2, promoted once; the name and the service point there; each step has one outcome.

@@ -9,8 +9,10 @@
 #include <cstdlib>
 #include <fstream>
 #include <map>
+#include <sstream>
 
 #include <dirent.h>
+#include <sys/shm.h>
 #include <unistd.h>
 
 #include "base/text.h"
@@ -22,6 +24,7 @@ constexpr Micros kPollInterval = 20ms;
 constexpr Micros kKillWait = 10s;
 constexpr std::size_t kSocketDirLimit = 90;      // sun_path is 108, "/.s.PGSQL.65535.lock" takes 20 of it
 constexpr std::size_t kLogTail = 4096;           // bytes
+constexpr int kSharedMemoryLine = 7;             // LOCK_FILE_LINE_SHMEM_KEY: the segment's key and id
 constexpr int kStatusLine = 8;                   // LOCK_FILE_LINE_PM_STATUS, since PostgreSQL 10
 constexpr int kKillRounds = 50;
 constexpr std::uint32_t kInProduction = 6;       // DB_IN_PRODUCTION of catalog/pg_control.h, 13 to 18
@@ -128,6 +131,19 @@ std::string reason(const std::string& log) {
 }
 
 }  // namespace
+
+// The System V segment by which a starting server sees that another one still runs. It outlives a SIGKILL, and an id may
+// be used again by somebody else: so the key has to agree, and nobody may be attached.
+void remove_shared_memory(const std::string& data_dir) {
+  const auto lines = pid_file_lines(data_dir);
+  if (lines.size() < kSharedMemoryLine) return;
+  std::istringstream words(lines[kSharedMemoryLine - 1]);
+  unsigned long key = 0;
+  int id = 0;
+  shmid_ds segment{};
+  if (!(words >> key >> id) || shmctl(id, IPC_STAT, &segment) != 0) return;
+  if (static_cast<key_t>(key) == segment.shm_perm.__key && segment.shm_nattch == 0) shmctl(id, IPC_RMID, nullptr);
+}
 
 PostgresServer::PostgresServer(PostgresServer&& other) noexcept
     : env_(other.env_), options_(std::move(other.options_)), process_(std::move(other.process_)), identity_(other.identity_) {
@@ -275,6 +291,7 @@ Status PostgresServer::kill9() {
   }
   identity_ = {};
   process_.reset();
+  remove_shared_memory(options_.data_dir);
   return ok();
 }
 

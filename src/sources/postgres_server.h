@@ -149,6 +149,10 @@ class PostgresServer {
   ProcessIdentity identity_;
 };
 
+// What a server that was killed left in the kernel: its System V shared memory segment, as postmaster.pid names it. Does
+// nothing while a process is attached to it, and where there is none.
+void remove_shared_memory(const std::string& data_dir);
+
 // A port nobody listens on right now.
 Result<int> free_port(const std::string& address = "127.0.0.1");
 

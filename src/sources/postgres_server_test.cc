@@ -6,6 +6,7 @@
 #include <fstream>
 #include <sstream>
 
+#include <sys/shm.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -89,6 +90,14 @@ TEST(GiveTree, DoesNotFollowLinks) {
   EXPECT_EQ(info.st_uid, geteuid());
 }
 
+// The id that postmaster.pid names in its seventh line.
+int shared_memory_of(const std::string& data_dir) {
+  std::istringstream lines(slurp(data_dir + "/postmaster.pid"));
+  std::string line;
+  for (int i = 0; i < 7; ++i) std::getline(lines, line);
+  return std::stoi(line.substr(line.rfind(' ')));
+}
+
 TEST(PostgresServer, StartsAnswersAndStops) {
   World world;
   PostgresServer server = world.make_server("a");
@@ -104,8 +113,14 @@ TEST(PostgresServer, KillTakesEveryBackend) {
   World world;
   PostgresServer server = world.make_server("a");
   EXPECT_GT(processes_naming(world, world.path("a")), 3);
+  const int segment = shared_memory_of(world.path("a"));
+  shmid_ds state{};
+  ASSERT_EQ(shmctl(segment, IPC_STAT, &state), 0);
+  remove_shared_memory(world.path("a"));
+  ASSERT_EQ(shmctl(segment, IPC_STAT, &state), 0) << "the server lives";
   ASSERT_TRUE(server.kill9());
   EXPECT_EQ(processes_naming(world, world.path("a")), 0);
+  EXPECT_NE(shmctl(segment, IPC_STAT, &state), 0) << "a segment is left: see ipcs -m";
   EXPECT_NE(slurp(world.path("a/postmaster.pid")), "");   // nothing was put in order: as after a power cut
   auto again = PostgresServer::start(world.env, world.server_options(world.path("a")));
   ASSERT_TRUE(again) << again.error().text;
