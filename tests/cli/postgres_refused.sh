@@ -44,14 +44,14 @@ sql good "select pg_drop_replication_slot('taken')" >/dev/null
 mkdir one two
 "$pg/pg_receivewal" -D one -d "$(dsn good)" >one.log 2>&1 &
 taker=$!
-for try in $(seq 100); do
+for try in $(seq 600); do
   [ "$(sql good "select count(*) from pg_stat_replication")" = 0 ] || break
   sleep 0.1
 done
 refused 1 "1 of 2 WAL senders are in use" "Raise max_wal_senders" $backup "$(dsn good)"
 "$pg/pg_receivewal" -D two -d "$(dsn good)" >two.log 2>&1 &
 takers="$taker $!"
-for try in $(seq 100); do
+for try in $(seq 600); do
   [ "$(sql good "select count(*) from pg_stat_replication")" != 2 ] || break
   sleep 0.1
 done
@@ -75,7 +75,7 @@ same "$before" "$(objects)" "a refused backup changed the vault"
 expect 0 backup run --vault vault --component db --postgres "$(dsn good)"
 "$holdfast" $receive "$(dsn good)" >receiver.out 2>receiver.err &
 receiver=$!
-for try in $(seq 100); do
+for try in $(seq 600); do
   ! grep -q -s streaming spool/status.json || break
   sleep 0.1
 done

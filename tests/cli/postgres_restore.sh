@@ -36,7 +36,7 @@ rows() {   # rows DIR: boots what was restored, waits for the end of its recover
   printf "unix_socket_directories = '%s'\nlisten_addresses = ''\narchive_mode = off\n" "$work/$1.run" >>"$work/$1/postgresql.auto.conf"
   clusters="$clusters $work/$1"
   boot_cluster "$1"
-  for try in $(seq 100); do
+  for try in $(seq 600); do
     [ "$(sql "$1" 'select pg_is_in_recovery()')" = t ] || break
     sleep 0.1
   done

@@ -21,7 +21,7 @@ for try in 1 2 3 4 5; do
   minio_pid=$!
   s3="s3://backup/main?endpoint=http://127.0.0.1:$port"
   up=""
-  for wait in $(seq 200); do
+  for wait in $(seq 600); do
     kill -0 $minio_pid 2>/dev/null || break
     if "$holdfast" backup list --vault "$s3" 2>&1 | grep -q "no vault at"; then up=yes; break; fi
     sleep 0.1
