@@ -1,6 +1,7 @@
 // What an object store and its configuration give us to read. The first byte chooses: 0 the XML of an answer; 1 a file of
 // profiles; 2 an encoded key; 3 a date.
 #include "base/check.h"
+#include "base/markup.h"
 #include "base/text.h"
 #include "remote/aws_profile.h"
 #include "remote/sigv4.h"
@@ -18,7 +19,7 @@ std::string write(const XmlElement& e, std::size_t depth, Counted& counted) {
   ++counted.elements;
   counted.bytes += e.name.size() + e.text.size();
   HF_CHECK(valid_utf8_prefix(e.text) == e.text.size());
-  std::string out = "<" + e.name + ">" + xml_escape(e.text);
+  std::string out = "<" + e.name + ">" + markup_escaped(e.text);
   for (const XmlElement& child : e.children) out += write(child, depth + 1, counted);
   return out + "</" + e.name + ">";
 }

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/hex.h"
+#include "base/markup.h"
 #include "base/text.h"
 #include "remote/xml.h"
 
@@ -233,7 +234,7 @@ Status S3Client::remove(const std::string& key) {
 
 Status S3Client::request_restore(const std::string& key, int days, const std::string& tier) {
   const std::string body = "<RestoreRequest xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Days>" +
-                           std::to_string(days) + "</Days><GlacierJobParameters><Tier>" + xml_escape(tier) +
+                           std::to_string(days) + "</Days><GlacierJobParameters><Tier>" + markup_escaped(tier) +
                            "</Tier></GlacierJobParameters></RestoreRequest>";
   Call call;
   call.method = "POST";

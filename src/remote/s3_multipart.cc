@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "base/hex.h"
+#include "base/markup.h"
 #include "remote/s3.h"
 #include "remote/xml.h"
 
@@ -69,8 +70,8 @@ Status S3Client::complete(const std::string& key, const std::string& upload, con
                           const S3Put& put) {
   std::string body = "<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">";
   for (std::size_t i = 0; i < parts.size(); ++i) {
-    body += "<Part><PartNumber>" + std::to_string(i + 1) + "</PartNumber><ETag>" + xml_escape(parts[i].etag) +
-            "</ETag><ChecksumSHA256>" + xml_escape(parts[i].checksum) + "</ChecksumSHA256></Part>";
+    body += "<Part><PartNumber>" + std::to_string(i + 1) + "</PartNumber><ETag>" + markup_escaped(parts[i].etag) +
+            "</ETag><ChecksumSHA256>" + markup_escaped(parts[i].checksum) + "</ChecksumSHA256></Part>";
   }
   body += "</CompleteMultipartUpload>";
   Call call;

@@ -186,21 +186,4 @@ const std::string& XmlElement::value(std::string_view child) const {
 
 Result<XmlElement> parse_xml(std::string_view text) { return Parser(text).document(); }
 
-std::string xml_escape(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '<')
-      out += "&lt;";
-    else if (c == '>')
-      out += "&gt;";
-    else if (c == '&')
-      out += "&amp;";
-    else if (c == '"')
-      out += "&quot;";
-    else
-      out += c;
-  }
-  return out;
-}
-
 }  // namespace hf::remote

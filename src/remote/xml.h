@@ -26,6 +26,5 @@ struct XmlElement {
 
 // The root. kCorrupt with the byte where it stops being XML of this kind.
 Result<XmlElement> parse_xml(std::string_view text);
-std::string xml_escape(std::string_view text);
 
 }  // namespace hf::remote

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "base/markup.h"
 #include "remote/xml.h"
 
 namespace hf::remote {
@@ -20,7 +21,7 @@ TEST(Xml, ReadsWhatStoresAnswer) {
   EXPECT_EQ(root->value("Empty"), "");
   EXPECT_NE(root->find("Owner"), nullptr);
   EXPECT_EQ(root->find("absent"), nullptr);
-  EXPECT_EQ(xml_escape("<a & \"b\">"), "&lt;a &amp; &quot;b&quot;&gt;");
+  EXPECT_EQ(markup_escaped("<a & \"b\">"), "&lt;a &amp; &quot;b&quot;&gt;");
 }
 
 TEST(Xml, RefusesWhatIsNot) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "base/markup.h"
+
 namespace hf::report {
 
 namespace {
@@ -22,28 +24,11 @@ std::string seconds_text(double v) {
 }
 
 std::string text_at(double x, double y, const std::string& anchor, const std::string& text) {
-  return "<text x=\"" + number(x) + "\" y=\"" + number(y) + "\" text-anchor=\"" + anchor + "\">" + xml_escaped(text) +
+  return "<text x=\"" + number(x) + "\" y=\"" + number(y) + "\" text-anchor=\"" + anchor + "\">" + markup_escaped(text) +
          "</text>\n";
 }
 
 }  // namespace
-
-std::string xml_escaped(std::string_view text) {
-  std::string out;
-  for (char c : text) {
-    if (c == '<')
-      out += "&lt;";
-    else if (c == '>')
-      out += "&gt;";
-    else if (c == '&')
-      out += "&amp;";
-    else if (c == '"')
-      out += "&quot;";
-    else
-      out.push_back(c);
-  }
-  return out;
-}
 
 std::string timeline_chart(const std::string& title, const std::string& description, const std::vector<Bar>& bars,
                            double limit_seconds) {
@@ -54,8 +39,8 @@ std::string timeline_chart(const std::string& title, const std::string& descript
   double scale = (kWidth - kLeft - kRight) / (show_limit ? std::max(last, limit_seconds) : last);
   double height = kTop + kRow * static_cast<double>(bars.size()) + 30;
   std::string out = "<svg role=\"img\" viewBox=\"0 0 " + number(kWidth) + " " + number(height) +
-                    "\" xmlns=\"http://www.w3.org/2000/svg\">\n<title>" + xml_escaped(title) + "</title>\n<desc>" +
-                    xml_escaped(description) + "</desc>\n";
+                    "\" xmlns=\"http://www.w3.org/2000/svg\">\n<title>" + markup_escaped(title) + "</title>\n<desc>" +
+                    markup_escaped(description) + "</desc>\n";
   out += text_at(0, 16, "start", title);
   for (std::size_t i = 0; i < bars.size(); ++i) {
     double y = kTop + kRow * static_cast<double>(i), x = kLeft + bars[i].start_seconds * scale;

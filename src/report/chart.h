@@ -19,6 +19,4 @@ struct Bar {
 std::string timeline_chart(const std::string& title, const std::string& description, const std::vector<Bar>& bars,
                            double limit_seconds);
 
-std::string xml_escaped(std::string_view text);
-
 }  // namespace hf::report

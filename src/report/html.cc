@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <memory>
 
+#include "base/markup.h"
 #include "report/chart.h"
 
 namespace hf::report {
@@ -60,7 +61,7 @@ Result<std::string> render_html(const std::string& title, const std::string& mar
   return "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" "
          "content=\"width=device-width, initial-scale=1\">\n"
          "<title>" +
-         xml_escaped(title) + "</title>\n<style>" + std::string(kStyle) + "</style>\n</head>\n<body>\n" + body +
+         markup_escaped(title) + "</title>\n<style>" + std::string(kStyle) + "</style>\n</head>\n<body>\n" + body +
          "</body>\n</html>\n";
 }
 
