@@ -17,6 +17,7 @@ hf_module(vault    DEPS io crypto remote                  LIBS PkgConfig::zstd)
 hf_module(health   DEPS io remote plan record             LIBS)
 hf_module(evidence DEPS io crypto journal record plan     LIBS)
 hf_module(runbook  DEPS io journal record plan            LIBS)
+hf_module(mount    DEPS io crypto remote vault            LIBS PkgConfig::fuse3)
 # row 5
 hf_module(sources  DEPS io crypto remote record plan vault LIBS)
 # row 6
@@ -26,6 +27,6 @@ hf_module(report   DEPS plan record                       LIBS PkgConfig::cmarkg
 # row 8
 hf_module(lab      DEPS io crypto remote record plan journal vault health evidence runbook sources actions report LIBS)
 # row 9
-hf_module(cli      DEPS io crypto remote record plan journal vault health evidence runbook sources actions report lab LIBS PkgConfig::qrencode)
+hf_module(cli      DEPS io crypto remote record plan journal vault health evidence runbook sources actions report lab mount LIBS PkgConfig::qrencode)
 # test code only: no product module may name it
 hf_module(sim      DEPS io crypto remote record plan journal vault health runbook LIBS)

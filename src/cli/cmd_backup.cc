@@ -6,6 +6,7 @@
 #include "cli/exit_codes.h"
 #include "cli/journal_access.h"
 #include "cli/plan_file.h"
+#include "cli/selection.h"
 #include "cli/vault_access.h"
 #include "record/data_events.h"
 #include "sources/files.h"
@@ -24,7 +25,8 @@ std::uint64_t peak_memory_bytes() {
 // What is to be backed up, from a plan or from the command line.
 struct Job {
   std::string component;
-  std::vector<std::string> paths, excludes, tags;
+  std::vector<std::string> paths, tags;
+  sources::TreeBackupOptions selection;  // of the tree, its patterns alone
   std::string dsn;
   bool reread = false;
   bool accept_new_cluster = false;
@@ -36,6 +38,7 @@ struct Done {
   std::vector<sources::FailedItem> failed;
   std::vector<std::string> warnings;
   double seconds = 0;
+  std::optional<std::uint64_t> left_out;  // of trees
 };
 
 Result<Done> back_up(Context& context, OpenVault& vault, const Job& job) {
@@ -56,9 +59,8 @@ Result<Done> back_up(Context& context, OpenVault& vault, const Job& job) {
     out.snapshot = report.snapshot;
     out.warnings = report.warnings;
   } else {
-    sources::TreeBackupOptions options;
+    sources::TreeBackupOptions options = job.selection;
     options.paths = job.paths;
-    options.excludes = job.excludes;
     options.reread = job.reread;
     options.component = job.component;
     options.host = host_name();
@@ -66,6 +68,7 @@ Result<Done> back_up(Context& context, OpenVault& vault, const Job& job) {
     HF_ASSIGN(sources::TreeBackupReport report, sources::backup_tree(*vault.repository, options));
     out.snapshot = report.snapshot;
     out.failed = report.failed;
+    out.left_out = report.left_out;
   }
   out.seconds = std::chrono::duration<double>(context.env.clock.mono() - begin).count();
   return out;
@@ -75,7 +78,8 @@ Outcome report(Context& context, const Job& job, const Done& done) {
   const vault::SnapshotInfo& s = done.snapshot;
   context.out.line("snapshot " + short_id(s.id) + (job.component.empty() ? "" : " of " + job.component) + ": " +
                    format_count(s.files) + " files, " + format_bytes(s.source_bytes) + " read, " +
-                   format_bytes(s.new_bytes) + " new, " + format_bytes(s.stored_bytes) + " stored");
+                   format_bytes(s.new_bytes) + " new, " + format_bytes(s.stored_bytes) + " stored" +
+                   (done.left_out.value_or(0) == 0 ? "" : "; " + format_count(*done.left_out) + " left out"));
   Json data = Json::object();
   data.set("snapshot", long_id(s.id))
       .set("component", job.component)
@@ -85,6 +89,7 @@ Outcome report(Context& context, const Job& job, const Done& done) {
   data.set("throughput_bytes_per_second",
            done.seconds > 0 ? static_cast<std::int64_t>(static_cast<double>(s.source_bytes) / done.seconds) : 0);
   data.set("peak_memory_bytes", peak_memory_bytes());
+  if (done.left_out) data.set("left_out", *done.left_out);
   Outcome out = finished(data, done.failed.empty() ? kExitOk : kExitPartial);
   out.warnings = done.warnings;
   for (const sources::FailedItem& f : done.failed)
@@ -127,7 +132,7 @@ Result<Job> job_of(Context& context, const plan::Component& component) {
   }
   if (const auto* files = std::get_if<plan::Files>(&component.detail)) {
     job.paths = files->paths;
-    job.excludes = files->exclude;
+    job.selection.excludes = files->exclude;
     return job;
   }
   return make_error(ErrorKind::kUnsupported, "backups of components of kind " +
@@ -174,7 +179,7 @@ Outcome run_backup(Context& context, const Arguments& args) {
   Job job;
   job.paths = args.all("--path");
   job.dsn = args.get_or("--postgres", "");
-  job.excludes = args.all("--exclude");
+  if (Status good = select_for_backup(args, job.selection); !good) return failed(std::move(good).error());
   job.tags = args.all("--tag");
   job.component = args.get_or("--component", "");
   job.reread = args.flag("--reread");
@@ -224,6 +229,18 @@ Outcome run_list(Context& context, const Arguments& args) {
   return finished(Json::object().set("snapshots", list));
 }
 
+std::vector<Option> run_options() {
+  std::vector<Option> out = {{"--all", "", "every component of the plan", false, false},
+                             {"--path", "PATH", "a file or a folder", false, true},
+                             {"--postgres", "DSN", "a cluster, without a password in it", false, false},
+                             {"--component", "NAME", "a name for what is backed up", false, false}};
+  for (Option& option : backup_selection_options()) out.push_back(std::move(option));
+  out.push_back({"--tag", "TEXT", "a word to find it by", false, true});
+  out.push_back({"--reread", "", "do not trust size and times of files", false, false});
+  out.push_back({"--accept-new-cluster", "", "the cluster may be another than in earlier snapshots", false, false});
+  return out;
+}
+
 }  // namespace
 
 std::vector<Command> backup_commands() {
@@ -233,15 +250,7 @@ std::vector<Command> backup_commands() {
        {"holdfast backup run orders-db",
         "holdfast backup run --vault /backup/main --path /etc --path /srv --exclude '*.tmp'",
         "holdfast backup run --vault /backup/main --postgres 'host=/run/postgresql user=postgres'"},
-       vault_options_and(
-           {{"--all", "", "every component of the plan", false, false},
-            {"--path", "PATH", "a file or a folder", false, true},
-            {"--postgres", "DSN", "a cluster, without a password in it", false, false},
-            {"--component", "NAME", "a name for what is backed up", false, false},
-            {"--exclude", "PATTERN", "as in .gitignore", false, true},
-            {"--tag", "TEXT", "a word to find it by", false, true},
-            {"--reread", "", "do not trust size and times of files", false, false},
-            {"--accept-new-cluster", "", "the cluster may be another than in earlier snapshots", false, false}}),
+       vault_options_and(run_options()),
        "[COMPONENT]",
        0,
        1,

@@ -1,4 +1,6 @@
 // restore: file trees and PostgreSQL data directories, to any moment that the vault holds.
+#include <algorithm>
+
 #include "cli/commands.h"
 #include "cli/exit_codes.h"
 #include "cli/vault_access.h"
@@ -57,6 +59,9 @@ vault::SnapshotFilter scope_of(const Arguments& args) {
 
 Outcome restore_cluster(Context& context, const Arguments& args, OpenVault& vault,
                         const sources::RecoveryTarget& target) {
+  for (const char* name : {"--include", "--exclude", "--checksums"})
+    if (args.flag(name))
+      return failed(usage(std::string(name) + " is for files, and this is a PostgreSQL cluster", "Leave it out."));
   auto to = args.get("--to");
   if (!to) return failed(usage("say where the data directory goes", "Give --to DATADIR, an empty or absent folder."));
   auto plan = sources::plan_restore(*vault.repository, target, scope_of(args));
@@ -89,11 +94,22 @@ Outcome restore_cluster(Context& context, const Arguments& args, OpenVault& vaul
   return out;
 }
 
+// What was restored, read back, held against the snapshot, and written down for `sha256sum -c` in the target.
+Status write_checksums(Context& context, vault::SnapshotReader& reader, const sources::TreeRestoreOptions& options,
+                       const std::string& file) {
+  HF_ASSIGN(const std::string lines, sources::checksum_lines(reader, options));
+  HF_TRY(write_file_atomic(context.env.files, file, as_bytes(lines), 0644));
+  context.out.line("checksums of " + format_count(static_cast<std::uint64_t>(std::ranges::count(lines, '\n'))) +
+                   " files, each as in the snapshot, in " + file);
+  return ok();
+}
+
 Outcome restore_files(Context& context, const Arguments& args, OpenVault& vault, const vault::SnapshotInfo& snapshot) {
   sources::TreeRestoreOptions options;
   options.in_place = args.flag("--in-place");
   options.target = args.get_or("--to", "");
   options.includes = args.all("--include");
+  options.excludes = args.all("--exclude");
   if (options.target.empty() != options.in_place)
     return failed(usage("say where the files go", "Give --to DIR, or --in-place for their own places."));
   auto reader = vault.repository->open_snapshot(snapshot.id);
@@ -107,6 +123,10 @@ Outcome restore_files(Context& context, const Arguments& args, OpenVault& vault,
       .set("recovery_point", format_time(snapshot.finished))
       .set("files", done->files);
   data.set("bytes", done->bytes).set("target", options.in_place ? Json("in place") : Json(options.target));
+  if (auto file = args.get("--checksums")) {
+    if (Status written = write_checksums(context, **reader, options, *file); !written) return failed(std::move(written).error());
+    data.set("checksums", *file);
+  }
   Outcome out = finished(data, done->failed.empty() ? kExitOk : kExitPartial);
   for (const sources::FailedItem& f : done->failed)
     out.errors.push_back(make_error(ErrorKind::kFailed, f.path + ": " + f.why).with_object(f.path));
@@ -114,21 +134,15 @@ Outcome restore_files(Context& context, const Arguments& args, OpenVault& vault,
 }
 
 // The newest snapshot of files that was finished at or before a moment.
-Result<vault::SnapshotInfo> files_at(vault::Repository& repository, const vault::SnapshotFilter& scope, WallTime at) {
+Result<vault::SnapshotInfo> files_at(vault::Repository& repository, vault::SnapshotFilter scope, WallTime at) {
+  scope.kind = vault::SnapshotKind::kFiles;
+  scope.until = at;
+  auto found = repository.find("latest", scope);
+  if (found || found.error().kind != ErrorKind::kNotFound) return found;
   HF_ASSIGN(std::vector<vault::SnapshotInfo> all, repository.snapshots());
-  const vault::SnapshotInfo* best = nullptr;
-  for (const vault::SnapshotInfo& s : all) {
-    bool fits = s.meta.kind == vault::SnapshotKind::kFiles &&
-                (scope.component.empty() || s.meta.component == scope.component) &&
-                (scope.host.empty() || s.meta.host == scope.host);
-    if (fits && s.finished <= at) best = &s;
-  }
-  if (best == nullptr) {
-    Error e = make_error(ErrorKind::kBlocked, "no snapshot of files is as old as " + format_time(at));
-    if (!all.empty()) e.hint = "The oldest snapshot in this vault is of " + format_time(all.front().finished) + ".";
-    return e;
-  }
-  return *best;
+  Error e = make_error(ErrorKind::kBlocked, "no snapshot of files is as old as " + format_time(at));
+  if (!all.empty()) e.hint = "The oldest snapshot in this vault is of " + format_time(all.front().finished) + ".";
+  return e;
 }
 
 // Does the vault hold clusters in this scope, and does it hold anything else?
@@ -184,7 +198,9 @@ std::vector<Command> restore_commands() {
             {"--name", "NAME", "the state at a named restore point", false, false},
             {"--to", "DIR", "where it goes; files lie under it at their absolute path", false, false},
             {"--in-place", "", "files go to their own places", false, false},
-            {"--include", "PATTERN", "only what matches", false, true},
+            {"--include", "PATTERN", "only what matches, as in .gitignore", false, true},
+            {"--exclude", "PATTERN", "not what matches", false, true},
+            {"--checksums", "FILE", "read everything back, and write it down for sha256sum -c in DIR", false, false},
             {"--component", "NAME", "which component", false, false},
             {"--host", "NAME", "of which host", false, false},
             {"--owner", "USER", "as root: who shall own a data directory (default postgres)", false, false}}),

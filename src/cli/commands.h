@@ -12,6 +12,9 @@ std::vector<Command> vault_commands();     // vault init, list, check, copy
 std::vector<Command> prune_commands();     // vault prune
 std::vector<Command> vault_key_commands(); // vault key list, new, add, drop, rotate, export, rehearse
 std::vector<Command> backup_commands();    // backup run, list, show
+std::vector<Command> diff_commands();      // backup diff
+std::vector<Command> stats_commands();     // vault stats
+std::vector<Command> mount_commands();     // mount
 std::vector<Command> restore_commands();   // restore
 std::vector<Command> verify_commands();    // verify
 std::vector<Command> wal_commands();       // wal receive, fetch, push, seal, check

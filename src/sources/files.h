@@ -7,6 +7,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,11 +26,16 @@ struct FailedItem {
 
 struct TreeBackupOptions {
   std::vector<std::string> paths;            // absolute, or made so against the working folder
-  std::vector<std::string> excludes;         // as in gitignore: "*.tmp", "/abs/path/", "build/", "**/cache", "!keep.tmp"
+  std::vector<std::string> includes;         // as in gitignore: "*.txt", "/abs/path/", "**/etc", "!secret"; empty: everything
+  std::vector<std::string> excludes;         // of that, the same
+  bool exclude_caches = false;               // of folders with a CACHEDIR.TAG, only that is kept (bford.info/cachedir)
+  bool one_file_system = false;              // of each path; a folder on which another is mounted is kept empty
+  std::optional<std::uint64_t> exclude_larger;   // files of more bytes
   bool reread = false;                       // do not trust size and times
   std::string component;
   std::string host;
   std::vector<std::string> tags;
+  std::function<void(const std::string& path)> looking_at;   // each path, before it is looked at; without leading '/'
 };
 
 struct TreeBackupReport {
@@ -36,6 +43,7 @@ struct TreeBackupReport {
   std::vector<FailedItem> failed;            // not empty: partial (exit 3)
   std::uint64_t files_unchanged = 0;         // taken from the previous snapshot without being read
   std::uint64_t files_read = 0;
+  std::uint64_t left_out = 0;                // files and whole folders, by the options above
 };
 
 // The previous snapshot of the same host, component and paths is found by itself.
@@ -45,6 +53,7 @@ struct TreeRestoreOptions {
   std::string target;                        // files lie under it at their absolute path
   bool in_place = false;                     // at their own absolute path; `target` is ignored
   std::vector<std::string> includes;         // patterns as above; empty: everything
+  std::vector<std::string> excludes;         // of that
 };
 
 struct TreeRestoreReport {
@@ -58,5 +67,9 @@ struct TreeRestoreReport {
 // kCorrupt if anything read does not match; then no file of that restore that was not whole has its name.
 // kBlocked where a path of the target leads through a symbolic link.
 Result<TreeRestoreReport> restore_tree(vault::SnapshotReader& reader, const TreeRestoreOptions& options);
+
+// The lines of sha256sum(1) for the files that restore_tree() with these options wrote, their paths from the target on. Each
+// was read back and held against the snapshot's own chunk ids; kCorrupt, naming a file, where one is not what it should be.
+Result<std::string> checksum_lines(vault::SnapshotReader& reader, const TreeRestoreOptions& options);
 
 }  // namespace hf::sources

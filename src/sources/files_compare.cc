@@ -109,7 +109,8 @@ bool FileComparer::same_metadata(int folder, const vault::Entry& entry) {
   if (file_time(st.st_mtim) != entry.mtime) return false;
   if (file_time(st.st_ctim) == entry.ctime && st.st_ino == entry.inode) return true;     // not touched since the backup
   const auto xattrs = read_xattrs(folder, name);
-  return xattrs && *xattrs == entry.xattrs;
+  const Descriptor fd(::openat(folder, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  return xattrs && *xattrs == entry.xattrs && fd && read_flags(fd.get()) == entry.flags;
 }
 
 }  // namespace hf::sources

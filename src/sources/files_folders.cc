@@ -1,5 +1,6 @@
 #include "sources/files_folders.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 
@@ -7,6 +8,8 @@
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
+
+#include "sources/files_metadata.h"
 
 namespace hf::sources {
 namespace {
@@ -27,6 +30,14 @@ std::string parent_of(const std::string& path) {
   return slash == std::string::npos ? "" : path.substr(0, slash);
 }
 std::string name_of(const std::string& path) { return path.substr(path.rfind('/') + 1); }   // npos + 1 == 0
+
+bool move_over(int folder, const std::string& from, const std::string& to) {
+  if (::renameat(folder, from.c_str(), folder, to.c_str()) == 0) return true;
+  if (errno != EPERM) return false;
+  if (free_of_flags(folder, to)) return ::renameat(folder, from.c_str(), folder, to.c_str()) == 0;
+  errno = EPERM;
+  return false;
+}
 
 Status Folders::open_root(const std::string& target, std::string tag) {
   shown_ = target;
@@ -53,18 +64,29 @@ Result<Folders::Handle> Folders::open(const std::string& path) {
   return open_locked(path);
 }
 
+// From the deepest folder above it that is open already, one part at a time: however deep, few descriptors are held.
 Result<Folders::Handle> Folders::open_locked(const std::string& path) {
-  if (path.empty()) return root_;
-  if (const auto it = opened_.find(path); it != opened_.end()) return it->second;
-  HF_ASSIGN(const Handle above, open_locked(parent_of(path)));
-  const auto staged = staged_.find(path);
-  const std::string name = staged != staged_.end() ? staged->second : name_of(path);
-  auto next = std::make_shared<const Descriptor>(
-      ::openat(above->get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  if (!*next) return refused(errno, path);
-  if (opened_.size() >= kOpenFolders) opened_.clear();
-  opened_.emplace(path, next);
-  return next;
+  Handle at = root_;
+  std::size_t known = path.size();           // of the path: what `at` stands for
+  for (; known > 0; known = path.rfind('/', known - 1) == std::string::npos ? 0 : path.rfind('/', known - 1)) {
+    const auto it = opened_.find(path.substr(0, known));
+    if (it == opened_.end()) continue;
+    at = it->second;
+    break;
+  }
+  while (known < path.size()) {
+    known = std::min(path.find('/', known + (known > 0 ? 1 : 0)), path.size());
+    const std::string prefix = path.substr(0, known);
+    const auto staged = staged_.find(prefix);
+    const std::string name = staged != staged_.end() ? staged->second : name_of(prefix);
+    auto next = std::make_shared<const Descriptor>(
+        ::openat(at->get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (!*next) return refused(errno, prefix);
+    if (opened_.size() >= kOpenFolders) opened_.clear();
+    opened_.emplace(prefix, next);
+    at = std::move(next);
+  }
+  return at;
 }
 
 Status Folders::make(const std::string& path) {

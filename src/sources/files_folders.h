@@ -20,6 +20,9 @@ namespace hf::sources {
 std::string parent_of(const std::string& path);
 std::string name_of(const std::string& path);
 
+// rename(2) over what stands there, also if that is immutable or append-only and this user may change it. False: errno says.
+bool move_over(int folder, const std::string& from, const std::string& to);
+
 class Folders {
  public:
   // Shared: a thread uses a folder while another's look-up pushes it out of the cache.

@@ -32,8 +32,14 @@ Result<std::vector<vault::Xattr>> read_xattrs(int folder, const std::string& nam
 Result<std::vector<vault::Xattr>> read_xattrs(int fd);                                 // of an open file or folder
 Result<std::string> read_link(int folder, const std::string& name, std::size_t size_hint);
 
-// Owner (as root only), mode, extended attributes and times, in the order in which none undoes another. What cannot be
-// set is told in `why`, one clause each; the rest is set all the same.
+std::uint32_t read_flags(int fd);                     // those of vault::kInodeFlags; 0 where the file system has none
+bool set_flags(int fd, std::uint32_t flags);          // exactly these of vault::kInodeFlags
+// Takes them from a file or folder, so that it can be changed or replaced. False if there are none, or they stay.
+bool free_of_flags(int folder, const std::string& name);
+
+// Owner (as root; a user's own groups else), mode, extended attributes (and no others) and times, in the order in which none
+// undoes another.
+// What cannot be set is told in `why`, one clause each; the rest is set all the same. Not the inode flags: they come last.
 void set_metadata(int folder, const std::string& name, const vault::Entry& entry, std::vector<std::string>& why);
 // The same of an open file. `created`: it was made by this process a moment ago with these permission bits, and inherits
 // nothing: what is as it should be by that is not set again.

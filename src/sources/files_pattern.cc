@@ -1,5 +1,6 @@
 #include "sources/files_pattern.h"
 
+#include <cctype>
 #include <span>
 
 namespace hf::sources {
@@ -16,20 +17,41 @@ std::vector<std::string> split_path(std::string_view path) {
   return parts;
 }
 
+using Predicate = int (*)(int);
+// "[:digit:]" at class_text[0]; how long it is, or 0 if it is no named class.
+std::size_t match_named(std::string_view text, unsigned char c, bool& in) {
+  static constexpr std::pair<std::string_view, Predicate> kNamed[] = {
+      {"[:alnum:]", std::isalnum}, {"[:alpha:]", std::isalpha}, {"[:blank:]", std::isblank}, {"[:cntrl:]", std::iscntrl},
+      {"[:digit:]", std::isdigit}, {"[:graph:]", std::isgraph}, {"[:lower:]", std::islower}, {"[:print:]", std::isprint},
+      {"[:punct:]", std::ispunct}, {"[:space:]", std::isspace}, {"[:upper:]", std::isupper}, {"[:xdigit:]", std::isxdigit}};
+  for (const auto& [name, predicate] : kNamed) {
+    if (!text.starts_with(name)) continue;
+    in = in || (c < 0x80 && predicate(c) != 0);
+    return name.size();
+  }
+  return 0;
+}
+
 // "[a-z]", "[!x]" at pattern[0]; how long it is, or 0 if it is no class.
 std::size_t match_class(std::string_view pattern, char c, bool& matched) {
   std::size_t i = 1;
+  const auto wanted = static_cast<unsigned char>(c);
   const bool negated = i < pattern.size() && (pattern[i] == '!' || pattern[i] == '^');
   if (negated) ++i;
   bool in = false;
   for (bool first = true; i < pattern.size() && (first || pattern[i] != ']'); first = false) {
-    const unsigned char low = static_cast<unsigned char>(pattern[i]);
+    if (const std::size_t named = match_named(pattern.substr(i), wanted, in); named != 0) {
+      i += named;
+      continue;
+    }
+    if (pattern[i] == '\\' && i + 1 < pattern.size()) ++i;
+    const auto low = static_cast<unsigned char>(pattern[i]);
     unsigned char high = low;
     if (i + 2 < pattern.size() && pattern[i + 1] == '-' && pattern[i + 2] != ']') {
       high = static_cast<unsigned char>(pattern[i + 2]);
       i += 2;
     }
-    in = in || (low <= static_cast<unsigned char>(c) && static_cast<unsigned char>(c) <= high);
+    in = in || (low <= wanted && wanted <= high);
     ++i;
   }
   if (i >= pattern.size()) return 0;
@@ -77,6 +99,7 @@ bool match_name(std::string_view pattern, std::string_view name) {
 bool match_parts(std::span<const std::string> pattern, std::span<const std::string> path) {
   if (pattern.empty()) return path.empty();
   if (pattern.front() == "**") {
+    if (pattern.size() == 1) return !path.empty();         // what lies below, not the folder itself
     for (std::size_t skip = 0; skip <= path.size(); ++skip) {
       if (match_parts(pattern.subspan(1), path.subspan(skip))) return true;
     }
@@ -104,24 +127,50 @@ Result<PathPatterns> PathPatterns::parse(const std::vector<std::string>& pattern
   return out;
 }
 
-bool PathPatterns::matches(std::string_view path, bool is_directory) const {
-  if (rules_.empty()) return false;
+// What the last rule that matches says of this very path.
+std::optional<bool> PathPatterns::verdict(std::string_view path, bool is_directory) const {
+  if (rules_.empty()) return std::nullopt;
   const std::vector<std::string> parts = split_path(path);
-  bool matched = false;
-  for (const Rule& rule : rules_) {
-    if (rule.directories_only && !is_directory) continue;
-    if (rule.negated != matched) continue;      // it could change nothing
-    if (match_parts(rule.parts, parts)) matched = !rule.negated;
+  for (auto rule = rules_.rbegin(); rule != rules_.rend(); ++rule) {
+    if (rule->directories_only && !is_directory) continue;
+    if (match_parts(rule->parts, parts)) return !rule->negated;
   }
-  return matched;
+  return std::nullopt;
+}
+
+bool PathPatterns::matches(std::string_view path, bool is_directory) const {
+  return verdict(path, is_directory).value_or(false);
 }
 
 bool PathPatterns::covers(std::string_view path, bool is_directory) const {
   if (matches(path, is_directory)) return true;
-  for (std::size_t slash = path.rfind('/'); slash != std::string_view::npos && slash > 0; slash = path.rfind('/', slash - 1)) {
+  for (std::size_t slash = path.rfind('/'); slash != std::string::npos && slash > 0; slash = path.rfind('/', slash - 1)) {
     if (matches(path.substr(0, slash), true)) return true;
   }
   return false;
+}
+
+bool PathPatterns::chooses(std::string_view path, bool is_directory) const {
+  if (const auto said = verdict(path, is_directory)) return *said;
+  for (std::size_t slash = path.rfind('/'); slash != std::string::npos && slash > 0; slash = path.rfind('/', slash - 1)) {
+    if (const auto said = verdict(path.substr(0, slash), true)) return *said;
+  }
+  return false;
+}
+
+std::vector<std::string> PathPatterns::anchors() const {
+  std::vector<std::string> out;
+  for (const Rule& rule : rules_) {
+    if (rule.negated) continue;
+    std::string anchor;
+    for (const std::string& part : rule.parts) {
+      if (part.find_first_of("*?[\\") != std::string::npos) break;
+      anchor += (anchor.empty() ? "" : "/") + part;
+    }
+    if (anchor.empty()) return {};
+    out.push_back(std::move(anchor));
+  }
+  return out;
 }
 
 }  // namespace hf::sources

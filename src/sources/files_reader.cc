@@ -3,6 +3,8 @@
 #include <cerrno>
 
 #include <fcntl.h>
+#include <poll.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "io/descriptor.h"
@@ -13,6 +15,22 @@ namespace {
 constexpr int kReadAttempts = 3;               // of a file that changes while it is read
 constexpr std::uint64_t kReadAheadFrom = 1u << 20;
 constexpr std::uint64_t kStatBlock = 512;
+
+constexpr int kClockTickMillis = 20;           // of the slowest clock of a file system, with room to spare
+
+std::int64_t nanos(const timespec& t) { return t.tv_sec * 1'000'000'000 + t.tv_nsec; }
+
+// Times of files tick every few milliseconds: what changes within the tick of the last change does not show in them.
+// So a file that was changed just now is read in the next tick. (A time further ahead is of another clock.)
+void let_tick_pass(const struct ::stat& st) {
+  const std::int64_t changed = std::max(nanos(st.st_mtim), nanos(st.st_ctim));
+  for (int n = 0; n < kClockTickMillis; ++n) {
+    timespec now{};
+    ::clock_gettime(CLOCK_REALTIME_COARSE, &now);
+    if (nanos(now) > changed || nanos(now) + kClockTickMillis * 1'000'000 < changed) return;
+    (void)::poll(nullptr, 0, 1);
+  }
+}
 
 }  // namespace
 
@@ -46,17 +64,20 @@ Result<std::unique_ptr<vault::ContentWriter>> FileReader::read(int folder, const
     if (!S_ISREG(before.st_mode)) break;         // another thing has its name by now
     HF_ASSIGN(auto content, session_.begin_content(vault::ContentKind::kStream));
     source_error_.reset();
+    let_tick_pass(before);
     Status read = attempt(fd.get(), before, *content);
     if (!read && !source_error_) return std::move(read).error();
     if (source_error_ && source_error_->kind != ErrorKind::kBusy) return nullptr;
     auto xattrs = read_xattrs(fd.get());
     if (!xattrs) return failed(std::move(xattrs).error());
+    const std::uint32_t flags = read_flags(fd.get());
     if (::fstat(fd.get(), &after) < 0) return failed(errno_error(errno, "looking at", shown));
     if (read && same_state(before, after)) {
       std::string path = std::move(entry.path);
       entry = entry_of(after, names_);
       entry.path = std::move(path);
       entry.xattrs = std::move(*xattrs);
+      entry.flags = flags;
       return content;
     }
     before = after;

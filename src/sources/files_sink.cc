@@ -120,7 +120,7 @@ Status FileSink::publish(std::uint64_t file) {
   const Place& place = places_[file];
   if (!place.temporary) return ok();
   HF_ASSIGN(const Folders::Handle folder, folders_.open(parent_of(place.entry->path)));
-  if (::renameat(folder->get(), name(file).c_str(), folder->get(), name_of(place.entry->path).c_str()) < 0)
+  if (!move_over(folder->get(), name(file), name_of(place.entry->path)))
     return errno_error(errno, "moving into place", place.entry->path);
   return ok();
 }

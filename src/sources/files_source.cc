@@ -6,13 +6,13 @@
 #include <map>
 #include <set>
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "io/descriptor.h"
 #include "sources/files.h"
+#include "sources/files_levels.h"
 #include "sources/files_metadata.h"
 #include "sources/files_pattern.h"
 #include "sources/files_reader.h"
@@ -20,18 +20,29 @@
 namespace hf::sources {
 namespace {
 
-constexpr std::size_t kListBytes = 128 * 1024; // of a folder, at once
-constexpr std::size_t kMaxDepth = 400;         // a descriptor is open for each level; the usual limit is 1024
 constexpr std::int64_t kTrustAfterSeconds = 1; // a file changed this short before the last backup began is read again
 
 struct PathOrder {
   bool operator()(const std::string& a, const std::string& b) const { return vault::compare_paths(a, b) < 0; }
 };
 
+constexpr std::string_view kCacheTag = "CACHEDIR.TAG";
+constexpr std::string_view kCacheSignature = "Signature: 8a477f597d28d172789f06886806bc55";
+
+// A folder of things that can be made again, as https://bford.info/cachedir/ has it.
+bool is_cache(int directory) {
+  const Descriptor tag(::openat(directory, kCacheTag.data(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+  struct ::stat st{};
+  std::array<char, kCacheSignature.size()> begin{};
+  return tag && ::fstat(tag.get(), &st) == 0 && S_ISREG(st.st_mode) &&
+         ::pread(tag.get(), begin.data(), begin.size(), 0) == static_cast<ssize_t>(begin.size()) &&
+         std::string_view(begin.data(), begin.size()) == kCacheSignature;
+}
+
 class Walker {
  public:
-  Walker(vault::Repository& repository, const TreeBackupOptions& options, PathPatterns excludes)
-      : repository_(repository), options_(options), excludes_(std::move(excludes)), buffer_(kListBytes) {}
+  Walker(vault::Repository& repository, const TreeBackupOptions& options, PathPatterns includes, PathPatterns excludes)
+      : repository_(repository), options_(options), includes_(std::move(includes)), excludes_(std::move(excludes)) {}
   Result<TreeBackupReport> run();
 
  private:
@@ -40,11 +51,14 @@ class Walker {
   Status begin();
   Status walk_roots();
   Status walk_ancestors(const std::string& root);
+  Status walk(int folder, const char* name);
   // path_ is the path of what is being looked at; `name` its last part.
-  Status visit(int folder, const char* name, std::size_t depth);
-  Status visit_directory(int folder, const char* name, const struct ::stat& st, std::size_t depth);
-  Status visit_children(const Descriptor& directory, std::size_t depth);
-  Result<std::string> list_names(int directory);
+  Status visit(int folder, const char* name);
+  Status visit_directory(int folder, const char* name, const struct ::stat& st);
+  bool left_out(const struct ::stat& st) const;
+  Status add_waiting();
+  Result<bool> add_directory(int folder, const char* name, const struct ::stat& st, int directory);
+  bool add_link(const struct ::stat& st, vault::Entry& entry);
   Status visit_file(int folder, const char* name, const struct ::stat& st);
   Status visit_other(int folder, const char* name, const struct ::stat& st);
   vault::Entry entry_here(const struct ::stat& st);
@@ -56,7 +70,10 @@ class Walker {
 
   vault::Repository& repository_;
   const TreeBackupOptions& options_;
+  PathPatterns includes_;
   PathPatterns excludes_;
+  std::vector<vault::Entry> waiting_;           // folders above path_ that were not chosen: added if something in them is
+  dev_t root_device_ = 0;                       // of the root that is being walked
   std::set<std::string, PathOrder> roots_;      // without leading '/'
   std::unique_ptr<vault::BackupSession> session_;
   std::unique_ptr<vault::SnapshotReader> previous_;
@@ -69,8 +86,8 @@ class Walker {
   std::optional<std::pair<dev_t, ino_t>> vault_folder_;
   NameCache names_;
   std::optional<FileReader> reader_;
+  Levels levels_;
   std::string path_;
-  Bytes buffer_;
   TreeBackupReport report_;
 };
 
@@ -199,18 +216,80 @@ Result<bool> Walker::reuse_linked(const struct ::stat& st) {
   return true;
 }
 
-Status Walker::visit(int folder, const char* name, std::size_t depth) {
+// What lies at path_, and below it.
+Status Walker::walk(int folder, const char* name) {
+  HF_TRY(visit(folder, name));
+  while (!levels_.empty()) {
+    path_.resize(levels_.path_length());
+    const char* next = levels_.next_name();
+    if (next == nullptr) {
+      levels_.leave();
+      continue;
+    }
+    if (levels_.folder() < 0) {
+      HF_TRY(fail(path_, make_error(ErrorKind::kBusy, "the folder was moved while it was read, the rest of it is missing")));
+      levels_.leave();
+      continue;
+    }
+    if (!path_.empty()) path_.push_back('/');
+    path_.append(next);
+    HF_TRY(visit(levels_.folder(), next));
+  }
+  return ok();
+}
+
+Status Walker::visit(int folder, const char* name) {
+  if (options_.looking_at) options_.looking_at(path_);
   struct ::stat st{};
   if (::fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) < 0) return fail(path_, errno_error(errno, "looking at", "/" + path_));
-  if (excludes_.matches(path_, S_ISDIR(st.st_mode))) return ok();
-  if (S_ISDIR(st.st_mode)) return visit_directory(folder, name, st, depth);
+  if (!path_.empty() && left_out(st)) {
+    ++report_.left_out;
+    return ok();
+  }
+  while (!waiting_.empty() && !path_.starts_with(waiting_.back().path + "/")) waiting_.pop_back();
+  if (levels_.empty()) root_device_ = st.st_dev;
+  if (S_ISDIR(st.st_mode)) return visit_directory(folder, name, st);
+  HF_TRY(add_waiting());
   return S_ISREG(st.st_mode) ? visit_file(folder, name, st) : visit_other(folder, name, st);
 }
 
+bool Walker::left_out(const struct ::stat& st) const {
+  const bool directory = S_ISDIR(st.st_mode);
+  if (excludes_.matches(path_, directory)) return true;
+  if (!directory && !includes_.empty() && !includes_.chooses(path_, false)) return true;
+  return S_ISREG(st.st_mode) && options_.exclude_larger && static_cast<std::uint64_t>(st.st_size) > *options_.exclude_larger;
+}
+
+Status Walker::add_waiting() {
+  for (const vault::Entry& entry : waiting_) HF_TRY(session_->add(entry));
+  waiting_.clear();
+  return ok();
+}
+
+// What has several names: true, and `entry` leads to the first, if that is in the snapshot. Else `entry` begins a group.
+bool Walker::add_link(const struct ::stat& st, vault::Entry& entry) {
+  if (st.st_nlink < 2) return false;
+  const auto first = links_.find({st.st_dev, st.st_ino});
+  if (first == links_.end()) {
+    entry.link_group = links_.size() + 1;
+    return false;
+  }
+  entry = entry_here(st);
+  entry.type = vault::EntryType::kHardLink;
+  entry.rdev = 0;
+  entry.link_group = first->second.first;
+  entry.target = first->second.second;
+  return true;
+}
+
 Status Walker::visit_other(int folder, const char* name, const struct ::stat& st) {
+  vault::Entry entry;
+  if (add_link(st, entry)) return session_->add(entry);
   HF_ASSIGN(const bool unchanged, reuse(st));
   if (unchanged) return ok();
-  vault::Entry entry = entry_here(st);
+  const std::uint64_t group = entry.link_group;
+  entry = entry_here(st);
+  entry.link_group = group;
   auto xattrs = read_xattrs(folder, name);
   if (!xattrs) return fail(path_, xattrs.error());
   entry.xattrs = std::move(*xattrs);
@@ -220,86 +299,67 @@ Status Walker::visit_other(int folder, const char* name, const struct ::stat& st
     entry.target = std::move(*target);
   }
   if (Status good = vault::check_entry(entry); !good) return fail(path_, good.error());
+  if (group != 0) links_[{st.st_dev, st.st_ino}] = {group, entry.path};
   return session_->add(entry);
 }
 
-Status Walker::visit_directory(int folder, const char* name, const struct ::stat& st, std::size_t depth) {
+// False if it could not be had: then what is in it has no place in the tree.
+Result<bool> Walker::add_directory(int folder, const char* name, const struct ::stat& st, int directory) {
+  const bool chosen = includes_.empty() || includes_.chooses(path_, true);
+  if (chosen) {
+    HF_TRY(add_waiting());
+    HF_ASSIGN(const bool unchanged, reuse(st));
+    if (unchanged) return true;
+  }
+  vault::Entry entry = entry_here(st);
+  auto xattrs = directory >= 0 ? read_xattrs(directory) : read_xattrs(folder, name);
+  Status good = xattrs ? ok() : Status(xattrs.error());
+  if (xattrs) entry.xattrs = std::move(*xattrs);
+  if (directory >= 0) entry.flags = read_flags(directory);
+  if (good) good = vault::check_entry(entry);
+  if (!good) HF_TRY(fail(path_, good.error()));
+  else if (chosen) HF_TRY(session_->add(entry));
+  else waiting_.push_back(std::move(entry));
+  return good.has_value();
+}
+
+Status Walker::visit_directory(int folder, const char* name, const struct ::stat& st) {
   if (vault_folder_ == std::pair(st.st_dev, st.st_ino)) return ok();     // a vault does not back up itself
-  const Descriptor directory(open_for_backup(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  Descriptor directory(open_for_backup(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   const int open_error = errno;
-  HF_ASSIGN(const bool unchanged, reuse(st));
-  if (!unchanged) {
-    vault::Entry entry = entry_here(st);
-    auto xattrs = directory ? read_xattrs(directory.get()) : read_xattrs(folder, name);
-    if (!xattrs) return fail(path_, xattrs.error());
-    entry.xattrs = std::move(*xattrs);
-    if (Status good = vault::check_entry(entry); !good) return fail(path_, good.error());
-    HF_TRY(session_->add(entry));
+  struct ::stat opened{};
+  if (directory && (::fstat(directory.get(), &opened) < 0 || opened.st_dev != st.st_dev || opened.st_ino != st.st_ino))
+    return fail(path_, make_error(ErrorKind::kBusy, "/" + path_ + " was replaced while it was read"));
+  if (!path_.empty()) {
+    HF_ASSIGN(const bool added, add_directory(folder, name, st, directory.get()));
+    if (!added) return ok();
   }
-  if (depth >= kMaxDepth)
-    return fail(path_, make_error(ErrorKind::kExhausted,
-                                  "nested deeper than " + std::to_string(kMaxDepth) + " folders"));
+  if (options_.one_file_system && st.st_dev != root_device_) {
+    ++report_.left_out;
+    return ok();
+  }
   if (!directory) return fail(path_, errno_error(open_error, "opening", "/" + path_));
-  return visit_children(directory, depth + 1);
-}
-
-// The names in a folder, each with its zero byte, as the system gives them.
-Result<std::string> Walker::list_names(int directory) {
-  std::string names;
-  while (true) {
-    const ssize_t n = ::getdents64(directory, buffer_.data(), buffer_.size());
-    if (n < 0) return errno_error(errno, "listing", "/" + path_);
-    if (n == 0) return names;
-    for (ssize_t at = 0; at < n;) {
-      const auto* entry = reinterpret_cast<const dirent64*>(buffer_.data() + at);
-      const std::string_view name = entry->d_name;
-      if (name != "." && name != "..") names.append(name).push_back('\0');
-      at += entry->d_reclen;
-    }
-  }
-}
-
-Status Walker::visit_children(const Descriptor& directory, std::size_t depth) {
-  auto listed = list_names(directory.get());
-  if (!listed) return fail(path_, listed.error());
-  std::vector<std::string_view> names;         // each followed by a zero byte
-  for (std::size_t at = 0; at < listed->size(); at += names.back().size() + 1) names.emplace_back(listed->data() + at);
-  std::ranges::sort(names);                    // bytes: the tree's order of siblings
-  const std::size_t length = path_.size();
-  for (const std::string_view name : names) {
-    if (length > 0) path_.push_back('/');
-    path_.append(name);
-    HF_TRY(visit(directory.get(), name.data(), depth));
-    path_.resize(length);
-  }
+  const bool cache = options_.exclude_caches && is_cache(directory.get());
+  if (Status entered = levels_.enter(std::move(directory), st, path_.size()); !entered) return fail(path_, entered.error());
+  if (cache) report_.left_out += levels_.keep_only(kCacheTag);
   return ok();
 }
 
 Status Walker::visit_file(int folder, const char* name, const struct ::stat& st) {
-  if (st.st_nlink > 1) {
-    const auto first = links_.find({st.st_dev, st.st_ino});
-    if (first != links_.end()) {
-      vault::Entry entry = entry_here(st);
-      entry.type = vault::EntryType::kHardLink;
-      entry.link_group = first->second.first;
-      entry.target = first->second.second;
-      return session_->add(entry);
-    }
-  }
+  vault::Entry entry;
+  if (add_link(st, entry)) return session_->add(entry);
   HF_ASSIGN(const bool unchanged, reuse(st));
   if (unchanged) {
     ++report_.files_unchanged;
     return ok();
   }
-  vault::Entry entry;
+  const std::uint64_t group = entry.link_group;
   entry.path = path_;
   HF_ASSIGN(auto content, reader_->read(folder, name, st, entry));
   if (!content) return fail(path_, *reader_->source_error());
   if (Status good = vault::check_entry(entry); !good) return fail(path_, good.error());
-  if (st.st_nlink > 1) {
-    entry.link_group = links_.size() + 1;
-    links_[{st.st_dev, st.st_ino}] = {entry.link_group, entry.path};
-  }
+  entry.link_group = group;
+  if (group != 0) links_[{st.st_dev, st.st_ino}] = {group, entry.path};
   ++report_.files_read;
   return session_->add(std::move(entry), std::move(content));
 }
@@ -329,8 +389,8 @@ Status Walker::walk_roots() {
       continue;
     }
     path_ = root;
-    if (root.empty()) HF_TRY(visit_children(folder, 0));
-    else HF_TRY(visit(folder.get(), root.substr(slash == std::string::npos ? 0 : slash + 1).c_str(), 0));
+    const std::string name = root.empty() ? "." : root.substr(slash == std::string::npos ? 0 : slash + 1);
+    HF_TRY(walk(folder.get(), name.c_str()));
   }
   return ok();
 }
@@ -353,8 +413,9 @@ Result<TreeBackupReport> Walker::run() {
 }  // namespace
 
 Result<TreeBackupReport> backup_tree(vault::Repository& repository, const TreeBackupOptions& options) {
+  HF_ASSIGN(PathPatterns includes, PathPatterns::parse(options.includes));
   HF_ASSIGN(PathPatterns excludes, PathPatterns::parse(options.excludes));
-  return Walker(repository, options, std::move(excludes)).run();
+  return Walker(repository, options, std::move(includes), std::move(excludes)).run();
 }
 
 }  // namespace hf::sources

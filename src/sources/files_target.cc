@@ -1,6 +1,7 @@
 // Restoring file trees: folders first, contents through temporary names, metadata last, folders' metadata at the very end.
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <map>
 #include <set>
 #include <optional>
@@ -16,7 +17,7 @@
 #include "sources/files_compare.h"
 #include "sources/files_folders.h"
 #include "sources/files_metadata.h"
-#include "sources/files_pattern.h"
+#include "sources/files_selection.h"
 #include "sources/files_sink.h"
 
 namespace hf::sources {
@@ -27,8 +28,8 @@ using vault::EntryType;
 
 class Restorer {
  public:
-  Restorer(vault::SnapshotReader& reader, const TreeRestoreOptions& options, PathPatterns includes)
-      : reader_(reader), options_(options), includes_(std::move(includes)) {}
+  Restorer(vault::SnapshotReader& reader, const TreeRestoreOptions& options, TreeSelection selection)
+      : reader_(reader), options_(options), selection_(std::move(selection)) {}
   Result<TreeRestoreReport> run();
 
  private:
@@ -43,42 +44,29 @@ class Restorer {
   Status make_link(const Entry& entry);
   Status finish_folders();
   void finish_metadata(int folder, const std::string& name, const Entry& entry);
+  Status finish_flags(const Entry& entry);
   bool is_ancestor(const std::string& path) const;
 
   vault::SnapshotReader& reader_;
   const TreeRestoreOptions& options_;
-  PathPatterns includes_;
+  TreeSelection selection_;
   Folders folders_;
   std::optional<FileSink> sink_;
   std::string tag_;
   std::vector<Entry> directories_;               // in the tree's order
   std::vector<Entry> files_;
   std::vector<Entry> others_;                    // symbolic links, devices, hard links: in the tree's order
-  std::set<std::string> have_;                   // paths of files_ with several names
+  std::set<std::string> have_;                   // paths of files_ and others_ with several names
   TreeRestoreReport report_;
 };
 
-// What is asked for, and the folders above it.
 Status Restorer::select() {
-  std::vector<Entry> waiting;                    // folders above, taken only if something below them is
-  while (true) {
-    HF_ASSIGN(const vault::EntryView* view, reader_.next_view());
-    if (view == nullptr) return ok();
-    const bool directory = view->type == EntryType::kDirectory;
-    while (!waiting.empty() && !view->path.starts_with(waiting.back().path + "/")) waiting.pop_back();
-    const bool wanted = includes_.empty() || includes_.covers(view->path, directory);
-    if (!wanted && !directory) continue;
-    HF_ASSIGN(Entry entry, reader_.entry_of_view());
-    if (!wanted) {
-      waiting.push_back(std::move(entry));
-      continue;
-    }
-    directories_.insert(directories_.end(), waiting.begin(), waiting.end());
-    waiting.clear();
-    if (entry.type == EntryType::kFile && entry.link_group != 0) have_.insert(entry.path);
-    auto& list = directory ? directories_ : entry.type == EntryType::kFile ? files_ : others_;
+  return selection_.each(reader_, [&](Entry entry) {
+    if (entry.type != EntryType::kHardLink && entry.link_group != 0) have_.insert(entry.path);
+    auto& list = entry.type == EntryType::kDirectory ? directories_ : entry.type == EntryType::kFile ? files_ : others_;
     list.push_back(std::move(entry));
-  }
+    return ok();
+  });
 }
 
 // A hard link whose first name was not asked for becomes a file of its own; more links of that group then lead to it.
@@ -98,7 +86,7 @@ Status Restorer::resolve_links() {
     HF_ASSIGN(Entry first, reader_.find_entry(entry.target));
     moved[entry.target] = entry.path;
     first.path = entry.path;
-    files_.push_back(std::move(first));
+    (first.type == EntryType::kFile ? files_ : others).push_back(std::move(first));
   }
   others_ = std::move(others);
   return ok();
@@ -106,7 +94,12 @@ Status Restorer::resolve_links() {
 
 Status Restorer::make_folders() {
   HF_TRY(folders_.open_root(options_.in_place ? "/" : options_.target, tag_));
-  for (const Entry& entry : directories_) HF_TRY(folders_.make(entry.path));
+  for (const Entry& entry : directories_) {
+    HF_TRY(folders_.make(entry.path));
+    if (entry.flags == 0 || folders_.fresh(entry.path)) continue;
+    HF_ASSIGN(const Folders::Handle folder, folders_.open(entry.path));
+    free_of_flags(folder->get(), ".");           // until finish_folders()
+  }
   return ok();
 }
 
@@ -123,7 +116,10 @@ Status Restorer::keep_unchanged() {
     ++report_.files;
     ++report_.entries;
     HF_ASSIGN(const Folders::Handle folder, folders_.open(parent_of(files_[i].path)));
-    if (!comparer.same_metadata(folder->get(), files_[i])) finish_metadata(folder->get(), name_of(files_[i].path), files_[i]);
+    if (comparer.same_metadata(folder->get(), files_[i])) continue;
+    free_of_flags(folder->get(), name_of(files_[i].path));
+    finish_metadata(folder->get(), name_of(files_[i].path), files_[i]);
+    HF_TRY(finish_flags(files_[i]));
   }
   files_ = std::move(rest);
   return ok();
@@ -149,6 +145,16 @@ void Restorer::finish_metadata(int folder, const std::string& name, const Entry&
   std::vector<std::string> why;
   set_metadata(folder, name, entry, why);
   for (std::string& clause : why) report_.failed.push_back({"/" + entry.path, std::move(clause)});
+}
+
+// At the very end of what is done to it: an immutable file gets no other name, an immutable folder nothing in it.
+Status Restorer::finish_flags(const Entry& entry) {
+  if (entry.flags == 0 && folders_.fresh(parent_of(entry.path))) return ok();   // elsewhere it may have inherited some
+  HF_ASSIGN(const Folders::Handle folder, folders_.open(parent_of(entry.path)));
+  const Descriptor fd(::openat(folder->get(), name_of(entry.path).c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  if (!fd || !set_flags(fd.get(), entry.flags))
+    report_.failed.push_back({"/" + entry.path, std::string("inode flags: ") + std::strerror(errno)});
+  return ok();
 }
 
 Status Restorer::make_node(int folder, const std::string& name, const Entry& entry) {
@@ -177,7 +183,7 @@ Status Restorer::make_special(const Entry& entry) {
     return ok();
   }
   finish_metadata(folder, temporary, entry);
-  if (::renameat(folder, temporary.c_str(), folder, name_of(entry.path).c_str()) < 0) {
+  if (!move_over(folder, temporary, name_of(entry.path))) {
     const int error = errno;
     ::unlinkat(folder, temporary.c_str(), 0);
     report_.failed.push_back({"/" + entry.path, errno_error(error, "moving into place", entry.path).text});
@@ -187,18 +193,37 @@ Status Restorer::make_special(const Entry& entry) {
   return ok();
 }
 
+// Another name for `from`, also if that is immutable and this user may change it.
+bool link_to(int from_folder, const std::string& from, int folder, const std::string& to) {
+  if (::linkat(from_folder, from.c_str(), folder, to.c_str(), 0) == 0) return true;
+  if (errno != EPERM) return false;
+  const Descriptor fd(::openat(from_folder, from.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+  const std::uint32_t flags = fd ? read_flags(fd.get()) : 0;
+  const bool linked = flags != 0 && set_flags(fd.get(), 0) && ::linkat(from_folder, from.c_str(), folder, to.c_str(), 0) == 0;
+  if (flags != 0) (void)set_flags(fd.get(), flags);
+  if (!linked) errno = EPERM;
+  return linked;
+}
+
 Status Restorer::make_link(const Entry& entry) {
   HF_ASSIGN(const Folders::Handle from, folders_.open(parent_of(entry.target)));
   HF_ASSIGN(const Folders::Handle handle, folders_.open(parent_of(entry.path)));
   const int folder = handle->get();
-  const std::string temporary = ".holdfast-" + tag_ + "-x";
-  const bool made = ::linkat(from->get(), name_of(entry.target).c_str(), folder, temporary.c_str(), 0) == 0 &&
-                    ::renameat(folder, temporary.c_str(), folder, name_of(entry.path).c_str()) == 0;
-  if (!made) {
-    report_.failed.push_back({"/" + entry.path, errno_error(errno, "linking", entry.path).text});
+  const std::string first = name_of(entry.target), name = name_of(entry.path);
+  struct ::stat a{}, b{};
+  if (::fstatat(from->get(), first.c_str(), &a, AT_SYMLINK_NOFOLLOW) == 0 &&
+      ::fstatat(folder, name.c_str(), &b, AT_SYMLINK_NOFOLLOW) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino) {
+    ++report_.entries;                           // it is there already
+    return ok();
   }
-  ::unlinkat(folder, temporary.c_str(), 0);      // renaming onto another name of the same file leaves it
-  if (made) ++report_.entries;
+  const std::string temporary = ".holdfast-" + tag_ + "-x";
+  const bool made = link_to(from->get(), first, folder, temporary) && move_over(folder, temporary, name);
+  if (made) {
+    ++report_.entries;
+    return ok();
+  }
+  report_.failed.push_back({"/" + entry.path, errno_error(errno, "linking", entry.path).text});
+  ::unlinkat(folder, temporary.c_str(), 0);
   return ok();
 }
 
@@ -207,6 +232,7 @@ Status Restorer::publish() {
   report_.files += files_.size();
   report_.entries += files_.size();
   for (const Entry& entry : others_) HF_TRY(entry.type == EntryType::kHardLink ? make_link(entry) : make_special(entry));
+  for (const Entry& entry : files_) HF_TRY(finish_flags(entry));
   return ok();
 }
 
@@ -225,6 +251,7 @@ Status Restorer::finish_folders() {
       finish_metadata(folder->get(), ".", *it);
     }
     HF_TRY(folders_.publish(it->path));
+    if (!options_.in_place || !is_ancestor(it->path)) HF_TRY(finish_flags(*it));
   }
   if (::syncfs(folders_.root()) < 0) return errno_error(errno, "syncing", options_.target);
   return ok();
@@ -234,7 +261,7 @@ Result<TreeRestoreReport> Restorer::run() {
   tag_ = to_hex(ByteView(reader_.info().id).first(4)) + "-" + std::to_string(::getpid());
   HF_TRY(select());
   HF_TRY(resolve_links());
-  if (directories_.empty() && files_.empty() && others_.empty() && !includes_.empty()) {
+  if (directories_.empty() && files_.empty() && others_.empty() && !selection_.everything()) {
     return make_error(ErrorKind::kNotFound, "nothing in this snapshot matches what is to be restored");
   }
   Status written = make_folders();
@@ -253,8 +280,8 @@ Result<TreeRestoreReport> Restorer::run() {
 }  // namespace
 
 Result<TreeRestoreReport> restore_tree(vault::SnapshotReader& reader, const TreeRestoreOptions& options) {
-  HF_ASSIGN(PathPatterns includes, PathPatterns::parse(options.includes));
-  return Restorer(reader, options, std::move(includes)).run();
+  HF_ASSIGN(TreeSelection selection, TreeSelection::make(options.includes, options.excludes));
+  return Restorer(reader, options, std::move(selection)).run();
 }
 
 }  // namespace hf::sources

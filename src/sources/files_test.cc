@@ -268,7 +268,25 @@ TEST(PathPatterns, FollowGitignore) {
   EXPECT_FALSE(matches({"[!a-c]?"}, "bx"));
   EXPECT_TRUE(matches({"\\*"}, "*"));
   EXPECT_FALSE(matches({"\\*"}, "x"));
+  EXPECT_TRUE(matches({"a/**"}, "a/b"));
+  EXPECT_FALSE(matches({"a/**"}, "a", true));
+  EXPECT_TRUE(matches({"/**/z"}, "a/b/z"));
+  EXPECT_FALSE(matches({"keep", "!keep/b"}, "x"));
+  EXPECT_TRUE(matches({"keep", "!keep/b"}, "keep/b"));       // "!" brings nothing back out of a folder that is left out
+  EXPECT_TRUE(matches({"v[[:digit:]]"}, "v7"));
+  EXPECT_FALSE(matches({"v[[:digit:]]"}, "vx"));
+  EXPECT_TRUE(matches({"[\\]]"}, "]"));
+  EXPECT_TRUE(matches({"\\!x"}, "!x"));
+  EXPECT_TRUE(matches({"\xff*"}, "\xff\n"));
   EXPECT_FALSE(PathPatterns::parse({"/"}).has_value());
+  const auto chooses = [](std::vector<std::string> rules, const std::string& path) {
+    return PathPatterns::parse(rules)->chooses(path, false);
+  };
+  EXPECT_TRUE(chooses({"keep", "!keep/b"}, "keep/a/x"));
+  EXPECT_FALSE(chooses({"keep", "!keep/b"}, "keep/b/x"));
+  EXPECT_TRUE(chooses({"keep", "!keep/b", "keep/b/z"}, "keep/b/z/y"));
+  EXPECT_EQ(PathPatterns::parse({"/srv/a*/b", "/etc/"})->anchors(), (std::vector<std::string>{"srv", "etc"}));
+  EXPECT_TRUE(PathPatterns::parse({"/srv", "x"})->anchors().empty());
 }
 
 }  // namespace

@@ -95,6 +95,7 @@ bool matches(const SnapshotInfo& info, const SnapshotFilter& filter) {
   if (!filter.component.empty() && info.meta.component != filter.component) return false;
   if (!filter.host.empty() && info.meta.host != filter.host) return false;
   if (filter.kind && info.meta.kind != *filter.kind) return false;
+  if (filter.until && info.finished > *filter.until) return false;
   return filter.tag.empty() || std::ranges::find(info.meta.tags, filter.tag) != info.meta.tags.end();
 }
 

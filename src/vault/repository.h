@@ -48,6 +48,7 @@ struct SnapshotFilter {
   std::string host;
   std::optional<SnapshotKind> kind;
   std::string tag;
+  std::optional<WallTime> until;             // finished then, or before
 };
 
 struct CheckOptions {

@@ -55,6 +55,7 @@ class Reader final : public SnapshotReader {
   Result<const EntryView*> next_view() override;
   void chunk_ids(std::span<const ByteView> chunks, std::span<ChunkId> out) const override { core_.hasher.ids(chunks, out); }
   Result<Entry> entry_of_view() override { return pass_->entry_of_view(); }
+  Status seek_view(std::string_view path) override;
   Status read_content(const Entry& entry, std::uint64_t offset, std::uint64_t length,
                       const std::function<Status(ByteView)>& out) override;
   Result<PageMap> page_map(const Entry& entry) override;
@@ -70,6 +71,7 @@ class Reader final : public SnapshotReader {
   SnapshotRecord record_;
   std::unique_ptr<ChunkSource> source_;
   std::optional<TreeReader> pass_;
+  bool sought_ = false;              // the pass is not one over everything
   ChunkId last_id_{};                // of the chunk that read_content read last
   std::optional<Bytes> last_;
 };
@@ -92,13 +94,22 @@ Result<Entry> Reader::find_entry(const std::string& path) {
   return make_error(ErrorKind::kNotFound, "no '" + path + "' in this snapshot");
 }
 
+Status Reader::seek_view(std::string_view path) {
+  if (!pass_) {
+    HF_ASSIGN(TreeReader tree, open_tree());
+    pass_.emplace(std::move(tree));
+  }
+  sought_ = true;
+  return pass_->seek(path);
+}
+
 Result<const EntryView*> Reader::next_view() {
   if (!pass_) {
     HF_ASSIGN(TreeReader tree, open_tree());
     pass_.emplace(std::move(tree));
   }
   HF_ASSIGN(const EntryView* view, pass_->next_view());
-  if (view == nullptr) pass_.reset();            // the next call begins anew
+  if (view == nullptr && !sought_) pass_.reset();            // the next call begins anew
   return view;
 }
 

@@ -47,6 +47,8 @@ class SnapshotReader {
   // At most one pass at a time per reader.
   virtual Result<const EntryView*> next_view() = 0;
   virtual Result<Entry> entry_of_view() = 0;                           // the whole of the one given out last
+  virtual Status seek_view(std::string_view path) = 0;                 // the pass goes on at the first entry not before it,
+                                                                       // and stays at its end
   // Bytes [offset, offset + length) of a file, cut at its end, in order; holes as zeros.
   virtual Status read_content(const Entry& entry, std::uint64_t offset, std::uint64_t length,
                               const std::function<Status(ByteView)>& out) = 0;

@@ -56,8 +56,9 @@ struct Entry {
   std::uint64_t device = 0;         // of the file system
   std::uint64_t size = 0;           // files: bytes; else 0
   std::uint64_t rdev = 0;           // devices
-  std::uint64_t link_group = 0;     // files with several names: the same number for all of them, else 0
+  std::uint64_t link_group = 0;     // what has several names: the same number for all of them, else 0
   std::string target;               // symbolic links: their text; hard links: path of the group's first entry
+  std::uint32_t flags = 0;          // of the inode, files and folders: FS_*_FL of Linux (kInodeFlags)
   std::vector<Xattr> xattrs;
   std::vector<Extent> extents;      // files: cover [0, size) exactly
   Bytes page_digests;               // relations: 16 bytes a page, here if at most kInlineDigests bytes ...
@@ -86,6 +87,9 @@ struct EntryView {
   Status each_chunk(const std::function<Status(const ChunkId&)>& each) const;   // REQUIRES: complete
 };
 
+// Flags that are kept: synchronous, immutable, append-only, nodump, noatime, synchronous folder (linux/fs.h). The others
+// say how a file system stores the file, or cannot be set.
+inline constexpr std::uint32_t kInodeFlags = 0x8 | 0x10 | 0x20 | 0x40 | 0x80 | 0x10000;
 inline constexpr std::size_t kMaxPathBytes = 65535;
 inline constexpr std::size_t kMaxNameBytes = 255;                    // user and group names, xattr names
 inline constexpr std::size_t kMaxXattrBytes = 1024 * 1024;           // all of one entry
@@ -148,7 +152,7 @@ class TreeReader {
   // The same as views, valid until the next call; null at the end. Its entry() decodes and checks the rest.
   Result<const EntryView*> next_view();
   Result<Entry> entry_of_view();
-  // The next call of next() gives the first entry that is not before `path`. Reads one chunk of the stream,
+  // The next call of next() or next_view() gives the first entry that is not before `path`. Reads one chunk of the stream,
   // or two where `path` lies at a chunk's end.
   Status seek(std::string_view path);
   Result<std::optional<Entry>> find(std::string_view path);   // exactly this path; moves the reader
@@ -175,7 +179,6 @@ class TreeReader {
   Bytes chunk_;
   std::size_t position_ = 0;
   bool loaded_ = false;
-  std::optional<Entry> ahead_;       // read by seek
   EntryView view_;                   // given out last
   std::uint64_t view_more_ = 0;      // its extents in records that follow
   std::optional<std::string> last_;

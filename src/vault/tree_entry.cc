@@ -54,6 +54,8 @@ Status check_content(const Entry& e) {
   }
   const bool device = e.type == EntryType::kCharDevice || e.type == EntryType::kBlockDevice;
   if (!device && e.rdev != 0) return invalid("only devices have a device number");
+  if ((e.flags & ~kInodeFlags) != 0) return invalid("unknown inode flag");
+  if (e.flags != 0 && !file && e.type != EntryType::kDirectory) return invalid("only files and folders have inode flags");
   if (file) {
     if (e.size > kMaxFileBytes || e.extents.size() > kMaxFileExtents) return invalid("file is too large");
     if (const Status s = check_extents(e.extents, e.size); !s.has_value()) return invalid(s.error().text);

@@ -129,7 +129,7 @@ Result<const EntryView*> TreeReader::next_view() {
   HF_TRY(skip_rest_of_view());
   HF_ASSIGN(const bool any, more());
   if (!any) {
-    if (seen_ != expected_)
+    if (from_start_ && seen_ != expected_)
       return damaged("holds " + std::to_string(seen_) + " entries, not " + std::to_string(expected_));
     return nullptr;
   }
@@ -177,7 +177,6 @@ Status TreeReader::read_more_extents(Entry& entry, std::uint64_t total) {
 }
 
 Result<std::optional<Entry>> TreeReader::next() {
-  if (ahead_.has_value()) return std::exchange(ahead_, std::nullopt);
   HF_ASSIGN(std::optional<Entry> entry, read_entry());
   if (!entry.has_value()) {
     if (from_start_ && seen_ != expected_) {
@@ -202,17 +201,23 @@ Status TreeReader::seek(std::string_view path) {
   };
   const auto after = std::upper_bound(rows_.begin(), rows_.end(), path, starts_after);
   if (after != rows_.begin()) row = static_cast<std::size_t>(after - rows_.begin()) - 1;
-  ahead_.reset();
   last_.reset();
+  view_more_ = 0;
   from_start_ = false;
   if (rows_.empty()) return ok();
-  HF_TRY(load(row));
+  if (!loaded_ || row_ != row) HF_TRY(load(row));
+  position_ = 0;
   HF_TRY(skip_continued());
   while (true) {
-    HF_ASSIGN(std::optional<Entry> entry, next());
-    if (!entry.has_value()) return ok();
-    if (compare_paths(entry->path, path) < 0) continue;
-    ahead_ = std::move(entry);
+    HF_TRY(skip_rest_of_view());
+    HF_ASSIGN(const bool any, more());
+    if (!any) return ok();
+    const std::size_t before = position_;
+    HF_ASSIGN(const EntryView* view, next_view());
+    if (compare_paths(view->path, path) < 0) continue;
+    position_ = before;                // a record lies in one chunk: it is still loaded
+    view_more_ = 0;
+    last_.reset();
     return ok();
   }
 }

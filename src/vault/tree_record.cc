@@ -10,6 +10,7 @@ namespace {
 constexpr std::size_t kMaxXattrs = 4096;
 constexpr std::size_t kMaxDigestChunks = 1024;   // 16 GiB of pages need 512
 constexpr std::size_t kMaxExtensions = 64;
+constexpr std::uint64_t kFlagsExtension = 2;     // inode flags, varint
 constexpr std::uint64_t kHole = 0;
 constexpr std::uint64_t kNewChunk = 1;
 constexpr std::uint64_t kFirstKnown = 2;
@@ -113,13 +114,28 @@ Status read_digests(ByteReader& in, Entry& e) {
   return ok();
 }
 
+void write_extensions(ByteWriter& out, const Entry& e) {
+  if (e.flags == 0) {
+    out.varint(0);
+    return;
+  }
+  ByteWriter flags;
+  flags.varint(e.flags);
+  out.varint(1).varint(kFlagsExtension).sized(flags.take());
+}
+
 // Room for later minor versions: odd types are required, even ones may be passed over.
-Status skip_extensions(ByteReader& in) {
+Status read_extensions(ByteReader& in, Entry& e) {
   HF_ASSIGN(std::uint64_t count, in.varint());
   if (count > kMaxExtensions) return in.corrupt("too many extensions");
   for (std::uint64_t i = 0; i < count; ++i) {
     HF_ASSIGN(std::uint64_t type, in.varint());
-    HF_TRY(in.sized(kMaxXattrBytes));
+    HF_ASSIGN(const ByteView value, in.sized(kMaxXattrBytes));
+    if (type == kFlagsExtension) {
+      ByteReader flags(value, "inode flags");
+      HF_ASSIGN(e.flags, read_u32(flags));
+      HF_TRY(flags.expect_end());
+    }
     if ((type & 1) != 0) {
       return make_error(ErrorKind::kUnsupported,
                         "an entry needs extension " + std::to_string(type) + ", which is not known")
@@ -142,7 +158,7 @@ Bytes encode_entry_record(const Entry& e) {
   for (const Xattr& x : e.xattrs) out.sized(x.name).sized(x.value);
   out.sized(e.page_digests).varint(e.page_digest_chunks.size());
   for (const ChunkRef& ref : e.page_digest_chunks) write_ref(out, ref);
-  out.varint(0);   // extensions
+  write_extensions(out, e);
   out.varint(e.extents.size());
   write_extents(out, std::span(e.extents).first(std::min(e.extents.size(), kRecordExtents)));
   return out.take();
@@ -176,7 +192,7 @@ Result<EntryRecord> decode_entry_record(ByteReader& in) {
   HF_ASSIGN(e.target, in.sized_text(kMaxPathBytes));
   HF_TRY(read_xattrs(in, e));
   HF_TRY(read_digests(in, e));
-  HF_TRY(skip_extensions(in));
+  HF_TRY(read_extensions(in, e));
   HF_ASSIGN(out.extents_total, in.varint());
   if (out.extents_total > kMaxFileExtents) return in.corrupt("file has too many extents");
   HF_TRY(decode_extents(in, e.extents));

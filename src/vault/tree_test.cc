@@ -198,6 +198,9 @@ TEST(Tree, LookupsFindEveryPathAndReadLittle) {
     ASSERT_EQ(next.has_value(), expected != entries.end());
     if (next.has_value()) {
       EXPECT_EQ(next->path, expected->path);
+      ASSERT_TRUE(reader.seek(expected->path).has_value());
+      ASSERT_EQ(reader.next_view().value()->path, expected->path);
+      EXPECT_EQ(reader.entry_of_view().value(), *expected);
     }
   }
   EXPECT_EQ(reader.find(entries.back().path).value()->path, entries.back().path);
@@ -319,6 +322,27 @@ TEST(Tree, AMissingOrExchangedChunkIsAnError) {
   Stored short_count = original;
   short_count.root.entries += 1;
   EXPECT_EQ(short_count.all().error().kind, ErrorKind::kCorrupt);
+}
+
+TEST(Tree, InodeFlagsAreAnExtension) {
+  for (const std::uint32_t flags : {0x10u, kInodeFlags}) {
+    Entry e = one_of_everything()[2];
+    e.flags = flags;
+    const Bytes record = encode_entry_record(e);
+    ByteReader in(ByteView(record).subspan(1), "tree");
+    EXPECT_EQ(decode_entry_record(in).value().entry, e);
+    EntryView view;
+    std::uint64_t total = 0;
+    ASSERT_TRUE(decode_entry_view(record, view, total));
+    EXPECT_TRUE(view.complete);                // a later snapshot may take the record as it stands
+    e.flags |= 0x2;
+    EXPECT_EQ(check_entry(e).error().kind, ErrorKind::kInvalid);
+    e.flags = flags;
+    e.type = EntryType::kFifo;
+    e.size = 0;
+    e.extents.clear();
+    EXPECT_EQ(check_entry(e).error().kind, ErrorKind::kInvalid);
+  }
 }
 
 TEST(Tree, UnknownExtensions) {

@@ -106,10 +106,14 @@ bool decode_entry_view(ByteView body, EntryView& v, std::uint64_t& total) {
     in.raw(sizeof(ChunkId));
     in.varint();
   }
-  const std::uint64_t extensions = in.varint();
+  bool known = true;                               // an odd extension must be known, and none is
+  for (std::uint64_t n = in.varint(); n > 0 && in.good(); --n) {
+    known = (in.varint() & 1) == 0 && known;
+    in.sized();
+  }
   total = in.varint();
   if (!in.good() || total > kMaxFileExtents) return false;
-  v.complete = digest_chunks == 0 && extensions == 0 && total <= kRecordExtents;
+  v.complete = digest_chunks == 0 && known && total <= kRecordExtents;
   v.extents = {in.at(), static_cast<std::size_t>(body.data() + body.size() - in.at())};
   return true;
 }

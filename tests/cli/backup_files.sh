@@ -9,6 +9,19 @@ expect_json 0 backup list --vault vault;    [ "$(count data.snapshots)" = 3 ] ||
 is data.snapshots.1.tags.0 a; is data.snapshots.1.component web; is data.snapshots.2.paths.0 "$work/files"
 expect 0 backup list --vault vault;         prints SNAPSHOT; prints "$work/files"
 
+# What is chosen: by pattern, by size, caches, and what a user may not read.
+mkdir files/cache
+printf 'Signature: 8a477f597d28d172789f06886806bc55\n' >files/cache/CACHEDIR.TAG
+echo made >files/cache/thing
+expect_json 0 backup run --vault vault --path files --exclude-caches;        is data.files 4; is data.left_out 1
+expect_json 0 backup run --vault vault --path files --exclude-larger-than 100KiB;  is data.files 4; is data.left_out 1
+expect_json 0 backup run --vault vault --path files --include 'deep/' --include one --exclude two;  is data.files 1
+expect_json 0 backup run --vault vault --path files --one-file-system;       is data.files 5; is data.left_out 0
+expect 2 backup run --vault vault --path files --exclude-larger-than 100;    says "'100' is not a size"; says "100MiB"
+expect 2 backup run --vault vault --path files --exclude-larger-than 1QiB;   says "is not a size"
+expect 2 backup run --vault vault --path files --exclude /;                  says "matches nothing"
+rm -r files/cache
+
 expect_json 3 backup run --vault vault --path files --path absent;           is errors.0.object "$work/absent"; is data.files 3
 expect 1 backup run --vault vault --path absent;                             says "Name at least one path that exists"
 expect 2 backup run --vault vault;                                           says "say what to back up"

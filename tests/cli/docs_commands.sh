@@ -17,6 +17,7 @@ while read -r words; do
   "$json_tool" closed "$source/docs/schemas/$schema" || fail "$schema says more than is checked"
   case "$words" in
     demo) proof='json_tool" valid' in=$source/tests/demo.sh ;;
+    mount) proof='valid "$source/docs/schemas" out' in=$source/tests/cli/vault_mount.sh ;;
     "probe run") proof='json_lines west.out' in=$source/tests/cli/failover_watch.sh ;;
     "wal receive") proof='valid .* receiver.out' in=$source/tests/cli/wal.sh ;;
     *) proof="expect_json 0 $words" in=$source/tests/cli ;;

@@ -39,8 +39,29 @@ expect 1 restore --vault vault --snapshot latest --component nobody --to no
 expect 10 restore --vault nowhere --snapshot latest --to no
 [ ! -e no ] || fail "a refused restore made its target"
 
+# Parts of it, and checksums that sha256sum itself repeats.
+expect 0 restore --vault vault --snapshot "$prefix" --to without --exclude 'deep/'
+[ -f "without$work/files/one" ] && [ ! -e "without$work/files/deep" ] || fail "what was excluded is there, or more is missing"
+expect 0 restore --vault vault --snapshot "$prefix" --to anchored --include "$work/files/deep/two"
+same "$(cd anchored && find . -type f)" "./${work#/}/files/deep/two" "a path from the root chooses more than that"
+mkdir odd
+printf a >"$(printf 'odd/two\nlines')"; printf b >'odd/back\slash'; printf c >"$(printf 'odd/return\r')"; printf d >"$(printf 'odd/\377')"
+ln odd/back* odd/again; : >odd/empty; truncate -s 3M odd/hole; ln -s empty odd/link
+expect_json 0 backup run --vault vault --path odd;                            odd=$(value data.snapshot)
+expect_json 0 restore --vault vault --snapshot "$odd" --to sums --checksums "$work/sums.txt";  is data.checksums "$work/sums.txt"
+(cd sums && sha256sum --quiet --strict -c "$work/sums.txt") || fail "sha256sum finds other files"
+[ "$(wc -l <sums.txt)" = 7 ] || fail "there are not seven sums: $(cat sums.txt)"
+(cd sums && find . -type f -exec sha256sum {} +) | sort >theirs.txt
+sort sums.txt | cmp -s - theirs.txt || fail "the lines are not those of sha256sum"
+expect 0 restore --vault vault --snapshot "$odd" --in-place --checksums here.txt;  (cd / && sha256sum --quiet --strict -c "$work/here.txt") || fail "in place: sums differ"
+expect 1 restore --vault vault --snapshot "$odd" --to sums --checksums no/such/folder/sums
+
 # Two components: latest alone is not enough to know which is meant.
 expect 0 backup run --vault vault --path first --component other
 expect 2 restore --vault vault --snapshot latest --to no;                     says "--component"
+expect_json 0 backup list --vault vault;                                      now=$(value data.snapshots.3.time)
+expect 2 restore --vault vault --at "$now" --to no;                           says "--component"
+expect 0 restore --vault vault --at "$now" --component other --to at-other
+diff -r first "at-other$work/first" || fail "the other component at a time differs"
 expect 0 restore --vault vault --snapshot latest --component other --to other
 diff -r first "other$work/first" || fail "the other component differs"

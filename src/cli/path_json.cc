@@ -1,0 +1,29 @@
+#include "cli/path_json.h"
+
+#include "base/hex.h"
+#include "base/text.h"
+
+namespace hf::cli {
+
+void set_path(Json& object, const std::string& path) {
+  if (valid_utf8_prefix(path) == path.size()) object.set("path", path);
+  else object.set("path_base64", to_base64(as_bytes(path)));
+}
+
+std::string shown_path(const std::string& path) {
+  std::string out;
+  for (std::size_t i = 0; i < path.size();) {
+    const std::size_t length = utf8_length(path, i);
+    const auto byte = static_cast<unsigned char>(path[i]);
+    if (length == 0 || byte < 0x20 || byte == 0x7f) {
+      for (const int shift : {6, 3, 0}) out += shift == 6 ? "\\" + std::to_string(byte >> 6) : std::to_string(byte >> shift & 7);
+      ++i;
+      continue;
+    }
+    out += byte == '\\' ? "\\\\" : path.substr(i, length);
+    i += length;
+  }
+  return out;
+}
+
+}  // namespace hf::cli
