@@ -5,8 +5,14 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
 before=$(ls -d /tmp/holdfast-demo-* 2>/dev/null | wc -l)
-shared_memory() { echo "$(($(ls /dev/shm | wc -l) + $(tail -n +2 /proc/sysvipc/shm | wc -l)))"; }
-shared=$(shared_memory)
+# Shared memory that no process has attached: what a killed server leaves. That of other servers on this machine is none.
+orphans() {
+  awk 'NR > 1 && $7 == 0 { print "segment " $2 }' /proc/sysvipc/shm
+  for file in /dev/shm/PostgreSQL.*; do
+    [ ! -e "$file" ] || grep -q -s "$file" /proc/[0-9]*/maps || echo "$file"
+  done
+}
+orphans | sort >before
 "$HOLDFAST_BUILD/holdfast" demo -o json >result.json
 [ "$(wc -l <result.json)" = 1 ] || { echo "the result is not one line"; exit 1; }
 "$HOLDFAST_BUILD/tests/json_tool" valid "$HOLDFAST_SOURCE/docs/schemas" result.json
@@ -17,6 +23,8 @@ for step in environment lint backup verify sabotage disaster failover ghost poin
 done
 after=$(ls -d /tmp/holdfast-demo-* 2>/dev/null | wc -l)
 [ "$before" = "$after" ] || { echo "a folder of the demo is left in /tmp"; exit 1; }
-[ "$(shared_memory)" -le "$shared" ] || { echo "shared memory of killed servers is left (/dev/shm, ipcs -m)"; exit 1; }
+orphans | sort >after_all
+comm -13 before after_all >left
+[ ! -s left ] || { echo "shared memory of killed servers is left:"; cat left; exit 1; }
 [ -s holdfast-demo-*/disaster-recovery-plan.html ]
 [ -s holdfast-demo-*/evidence.tar ]
