@@ -22,6 +22,26 @@ expect 2 backup run --vault vault --path files --exclude-larger-than 1QiB;   say
 expect 2 backup run --vault vault --path files --exclude /;                  says "matches nothing"
 rm -r files/cache
 
+# What a user may not read is listed, and the rest is there.
+printf secret >files/shut
+chmod 0 files/shut
+if [ "$(id -u)" = 0 ]; then
+  chmod 755 "$work"
+  cp "$holdfast" program
+  cp -r vault theirs
+  chown -R 65534:65534 theirs files/deep
+  chmod 755 program files files/deep
+  chmod 644 files/one files/numbers
+  got=0
+  setpriv --reuid 65534 --regid 65534 --clear-groups env HOLDFAST_STATE="$work/theirs/state" "$work/program" \
+    backup run --vault "$work/theirs" --path "$work/files" -o json >out 2>err </dev/null || got=$?
+  [ "$got" = 3 ] || fail "as a user it exits with $got"
+else
+  expect_json 3 backup run --vault vault --path files
+fi
+is errors.0.object "$work/files/shut"; says "Permission denied"; is data.files 3
+rm -f files/shut
+
 expect_json 3 backup run --vault vault --path files --path absent;           is errors.0.object "$work/absent"; is data.files 3
 expect 1 backup run --vault vault --path absent;                             says "Name at least one path that exists"
 expect 2 backup run --vault vault;                                           says "say what to back up"
