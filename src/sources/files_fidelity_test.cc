@@ -51,8 +51,10 @@ class Place {
     Levels levels;
     struct ::stat st{};
     EXPECT_EQ(::fstat(fd(), &st), 0);
-    EXPECT_TRUE(levels.enter(Descriptor(::openat(fd(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)), st, 0));
+    const Status entered = levels.enter(Descriptor(::openat(fd(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)), st, 0);
     std::vector<std::string> out;
+    EXPECT_TRUE(entered);
+    if (!entered) return out;
     while (const char* name = levels.next_name()) out.emplace_back(name);
     return out;
   }
@@ -114,7 +116,9 @@ void free_all(const Place& place) {            // so that the folder can be remo
     struct ::stat st{};
     if (::fstatat(place.fd(), name.c_str(), &st, AT_SYMLINK_NOFOLLOW) < 0) continue;
     if (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)) free_of_flags(place.fd(), name);
-    if (S_ISDIR(st.st_mode)) free_all(place.folder(name));
+    if (!S_ISDIR(st.st_mode)) continue;
+    EXPECT_EQ(::fchmodat(place.fd(), name.c_str(), 0700, 0), 0);
+    free_all(place.folder(name));
   }
 }
 

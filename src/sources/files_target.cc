@@ -152,6 +152,7 @@ Status Restorer::finish_flags(const Entry& entry) {
   if (entry.flags == 0 && folders_.fresh(parent_of(entry.path))) return ok();   // elsewhere it may have inherited some
   HF_ASSIGN(const Folders::Handle folder, folders_.open(parent_of(entry.path)));
   const Descriptor fd(::openat(folder->get(), name_of(entry.path).c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  if (!fd && entry.flags == 0) return ok();      // a user cannot open what is shut to him; nothing was asked for
   if (!fd || !set_flags(fd.get(), entry.flags))
     report_.failed.push_back({"/" + entry.path, std::string("inode flags: ") + std::strerror(errno)});
   return ok();
@@ -248,7 +249,9 @@ Status Restorer::finish_folders() {
     ++report_.entries;
     if (!options_.in_place || !is_ancestor(it->path)) {
       HF_ASSIGN(const Folders::Handle folder, folders_.open(it->path));
-      finish_metadata(folder->get(), ".", *it);
+      std::vector<std::string> why;              // by the descriptor: a user may lose the way into it
+      set_metadata(folder->get(), *it, std::nullopt, why);
+      for (std::string& clause : why) report_.failed.push_back({"/" + it->path, std::move(clause)});
     }
     HF_TRY(folders_.publish(it->path));
     if (!options_.in_place || !is_ancestor(it->path)) HF_TRY(finish_flags(*it));
