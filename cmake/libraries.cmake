@@ -11,6 +11,7 @@ pkg_check_modules(ldns REQUIRED IMPORTED_TARGET ldns)
 pkg_check_modules(sqlite REQUIRED IMPORTED_TARGET sqlite3)
 pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)
 pkg_check_modules(fuse3 REQUIRED IMPORTED_TARGET fuse3)
+pkg_check_modules(isal REQUIRED IMPORTED_TARGET libisal)
 pkg_check_modules(qrencode REQUIRED IMPORTED_TARGET libqrencode)
 pkg_check_modules(cmarkgfm REQUIRED IMPORTED_TARGET libcmark-gfm)
 # ipsec-mb exists on amd64 only and is chosen at run time; without it OpenSSL computes the same digests.

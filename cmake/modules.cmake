@@ -12,7 +12,7 @@ hf_module(plan     DEPS                                   LIBS PkgConfig::fyaml)
 hf_module(remote   DEPS io crypto                         LIBS PkgConfig::curl PkgConfig::pq PkgConfig::ldns OpenSSL::SSL)
 # row 3
 hf_module(journal  DEPS io crypto remote record           LIBS PkgConfig::sqlite SQLiteCpp)
-hf_module(vault    DEPS io crypto remote                  LIBS PkgConfig::zstd)
+hf_module(vault    DEPS io crypto remote                  LIBS PkgConfig::zstd PkgConfig::isal)
 # row 4
 hf_module(health   DEPS io remote plan record             LIBS)
 hf_module(evidence DEPS io crypto journal record plan     LIBS)

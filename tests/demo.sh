@@ -21,6 +21,7 @@ grep -q '"lost":0' result.json
 for step in environment lint backup verify sabotage disaster failover ghost point-in-time document; do
   grep -q "\"name\":\"$step\",\"proven\":true" result.json || { echo "step $step is not proven"; exit 1; }
 done
+grep -q '"healed_by_parity_seconds":' result.json && grep -q '"healed_from_copy_seconds":' result.json || { echo "nothing was healed"; exit 1; }
 after=$(ls -d /tmp/holdfast-demo-* 2>/dev/null | wc -l)
 [ "$before" = "$after" ] || { echo "a folder of the demo is left in /tmp"; exit 1; }
 orphans | sort >after_all

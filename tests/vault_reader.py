@@ -5,6 +5,7 @@ vault_reader.py VAULT list                        one line a snapshot: id, compo
 vault_reader.py VAULT ls SNAPSHOT                 one line an entry: type, mode, size, path
 vault_reader.py VAULT cat SNAPSHOT PATH           the bytes of a file on standard output
 vault_reader.py VAULT restore SNAPSHOT DIR        files, folders, links; times and modes
+vault_reader.py VAULT parity                      one line a pack: its name, parity bytes, and that they are what they must be
 The passphrase is in $HOLDFAST_PASSPHRASE. Everything is verified on the way: checks, signatures, seals, chunk ids.
 """
 import hashlib
@@ -354,6 +355,76 @@ class Vault:
             yield data[offset:offset + length]
 
 
+# --- section 6, parity ---
+
+CRC = []
+for _n in range(256):
+    for _ in range(8):
+        _n = (_n >> 1) ^ (0x82F63B78 if _n & 1 else 0)
+    CRC.append(_n)
+
+
+def crc32c(data):
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc = CRC[(crc ^ byte) & 255] ^ (crc >> 8)
+    return struct.pack("<I", crc ^ 0xFFFFFFFF)
+
+
+def multiply(a, b):
+    product = 0
+    while b:
+        product ^= a if b & 1 else 0
+        a = (a << 1) ^ (0x11D if a & 0x80 else 0)
+        b >>= 1
+    return product
+
+
+TIMES = {}
+
+
+def times(factor, block):
+    """A block times a number of the field; factor 0 never happens."""
+    if factor not in TIMES:
+        TIMES[factor] = bytes(multiply(factor, byte) for byte in range(256))
+    return int.from_bytes(block.translate(TIMES[factor]), "little")
+
+
+def inverse(a):
+    return next(b for b in range(1, 256) if multiply(a, b) == 1)
+
+
+def parity_region(covered, footer, rows, block):
+    blocks = [covered[i:i + block] for i in range(0, len(covered), block)]
+    stripes = -(-len(blocks) // 128)
+    columns = -(-len(blocks) // stripes)
+    inverses = [0] + [inverse(a) for a in range(1, 256)]
+    records = {}
+    for stripe in range(stripes):
+        mine = blocks[stripe::stripes]
+        sums = b"".join(crc32c(b) for b in mine) + bytes(4 * (columns - len(mine)))
+        for row in range(rows):
+            total = 0
+            for column, data in enumerate(mine):
+                total ^= times(inverses[(columns + row) ^ column], data)
+            record = footer + sums + total.to_bytes(block, "little")
+            records[row, stripe] = record + crc32c(record)
+    return b"".join(records[r // stripes, (len(blocks) + r) % stripes] for r in range(stripes * rows))
+
+
+def check_parity(vault):
+    for path in sorted(vault.folder.glob("packs/*/*")):
+        data = path.read_bytes()
+        footer = data[-64:]
+        must(footer[:8] == b"HFPACKE\n" and hashlib.sha256(footer[:48]).digest()[:16] == footer[48:], "footer of a pack")
+        start, length, kind, rows, log2, zero, total = struct.unpack("<QIBBBBQ", footer[24:48])
+        must((zero, total) == (0, len(data)) and start + length + 64 == total, "layout of a pack")
+        must(kind == 1 or (kind, rows, log2, length) == (0, 0, 0, 0), "kind of parity")
+        if kind == 1:
+            must(data[start:-64] == parity_region(data[:start], footer, rows, 1 << log2), f"parity of {path.name}")
+        print(path.relative_to(vault.folder), length)
+
+
 def restore(vault, entries, folder):
     folder = os.fsencode(folder)
     os.makedirs(folder, exist_ok=True)
@@ -385,9 +456,12 @@ def restore(vault, entries, folder):
 
 
 def main(argv):
-    if len(argv) < 3 or (argv[2], len(argv)) not in {("list", 3), ("ls", 4), ("cat", 5), ("restore", 5)}:
+    if len(argv) < 3 or (argv[2], len(argv)) not in {("list", 3), ("parity", 3), ("ls", 4), ("cat", 5), ("restore", 5)}:
         sys.exit(__doc__)
     vault = Vault(argv[1], os.environb.get(b"HOLDFAST_PASSPHRASE", b""))
+    if argv[2] == "parity":
+        check_parity(vault)
+        return
     snapshots = vault.snapshots()
     if argv[2] == "list":
         for number, s in sorted(snapshots.items(), key=lambda item: item[1]["times"]):

@@ -2,14 +2,32 @@
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/exit_codes.h"
+#include "cli/healing.h"
 #include "cli/vault_access.h"
+#include "vault/pack.h"
 
 namespace hf::cli {
 
 namespace {
 
+// "3", "0" or "10%".
+Result<unsigned> parity_percent(const Arguments& args) {
+  const std::string text = args.get_or("--parity", std::to_string(vault::kDefaultParityPercent));
+  const auto percent = parse_whole<unsigned>(text.ends_with('%') ? text.substr(0, text.size() - 1) : text);
+  if (percent && *percent <= vault::kMaxParityPercent) return *percent;
+  return make_error(ErrorKind::kUsage, "--parity " + text + " is not a share of a pack")
+      .with_hint("Write a percentage from 0 (no parity) to " + std::to_string(vault::kMaxParityPercent) + "; the default is " +
+                 std::to_string(vault::kDefaultParityPercent) + ".");
+}
+
 Outcome run_init(Context& context, const Arguments& args) {
+  auto parity = parity_percent(args);
+  if (!parity) return failed(std::move(parity).error());
   if (auto original = args.get("--copy-of")) {
+    if (args.get("--parity")) {
+      return failed(make_error(ErrorKind::kUsage, "a copy has the packs of its original, with their parity")
+                        .with_hint("Leave out --parity, or --copy-of for a vault of its own."));
+    }
     auto url = vault_url(context, args);
     if (!url) return failed(std::move(url).error());
     auto credentials = vault_credentials(context, args);
@@ -27,12 +45,15 @@ Outcome run_init(Context& context, const Arguments& args) {
                         .set("copy_of", *original)
                         .set("store", tell_abilities(context, *made)));
   }
-  auto vault = init_vault(context, args);
+  vault::InitOptions options;
+  options.parity_percent = *parity;
+  auto vault = init_vault(context, args, options);
   if (!vault) return failed(std::move(vault).error());
   context.out.line("created vault " + vault->repository->vault_id() + " at " + vault->url);
   context.out.line("Keep the passphrase or key file: without it nothing in this vault can be read, by anyone.");
   Json store = tell_abilities(context, vault->repository->abilities());
-  return finished(Json::object().set("vault", vault->repository->vault_id()).set("url", vault->url).set("store", store));
+  Json data = Json::object().set("vault", vault->repository->vault_id()).set("url", vault->url);
+  return finished(data.set("parity_percent", *parity).set("store", store));
 }
 
 // "--read-data" alone reads everything; "--read-data=10%" a sample.
@@ -53,36 +74,28 @@ Result<vault::CheckOptions> check_options(const Arguments& args, Rng& rng) {
 }
 
 Outcome run_check(Context& context, const Arguments& args) {
-  auto vault = open_vault(context, args);
+  auto read = check_options(args, context.env.rng);
+  if (!read) return failed(std::move(read).error());
+  auto vault = open_checked(context, args);
   if (!vault) return failed(std::move(vault).error());
-  auto options = check_options(args, context.env.rng);
-  if (!options) return failed(std::move(options).error());
-  auto report = vault->repository->check(*options);
+  vault::CheckOptions options = vault->options();
+  options.read_data = read->read_data;
+  options.read_data_percent = read->read_data_percent;
+  options.sample_seed = read->sample_seed;
+  auto report = vault->vault.repository->check(options);
   if (!report) return failed(std::move(report).error());
-  Json damaged = Json::array();
-  for (const vault::Damage& d : report->damaged) {
-    Json snapshots = Json::array();
-    for (const std::string& s : d.snapshots) snapshots.push(s);
-    damaged.push(Json::object().set("object", d.object).set("why", d.why).set("snapshots", snapshots));
-    context.out.line("damaged  " + d.object + ": " + d.why +
-                     (d.snapshots.empty() ? "" : "; hits " + std::to_string(d.snapshots.size()) + " snapshots"));
-  }
+  report->healed.insert(report->healed.begin(), vault->healed.begin(), vault->healed.end());
+  const Json healed = tell_healed(context, report->healed);
+  const Json damaged = tell_damaged(context, report->damaged);
   context.out.line(std::to_string(report->snapshots) + " snapshots, " + format_count(report->packs) + " packs, " +
                    format_count(report->chunks) + " chunks, " + format_count(report->wal_objects) +
                    " WAL objects; read " + format_bytes(report->read_bytes) + "; " +
-                   std::to_string(report->damaged.size()) + " damaged");
+                   std::to_string(report->healed.size()) + " healed, " + std::to_string(report->damaged.size()) + " damaged");
   Json data = Json::object();
   data.set("packs", report->packs).set("chunks", report->chunks).set("snapshots", report->snapshots);
   data.set("wal_objects", report->wal_objects).set("attachments", report->attachments);
-  data.set("damaged", damaged).set("healed", Json::array()).set("read_bytes", report->read_bytes);
-  Outcome out = finished(data, report->damaged.empty() ? kExitOk : kExitMismatch);
-  if (!report->damaged.empty()) {
-    out.errors.push_back(
-        make_error(ErrorKind::kCorrupt, std::to_string(report->damaged.size()) + " objects of the vault are damaged")
-            .with_hint("Restore from a copy of the vault; `holdfast vault copy` from a good copy into a new store.")
-            .with_object(report->damaged[0].object));
-  }
-  return out;
+  data.set("damaged", damaged).set("healed", healed).set("read_bytes", report->read_bytes);
+  return checked_outcome(data, report->damaged, vault->repair);
 }
 
 Outcome run_copy(Context& context, const Arguments& args) {
@@ -109,6 +122,13 @@ Outcome run_copy(Context& context, const Arguments& args) {
   return finished(data);
 }
 
+std::vector<Option> check_options_of_vault() {
+  std::vector<Option> out = vault_options_and(
+      {{"--read-data", "SHARE", "read and authenticate every byte; --read-data=10% reads a sample", false, false, "100%"}});
+  for (Option& option : healing_options()) out.push_back(std::move(option));
+  return out;
+}
+
 Outcome run_unlock(Context& context, const Arguments& args) {
   auto vault = open_vault(context, args);
   if (!vault) return failed(std::move(vault).error());
@@ -131,17 +151,19 @@ std::vector<Command> vault_commands() {
        {"holdfast vault init --vault /backup/main --passphrase-file ~/.holdfast",
         "holdfast vault init --vault 's3://bucket/main?region=eu-west-1' --key-file /etc/holdfast/key",
         "holdfast vault init --vault /mnt/eu/main --copy-of /backup/main --key-file /etc/holdfast/key"},
-       vault_options_and({{"--copy-of", "URL", "the vault of which this becomes a copy", false, false}}),
+       vault_options_and({{"--copy-of", "URL", "the vault of which this becomes a copy", false, false},
+                          {"--parity", "PERCENT",
+                           "of each pack: damage of so much is healed without a copy; 0 to 20, 3 if not given",
+                           false, false}}),
        "",
        0,
        0,
        run_init},
       {{"vault", "check"},
        "verify that everything a snapshot needs is there and whole",
-       {"holdfast vault check --vault /backup/main", "holdfast vault check --vault /backup/main --read-data",
-        "holdfast vault check --vault /backup/main --read-data=10%"},
-       vault_options_and({{"--read-data", "SHARE", "read and authenticate every byte; --read-data=10% reads a sample",
-                           false, false, "100%"}}),
+       {"holdfast vault check --vault /backup/main", "holdfast vault check --vault /backup/main --read-data=10%",
+        "holdfast vault check --vault /backup/main --read-data --repair --from /mnt/eu/main"},
+       check_options_of_vault(),
        "",
        0,
        0,

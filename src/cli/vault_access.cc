@@ -20,16 +20,16 @@ crypto::Entropy& entropy() {
   return source;
 }
 
-vault::RepositoryContext repository_context(Context& context, vault::Store& store) {
-  return {store, entropy(), context.env.clock, context.env.log, host_name()};
-}
-
 Error adjusted(Error error) {
   if (error.kind == ErrorKind::kNotFound) error.id = kNoVaultId;
   return error;
 }
 
 }  // namespace
+
+vault::RepositoryContext repository_context(Context& context, vault::Store& store) {
+  return {store, entropy(), context.env.clock, context.env.log, host_name()};
+}
 
 vault::SlotLock lock_of(const vault::Credentials& credentials) {
   if (const auto* passphrase = std::get_if<vault::Passphrase>(&credentials)) return *passphrase;
@@ -126,12 +126,12 @@ Result<OpenVault> open_vault(Context& context, const Arguments& args) {
   return open_vault(context, url, credentials);
 }
 
-Result<OpenVault> init_vault(Context& context, const Arguments& args) {
+Result<OpenVault> init_vault(Context& context, const Arguments& args, const vault::InitOptions& given) {
   OpenVault out;
   HF_ASSIGN(out.url, vault_url(context, args));
   HF_ASSIGN(vault::Credentials credentials, vault_credentials(context, args));
   HF_ASSIGN(out.store, open_store(context, out.url));
-  vault::InitOptions options;
+  vault::InitOptions options = given;
   options.probe = true;
   HF_ASSIGN(out.repository, vault::Repository::init(repository_context(context, *out.store), lock_of(credentials), options));
   return out;

@@ -31,6 +31,8 @@ Result<vault::Credentials> vault_credentials(Context& context, const Arguments& 
 
 // The store that a URL names, with what it needs of the environment. Nothing is asked of it yet.
 Result<std::unique_ptr<vault::Store>> open_store(Context& context, const std::string& url);
+// For who opens a repository that is not yet whole.
+vault::RepositoryContext repository_context(Context& context, vault::Store& store);
 // What was found about a store by `vault init`, said in words to the operator, and as data.
 Json tell_abilities(Context& context, const vault::StoreAbilities& abilities);
 
@@ -42,7 +44,7 @@ vault::SlotLock lock_of(const vault::Credentials& credentials);  // the slot tha
 
 Result<OpenVault> open_vault(Context& context, const std::string& url, const vault::Credentials& credentials);
 Result<OpenVault> open_vault(Context& context, const Arguments& args);
-Result<OpenVault> init_vault(Context& context, const Arguments& args);
+Result<OpenVault> init_vault(Context& context, const Arguments& args, const vault::InitOptions& options = {});
 // The vault that the plan names; its key from the plan.
 Result<OpenVault> open_plan_vault(Context& context, const plan::Plan& plan, const std::string& name);
 

@@ -144,6 +144,31 @@ Status DemoRun::flip_one_byte(const std::string& path) {
   return file->sync();
 }
 
+// A quarter of the file, from its middle on: what a lost disk region leaves.
+Status DemoRun::overwrite_middle(const std::string& path) {
+  HF_ASSIGN(std::unique_ptr<File> file, env_.files.open(path, OpenMode::kReadWrite));
+  HF_ASSIGN(const std::uint64_t size, file->size());
+  HF_TRY(file->write_at(size / 2, Bytes(size / 4, 0xa5)));
+  return file->sync();
+}
+
+// Exactly the victim, in that way; then the restore that was refused before works. Seconds of the healing check.
+Result<double> DemoRun::heal_and_restore(const std::vector<std::string>& repair, const std::vector<std::string>& restore,
+                                         const std::string& victim, const std::string& how) {
+  const MonoTime begun = env_.clock.mono();
+  HF_ASSIGN(Json checked, command(repair));
+  const double seconds = std::chrono::duration<double>(env_.clock.mono() - begun).count();
+  const Json::Array& healed = checked["data"]["healed"].items();
+  const bool exact = healed.size() == 1 && healed[0]["object"].as_string() == victim && healed[0]["how"].as_string() == how;
+  if (!exact || !checked["data"]["damaged"].items().empty()) {
+    return make_error(ErrorKind::kFailed, "check --repair did not heal exactly " + victim + " by " + how + " but said " +
+                                              dump_json(checked["data"]));
+  }
+  HF_ASSIGN(Json restored, command(restore));
+  HF_TRY(remove_tree(env_.files, lab_->root() + "/never"));
+  return seconds;
+}
+
 Result<Proof> DemoRun::sabotage() {
   const std::string damaged = lab_->root() + "/sabotaged-vault";
   // By its own command: receivers write to the vault meanwhile, and `cp` would trip over their temporary files.
@@ -164,12 +189,24 @@ Result<Proof> DemoRun::sabotage() {
     return make_error(ErrorKind::kFailed,
                       "check did not find exactly " + victim + " but " + dump_json(checked["data"]["damaged"]));
   HF_ASSIGN(Json refused, command(restore, kExitMismatch));
-  HF_TRY(remove_tree(env_.files, damaged));
   HF_TRY(remove_tree(env_.files, lab_->root() + "/never"));
+
+  std::vector<std::string> repair = check;
+  repair.push_back("--repair");
+  HF_ASSIGN(const double parity_seconds, heal_and_restore(repair, restore, victim, "parity"));
+  HF_TRY(overwrite_middle(damaged + "/" + victim));
+  HF_ASSIGN(Json beyond, command(repair, kExitMismatch));
+  repair.insert(repair.end(), {"--from", source});
+  HF_ASSIGN(const double copy_seconds, heal_and_restore(repair, restore, victim, "copy"));
+  HF_TRY(remove_tree(env_.files, damaged));
   HF_TRY(delete_orders_by_mistake());
   Proof out;
   out.line = "1 bit flipped in " + victim.substr(0, 20) +
              "...: check found exactly that object (exit 13), restore refused (exit 13)";
+  out.below = {"healed by its own parity in " + two_decimals(parity_seconds) + " s, without a copy; restored",
+               "then a quarter of it overwritten, which is beyond its parity (exit 13): healed from eu-west's vault in " +
+                   two_decimals(copy_seconds) + " s; restored"};
+  out.figures.set("healed_by_parity_seconds", parity_seconds).set("healed_from_copy_seconds", copy_seconds);
   out.figures.set("object", victim)
       .set("damaged", checked["data"]["damaged"])
       .set("read_bytes", checked["data"]["read_bytes"]);

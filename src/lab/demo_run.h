@@ -42,6 +42,9 @@ class DemoRun {
                        const std::vector<std::pair<std::string, std::string>>& extra_env = {});
   Status pause(Micros d);
   Status flip_one_byte(const std::string& path);
+  Status overwrite_middle(const std::string& path);
+  Result<double> heal_and_restore(const std::vector<std::string>& repair, const std::vector<std::string>& restore,
+                                  const std::string& victim, const std::string& how);
   Result<std::string> largest_pack(const std::string& vault);
   Status delete_orders_by_mistake();
   Result<Json> wait_for_detection();

@@ -184,13 +184,16 @@ Result<Bytes> Session::finish_record(const std::map<std::string, std::string>& a
   HF_TRY(drain(true));
   SnapshotRecord record;
   HF_ASSIGN(record.tree, tree_.finish());
-  HF_TRY(chunks_->flush());
   for (const auto& [key, value] : attributes) info_.meta.attributes[key] = value;
   info_.partial = partial;
   info_.finished = core_.clock.wall();
+  record.session = lease_->session();
+  record.info = info_;
+  // With it the snapshot can be known from packs alone. Where nothing new was stored there is an earlier one of the same tree.
+  if (chunks_->stored_any()) HF_TRY(chunks_->metadata()(encode_snapshot_note(record)));
+  HF_TRY(chunks_->flush());
   info_.new_bytes = chunks_->totals().new_bytes;
   info_.stored_bytes = chunks_->totals().stored_bytes;
-  record.session = lease_->session();
   record.info = info_;
   return seal_record(core_.entropy, core_.keys, record);
 }

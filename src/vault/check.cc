@@ -7,8 +7,10 @@
 #include "base/hex.h"
 #include "vault/blob.h"
 #include "vault/chunk_source.h"
+#include "vault/heal.h"
 #include "vault/names.h"
 #include "vault/parallel.h"
+#include "vault/parity.h"
 #include "vault/parts.h"
 #include "vault/record_reader.h"
 #include "vault/wal_objects.h"
@@ -16,6 +18,7 @@
 namespace hf::vault {
 namespace {
 
+constexpr std::string_view kPackMissing = "pack is missing";
 constexpr std::uint64_t kPieceBytes = 2u << 20;   // of a pack, read at once
 constexpr int kAttempts = 3;                      // while other writers move what is being checked
 
@@ -29,14 +32,29 @@ struct IndexedPack {
 
 class Checker {
  public:
-  Checker(Repository& repository, const CheckOptions& options) : core_(repository.core()), options_(options) {}
+  Checker(Repository& repository, const CheckOptions& options)
+      : core_(repository.core()), options_(options), healer_(core_, options.copies) {}
   Result<CheckReport> run();
 
  private:
+  struct Finding {
+    std::string why;
+    std::set<std::string> snapshots;
+    std::vector<DamagedFile> files;
+    std::uint64_t files_total = 0;
+    std::string not_healed;
+    bool tried = false;
+    bool set_aside = false;
+  };
   void damage(const std::string& object, const std::string& why);
   void hit(const std::string& object, const std::string& snapshot);
   // Damage becomes a finding; what says nothing about the object (the store is away) ends the check.
   Status finding(const std::string& object, Error error);
+  // What was found until now and begins so, if the caller wants it healed. True if anything was.
+  Result<bool> heal(std::string_view prefix);
+  Result<Healed> heal_one(const std::string& object, const std::string& why);
+  Status set_aside();
+  void tell(CheckReport& report);
 
   Status check_small_objects();
   Status check_small(const ObjectInfo& info);
@@ -44,36 +62,51 @@ class Checker {
   Status check_index();
   Status read_run(const IndexRun& run);
   Status check_packs();
-  // These three may run for several packs at once: each touches its own pack, and the report's counter is atomic.
+  // These may run for several objects at once: each touches its own pack, and the report's counter is atomic.
   Status check_pack(const std::string& object, std::uint64_t size, IndexedPack* indexed, RecordReader& records);
   Status check_directory(const std::string& object, std::uint64_t size, const IndexedPack* indexed);
   Status read_pack(const std::string& object, std::uint64_t size, IndexedPack* indexed, RecordReader& records);
+  Status read_chosen(const ObjectInfo& info, IndexedPack* indexed, RecordReader& records);
   Status read_pieces(const std::string& object, const PackKey& key, std::span<const PackEntry> entries,
                      IndexedPack* indexed, RecordReader& records, bool& whole);
   Result<OpenedPack> open_for_reading(const std::string& object, std::uint64_t size, const IndexedPack* indexed);
   bool sampled(const std::string& object) const;
+  std::uint64_t rank(const std::string& object) const;
   Status check_snapshots();
+  Result<std::vector<CommittedRecord>> read_all_commits();
   Status walk(const SnapshotRecord& record, const std::string& carrier, const std::string& id);
   Status check_reference(const ChunkId& chunk, const std::string& carrier, const std::string& snapshot);
   Status check_blobs();
+  Result<std::vector<std::pair<ObjectInfo, ObjectKind>>> list_blobs();
   Status check_blob(const ObjectInfo& info, ObjectKind kind);
 
   const Repository::Core& core_;
   const CheckOptions& options_;
   CheckReport report_;
-  std::map<std::string, std::pair<std::string, std::set<std::string>>> damaged_;   // object -> why, snapshots
+  Healer healer_;
+  std::map<std::string, Finding> damaged_;
+  std::string path_;                         // of the entry that is walked over
   std::unique_ptr<ChunkSource> source_;
   std::map<PackName, IndexedPack> packs_;
   std::unordered_map<ChunkId, bool, ChunkIdHash> good_;
-  std::atomic<std::uint64_t> pack_bytes_ = 0;
+  std::atomic<std::uint64_t> data_bytes_ = 0;
 };
 
 void Checker::damage(const std::string& object, const std::string& why) {
-  damaged_.try_emplace(object, why, std::set<std::string>());
+  Finding finding;
+  finding.why = why;
+  damaged_.try_emplace(object, std::move(finding));
 }
 
 void Checker::hit(const std::string& object, const std::string& snapshot) {
-  damaged_.try_emplace(object, "a snapshot cannot be read by it", std::set<std::string>()).first->second.second.insert(snapshot);
+  damage(object, "a snapshot cannot be read by it");
+  Finding& finding = damaged_[object];
+  finding.snapshots.insert(snapshot);
+  if (path_.empty()) return;
+  const bool counted = !finding.files.empty() && finding.files.back().snapshot == snapshot && finding.files.back().path == path_;
+  if (counted) return;                       // the last one that was named: its other chunks
+  if (finding.files.size() < kMaxDamagedFiles) finding.files.push_back({snapshot, path_});
+  ++finding.files_total;
 }
 
 Status Checker::finding(const std::string& object, Error error) {
@@ -169,7 +202,67 @@ Status Checker::read_run(const IndexRun& run) {
   return read;
 }
 
+Result<Healed> Checker::heal_one(const std::string& object, const std::string& why) {
+  const auto name = parse_pack_name(object);
+  if (!name) return healer_.heal(object, why);
+  const auto pack = packs_.find(*name);
+  HF_ASSIGN(Healed healed, healer_.heal_pack(object, pack == packs_.end() ? nullptr : &pack->second.row, why));
+  if (pack != packs_.end()) {
+    pack->second.unusable = false;
+    pack->second.bad.clear();
+  }
+  return healed;
+}
+
+Result<bool> Checker::heal(std::string_view prefix) {
+  if (!options_.repair) return false;
+  bool any = false;
+  for (auto it = damaged_.begin(); it != damaged_.end();) {
+    Finding& found = it->second;
+    if (found.tried || !it->first.starts_with(prefix)) {
+      ++it;
+      continue;
+    }
+    found.tried = true;
+    auto healed = heal_one(it->first, found.why);
+    if (!healed) {
+      if (healed.error().kind != ErrorKind::kCorrupt) return std::move(healed).error();
+      found.not_healed = healed.error().text;
+      ++it;
+      continue;
+    }
+    core_.log.info("vault", "healed",
+                   {{"object", healed->object}, {"why", healed->why}, {"how", healed->how}, {"from", healed->from}});
+    report_.healed.push_back(std::move(*healed));
+    it = damaged_.erase(it);
+    any = true;
+  }
+  return any;
+}
+
+// What nothing heals is condemned: no new backup refers to it, so the next one stores its chunks again where the source
+// still has them; and prune removes it only when each of its live chunks lies elsewhere.
+Status Checker::set_aside() {
+  if (!options_.repair || !core_.abilities.conditional_create) return ok();
+  std::set<PackName> packs;
+  for (const auto& [object, found] : damaged_) {
+    const auto name = parse_pack_name(object);
+    if (name && found.tried && found.why != kPackMissing) packs.insert(*name);
+  }
+  if (packs.empty()) return ok();
+  HF_TRY(condemn_packs(core_, packs));
+  for (auto& [object, found] : damaged_) {
+    if (const auto name = parse_pack_name(object)) found.set_aside = packs.contains(*name) || found.why == kPackMissing;
+  }
+  return ok();
+}
+
+std::uint64_t Checker::rank(const std::string& object) const {
+  return options_.hooks == nullptr ? 0 : options_.hooks->rank(object).value_or(~std::uint64_t{0});
+}
+
 bool Checker::sampled(const std::string& object) const {
+  if (options_.hooks != nullptr) return options_.hooks->rank(object).has_value();
   if (!options_.read_data) return false;
   if (options_.read_data_percent >= 100) return true;
   ByteWriter in;
@@ -185,6 +278,7 @@ Status Checker::check_packs() {
     const ObjectInfo* info = nullptr;
     IndexedPack* indexed = nullptr;
     Status result;
+    std::optional<ObjectKind> blob;
   };
   std::vector<Task> tasks;
   for (const ObjectInfo& info : objects) {
@@ -195,11 +289,19 @@ Status Checker::check_packs() {
     auto it = packs_.find(*name);
     IndexedPack* indexed = it == packs_.end() ? nullptr : &it->second;
     if (indexed == nullptr && !sampled(info.name)) continue;     // of a session that goes on or was given up
-    tasks.push_back({&info, indexed, {}});
+    tasks.push_back({&info, indexed, {}, {}});
   }
+  std::vector<std::pair<ObjectInfo, ObjectKind>> blobs;           // who reads by rank, reads them all in one order
+  if (options_.hooks != nullptr) {
+    HF_ASSIGN(blobs, list_blobs());
+  }
+  for (const auto& [info, kind] : blobs) tasks.push_back({&info, nullptr, {}, kind});
+  std::ranges::stable_sort(tasks, {}, [&](const Task& task) { return rank(task.info->name); });
   HF_TRY(in_parallel(tasks.size(), [&] {
     return [&, records = std::make_unique<RecordReader>(core_.hasher)](std::size_t i) {
-      tasks[i].result = check_pack(tasks[i].info->name, tasks[i].info->size, tasks[i].indexed, *records);
+      Task& task = tasks[i];
+      task.result = task.blob ? check_blob(*task.info, *task.blob)
+                              : check_pack(task.info->name, task.info->size, task.indexed, *records);
       return ok();
     };
   }));
@@ -211,7 +313,7 @@ Status Checker::check_packs() {
     if (present.contains(name)) continue;
     pack.unusable = true;
     if (epoch.forbids(name)) continue;                         // removed because nothing needed it
-    damage(pack_object_name(name), "pack is missing");
+    damage(pack_object_name(name), std::string(kPackMissing));
   }
   return ok();
 }
@@ -224,18 +326,27 @@ Status Checker::check_pack(const std::string& object, std::uint64_t size, Indexe
   }
   Status directory = check_directory(object, size, indexed);
   if (!directory && directory.error().kind != ErrorKind::kCorrupt) return directory;
-  if (sampled(object)) HF_TRY(read_pack(object, size, indexed, records));   // which chunks are hit, too
+  if (sampled(object)) HF_TRY(read_chosen({object, size, {}}, indexed, records));   // which chunks are hit, too
   return directory;
+}
+
+Status Checker::read_chosen(const ObjectInfo& info, IndexedPack* indexed, RecordReader& records) {
+  if (options_.hooks == nullptr) return read_pack(info.name, info.size, indexed, records);
+  HF_ASSIGN(const bool read, options_.hooks->before(info));
+  if (!read) return ok();
+  Status whole = read_pack(info.name, info.size, indexed, records);
+  if (whole || whole.error().kind == ErrorKind::kCorrupt) options_.hooks->after(info, whole.has_value());
+  return whole;
 }
 
 Status Checker::check_directory(const std::string& object, std::uint64_t size, const IndexedPack* indexed) {
   if (size < kPackFooterBytes) return make_error(ErrorKind::kCorrupt, object + ": is too short");
   HF_ASSIGN(const Bytes tail, core_.store.get(object, {size - kPackFooterBytes, kPackFooterBytes}));
   HF_TRY(parse_pack_footer(tail, size, object));
-  pack_bytes_ += kPackFooterBytes;
+  data_bytes_ += kPackFooterBytes;
   if (!core_.keys.can_read()) return ok();
   HF_ASSIGN(OpenedPack opened, read_pack_directory(store_range(core_.store, object), size, core_.keys, object));
-  pack_bytes_ += opened.header.size() + opened.footer.directory_length;
+  data_bytes_ += opened.header.size() + opened.footer.directory_length;
   if (indexed == nullptr || indexed->partly_known) return ok();
   std::ranges::sort(opened.entries, {}, &PackEntry::offset);
   if (opened.header != indexed->row.header || opened.entries != indexed->chunks) {
@@ -251,15 +362,15 @@ Status Checker::read_pack(const std::string& object, std::uint64_t size, Indexed
   if (!core_.keys.can_read()) {
     if (indexed == nullptr) return ok();
     HF_ASSIGN(const Bytes bytes, core_.store.get(object));
-    pack_bytes_ += size;
+    data_bytes_ += size;
     whole = pack_digest(bytes) == indexed->row.digest;
   } else {
     HF_ASSIGN(const OpenedPack opened, open_for_reading(object, size, indexed));
     HF_TRY(read_pieces(object, opened.key, opened.entries, indexed, records, whole));
-    if (opened.footer.parity_length > 0 && indexed != nullptr) {           // which no record proves
-      HF_ASSIGN(const Bytes bytes, core_.store.get(object));
-      pack_bytes_ += size;
-      whole = whole && pack_digest(bytes) == indexed->row.digest;
+    if (const auto parity = ParityLayout::of(opened.footer)) {             // which no record proves
+      HF_ASSIGN(const Bytes end, core_.store.get(object, {parity->covered, parity->length() + kPackFooterBytes}));
+      data_bytes_ += end.size();
+      HF_TRY(check_parity(*parity, ByteView(end).last(kPackFooterBytes), ByteView(end).first(parity->length()), object));
     }
   }
   if (whole) return ok();
@@ -291,7 +402,7 @@ Status Checker::read_pieces(const std::string& object, const PackKey& key, std::
     }
     const auto stored = core_.store.get(object, {begin, end - begin});
     if (!stored && stored.error().kind != ErrorKind::kCorrupt) return stored.error();
-    if (stored) pack_bytes_ += stored->size();
+    if (stored) data_bytes_ += stored->size();
     HF_TRY(records.read(key, entries.subspan(i, next - i), begin, stored ? ByteView(*stored) : ByteView(), object,
                         [&](std::size_t n, const Result<ByteView>& plain) {
                           if (plain) return ok();
@@ -304,10 +415,17 @@ Status Checker::read_pieces(const std::string& object, const PackKey& key, std::
   return ok();
 }
 
-Status Checker::check_snapshots() {
+Result<std::vector<CommittedRecord>> Checker::read_all_commits() {
   std::vector<BrokenObject> broken;
-  HF_ASSIGN(const std::vector<CommittedRecord> commits, read_commits(core_, &broken));
+  HF_ASSIGN(std::vector<CommittedRecord> commits, read_commits(core_, &broken));
   for (const BrokenObject& b : broken) damage(b.object, b.error.text);
+  HF_ASSIGN(const bool healed, heal("commits/"));
+  if (!healed) return commits;
+  return read_commits(core_, &broken);
+}
+
+Status Checker::check_snapshots() {
+  HF_ASSIGN(const std::vector<CommittedRecord> commits, read_all_commits());
   for (const CommittedRecord& commit : commits) {
     ++report_.snapshots;
     report_.read_bytes += commit.sealed.size();
@@ -327,6 +445,7 @@ Status Checker::check_snapshots() {
 }
 
 Status Checker::walk(const SnapshotRecord& record, const std::string& carrier, const std::string& id) {
+  path_.clear();
   for (const ChunkRef& chunk : record.tree.index) HF_TRY(check_reference(chunk.id, carrier, id));
   const auto broken_tree = [&](Error error) {
     const std::string object = error.object.empty() ? carrier : error.object;
@@ -339,6 +458,7 @@ Status Checker::walk(const SnapshotRecord& record, const std::string& carrier, c
     auto entry = tree->next();
     if (!entry) return broken_tree(std::move(entry).error());
     if (!*entry) return ok();
+    path_ = (*entry)->path;
     for (const Extent& extent : (*entry)->extents) {
       if (!extent.hole) HF_TRY(check_reference(extent.chunk, carrier, id));
     }
@@ -374,29 +494,42 @@ Status Checker::check_reference(const ChunkId& chunk, const std::string& carrier
   return ok();
 }
 
-Status Checker::check_blobs() {
+Result<std::vector<std::pair<ObjectInfo, ObjectKind>>> Checker::list_blobs() {
+  std::vector<std::pair<ObjectInfo, ObjectKind>> out;
   HF_ASSIGN(const std::vector<ObjectInfo> wal, core_.list("wal/"));
   for (const ObjectInfo& info : wal) {
     const auto name = parse_wal_name(info.name);
-    if (!name) continue;
-    ++report_.wal_objects;
-    HF_TRY(check_blob(info, kind_of_wal_part(name->part)));
+    if (name) out.emplace_back(info, kind_of_wal_part(name->part));
   }
+  report_.wal_objects = out.size();
   HF_ASSIGN(const std::vector<ObjectInfo> attachments, core_.list("attach/"));
-  for (const ObjectInfo& info : attachments) {
-    ++report_.attachments;
-    HF_TRY(check_blob(info, ObjectKind::kAttachment));
+  for (const ObjectInfo& info : attachments) out.emplace_back(info, ObjectKind::kAttachment);
+  report_.attachments = attachments.size();
+  return out;
+}
+
+Status Checker::check_blobs() {
+  HF_ASSIGN(const auto blobs, list_blobs());
+  for (const auto& [info, kind] : blobs) {
+    Status checked = check_blob(info, kind);
+    if (!checked) HF_TRY(finding(info.name, std::move(checked).error()));
   }
   return ok();
 }
 
 Status Checker::check_blob(const ObjectInfo& info, ObjectKind kind) {
+  bool told = false;
   const auto look = [&]() -> Status {
     HF_ASSIGN(const BlobHead head, read_blob_head(core_.store, info, kind, core_.writers));
-    report_.read_bytes += head.size;
-    if (!options_.read_data) return ok();
+    data_bytes_ += head.size;
+    if (options_.hooks == nullptr ? !options_.read_data : !sampled(info.name)) return ok();
+    if (options_.hooks != nullptr) {
+      HF_ASSIGN(const bool read, options_.hooks->before(info));
+      if (!read) return ok();
+      told = true;
+    }
     HF_ASSIGN(const Bytes data, core_.store.get(info.name, {head.size, head.data_length}));
-    report_.read_bytes += data.size();
+    data_bytes_ += data.size();
     HF_TRY(verify_blob_data(head, data, info.name));
     if (!core_.keys.can_read()) return ok();
     HF_ASSIGN(const OpenedHead opened, open_blob_head(head, kind, info.name, core_.keys));
@@ -405,20 +538,46 @@ Status Checker::check_blob(const ObjectInfo& info, ObjectKind kind) {
     return make_error(ErrorKind::kCorrupt, info.name + ": its digest is not that of its bytes");
   };
   Status looked = look();
+  if (told && (looked || looked.error().kind == ErrorKind::kCorrupt)) options_.hooks->after(info, looked.has_value());
   if (looked || looked.error().kind == ErrorKind::kNotFound) return ok();   // a frame that was sealed meanwhile
-  return finding(info.name, std::move(looked).error());
+  return looked;
+}
+
+void Checker::tell(CheckReport& report) {
+  for (auto& [object, found] : damaged_) {
+    Damage damage;
+    damage.object = object;
+    damage.why = std::move(found.why);
+    damage.snapshots.assign(found.snapshots.begin(), found.snapshots.end());
+    damage.files = std::move(found.files);
+    damage.files_total = found.files_total;
+    damage.not_healed = std::move(found.not_healed);
+    damage.set_aside = found.set_aside;
+    report.damaged.push_back(std::move(damage));
+  }
 }
 
 Result<CheckReport> Checker::run() {
   HF_TRY(check_small_objects());
+  HF_TRY(heal(""));
   HF_TRY(check_index());
-  HF_TRY(check_packs());
-  report_.read_bytes += pack_bytes_;
-  HF_TRY(check_snapshots());
-  HF_TRY(check_blobs());
-  for (auto& [object, found] : damaged_) {
-    report_.damaged.push_back({object, found.first, {found.second.begin(), found.second.end()}});
+  HF_ASSIGN(const bool runs_healed, heal("index/"));
+  if (runs_healed) {
+    packs_.clear();
+    report_.chunks = 0;
+    HF_TRY(check_index());
   }
+  HF_TRY(check_packs());
+  HF_TRY(heal("packs/"));
+  // Who reads by rank comes again and again: trees are walked only to tell what damage hits.
+  if (options_.hooks == nullptr || !damaged_.empty()) HF_TRY(check_snapshots());
+  else HF_TRY(read_all_commits());
+  if (options_.hooks == nullptr) HF_TRY(check_blobs());
+  report_.read_bytes += data_bytes_;
+  HF_TRY(heal(""));
+  HF_TRY(set_aside());
+  if (options_.repair) HF_TRY(healer_.remove_leftovers());
+  tell(report_);
   return std::move(report_);
 }
 
@@ -446,7 +605,7 @@ Result<CheckReport> check_vault(Repository& repository, const CheckOptions& opti
   for (int attempt = 1;; ++attempt) {
     HF_ASSIGN(const Moment before, this_moment(repository.core()));
     auto report = Checker(repository, options).run();
-    if (attempt == kAttempts || (report && report->damaged.empty())) return report;
+    if (attempt == kAttempts || (report && (report->damaged.empty() || options.repair))) return report;
     if (!report && report.error().kind != ErrorKind::kNotFound && report.error().kind != ErrorKind::kCorrupt) return report;
     HF_ASSIGN(const Moment after, this_moment(repository.core()));
     if (before == after) return report;

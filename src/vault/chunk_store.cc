@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "vault/names.h"
+#include "vault/parity.h"
 
 namespace hf::vault {
 namespace {
@@ -106,10 +107,11 @@ Result<ChunkStore::Place> ChunkStore::reserve(PackKind kind, const ChunkId& id, 
       buffer = std::move(buffers_.back());
       buffers_.pop_back();
     } else {
-      buffer = PackBuffer::make(kBufferBytes);
+      buffer = PackBuffer::make(kBufferBytes + parity_bytes(kBufferBytes, core_.config.parity_percent));
     }
     HF_ASSIGN(PackWriter writer,
-              PackWriter::start(core_.entropy, core_.keys.vault, core_.keys.vault_public, kind, std::move(buffer)));
+              PackWriter::start(core_.entropy, core_.keys.vault, core_.keys.vault_public, kind, std::move(buffer),
+                                core_.config.parity_percent));
     open = std::make_unique<OpenPack>(kind, std::move(writer));
   }
   Place place;

@@ -43,6 +43,7 @@ class ChunkStore {
   StoreChunk metadata();                              // for trees and page digests; the session's thread alone
   // REQUIRES: no other thread is in here.
   Status flush();
+  bool stored_any() const { return next_pack_ > 0 || data_ || trees_; }   // REQUIRES: no other thread is in here
   StoredTotals totals() const { return {new_bytes_, stored_bytes_}; }
 
  private:

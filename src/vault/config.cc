@@ -201,17 +201,22 @@ Result<Config> parse_config(ByteView object, std::string_view name) {
   if (name != config_name(config.number)) {
     return make_error(ErrorKind::kCorrupt, std::string(name) + ": holds " + config_name(config.number));
   }
+  const ByteView parity = signed_object.header.tlv(kTlvParityPercent);
+  if (parity.size() == 1 && parity[0] <= kMaxParityPercent) config.parity_percent = parity[0];
   return config;
 }
 
 Bytes encode_config(const Config& config, const crypto::SigningKey& admin) {
   HF_CHECK(admin.public_key == config.admin_public && !config.newer_minor);
   HF_CHECK(config.slots.size() <= kMaxSlots && config.writers.size() <= kMaxWriters);
-  return encode_signed(ObjectKind::kConfig, config_name(config.number), encode_body(config), admin);
+  std::vector<Tlv> tlvs;
+  if (config.parity_percent != kDefaultParityPercent)
+    tlvs.push_back({kTlvParityPercent, Bytes{static_cast<std::uint8_t>(config.parity_percent)}});
+  return encode_signed(ObjectKind::kConfig, config_name(config.number), encode_body(config), admin, std::move(tlvs));
 }
 
 Result<Created> create_config(crypto::Entropy& entropy, const SlotLock& lock, std::string label,
-                              std::int64_t now_s, crypto::Argon2Cost cost) {
+                              std::int64_t now_s, crypto::Argon2Cost cost, unsigned parity_percent) {
   if (label.size() > kMaxLabel)
     return make_error(ErrorKind::kInvalid, "label of a slot is longer than 64 bytes");
   Created out;
@@ -229,6 +234,7 @@ Result<Created> create_config(crypto::Entropy& entropy, const SlotLock& lock, st
   Config& config = out.config;
   config.vault = keys.vault;
   config.created_s = now_s;
+  config.parity_percent = parity_percent;
   config.vault_public = keys.vault_public;
   config.admin_public = keys.admin_public;
   list_writer(config, keys.writer.public_key, label);

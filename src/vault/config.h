@@ -10,6 +10,7 @@
 
 #include "vault/chunker.h"
 #include "vault/keys.h"
+#include "vault/pack.h"
 
 namespace hf::vault {
 
@@ -41,6 +42,7 @@ struct Config {
   std::vector<Slot> slots;                   // ascending by number
   std::uint32_t next_slot = 1;
   std::vector<Writer> writers;
+  unsigned parity_percent = kDefaultParityPercent;   // of new packs
   bool newer_minor = false;                  // read, but never write to or prune such a vault
 
   std::vector<crypto::PublicKey> writer_keys() const;
@@ -60,7 +62,8 @@ struct Created {
 // A new vault with one slot of admin level. `cost` exists so that tests need not pay 64 MiB; never above the
 // default.
 Result<Created> create_config(crypto::Entropy& entropy, const SlotLock& lock, std::string label,
-                              std::int64_t now_s, crypto::Argon2Cost cost = {});
+                              std::int64_t now_s, crypto::Argon2Cost cost = {},
+                              unsigned parity_percent = kDefaultParityPercent);
 
 // kDenied "wrong passphrase for vault <id>" if no slot opens.
 Result<Keys> unlock(const Config& config, const Credentials& credentials);

@@ -107,6 +107,9 @@ Status Marker::walk(const CommittedRecord& commit) {
     HF_TRY(refer(chunk.id));
     return inner(chunk);
   };
+  const ChunkId note = core_.hasher.id(encode_snapshot_note(record));
+  HF_ASSIGN(const std::vector<ChunkLocation> notes, source_->index().find_all(note));
+  if (!notes.empty()) HF_TRY(refer(note));       // a snapshot that stored nothing has none
   for (const ChunkRef& chunk : record.tree.index) HF_TRY(refer(chunk.id));
   HF_ASSIGN(TreeReader tree, TreeReader::open(record.tree, fetch));
   const ChunkId* last = nullptr;

@@ -64,6 +64,8 @@ inline constexpr std::uint16_t kTlvWrappedKey = kCritical | 2;
 inline constexpr std::uint16_t kTlvKeySalt = kCritical | 3;
 // of the store's own object: what the store was found to be able to do (store/probe.h)
 inline constexpr std::uint16_t kTlvStoreAbilities = 4;
+// of configs: parity of new packs, in percent, u8
+inline constexpr std::uint16_t kTlvParityPercent = 5;
 
 struct Tlv {
   std::uint16_t type = 0;

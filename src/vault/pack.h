@@ -29,6 +29,9 @@ inline constexpr std::uint64_t kMaxPackBytes = 1024ULL * 1024 * 1024;
 inline constexpr std::size_t kMaxPackHeaderBytes = 192;
 inline constexpr std::size_t kPackFooterBytes = 64;
 inline constexpr std::size_t kPackEntryBytes = 48;
+// of a pack's bytes: damage of so much is repaired without another copy (parity.h)
+inline constexpr unsigned kDefaultParityPercent = 3;
+inline constexpr unsigned kMaxParityPercent = 20;
 inline constexpr std::uint8_t kChunkCompressed = 0x01;  // zstd, one frame, with its content size
 
 struct PackEntry {
@@ -63,7 +66,8 @@ struct PackBuffer {
 class PackWriter {
  public:
   static Result<PackWriter> start(crypto::Entropy& entropy, const VaultId& vault,
-                                  const crypto::PublicKey& vault_public, PackKind kind, PackBuffer buffer);
+                                  const crypto::PublicKey& vault_public, PackKind kind, PackBuffer buffer,
+                                  unsigned parity_percent = kDefaultParityPercent);
   PackWriter(PackWriter&&) noexcept;
   PackWriter& operator=(PackWriter&&) noexcept;
   ~PackWriter();
@@ -107,6 +111,8 @@ struct PackFooter {
   std::uint64_t parity_offset = 0;
   std::uint32_t parity_length = 0;
   std::uint8_t parity_kind = 0;         // 0: none
+  std::uint8_t parity_rows = 0;         // of kind 1: parity blocks of a stripe, and the size of a block
+  std::uint8_t parity_block_log2 = 0;
   std::uint64_t total_length = 0;
 };
 // `footer`: the last 64 bytes of an object of `object_size` bytes. Needs no key.

@@ -28,7 +28,8 @@ Bytes directory_associated(const crypto::Digest& header, ByteView footer_body) {
 Bytes encode_pack_footer(const PackFooter& f) {
   ByteWriter out;
   out.raw(kPackFooterMagic).u64(f.directory_offset).u32(f.directory_length).u32(f.count);
-  out.u64(f.parity_offset).u32(f.parity_length).u8(f.parity_kind).u8(0).u16(0).u64(f.total_length);
+  out.u64(f.parity_offset).u32(f.parity_length).u8(f.parity_kind).u8(f.parity_rows);
+  out.u8(f.parity_block_log2).u8(0).u64(f.total_length);
   HF_CHECK(out.size() == kPackFooterBody);
   const crypto::Digest check = crypto::sha256(out.bytes());
   out.raw(ByteView(check).first(kPackFooterCheck));

@@ -5,6 +5,7 @@
 #include "vault/compress.h"
 #include "vault/pack.h"
 #include "vault/pack_layout.h"
+#include "vault/parity.h"
 
 namespace hf::vault {
 
@@ -57,7 +58,9 @@ Result<PackFooter> parse_pack_footer(ByteView footer, std::uint64_t object_size,
   HF_ASSIGN(out.parity_offset, in.u64());
   HF_ASSIGN(out.parity_length, in.u32());
   HF_ASSIGN(out.parity_kind, in.u8());
-  HF_TRY(in.raw(3));
+  HF_ASSIGN(out.parity_rows, in.u8());
+  HF_ASSIGN(out.parity_block_log2, in.u8());
+  HF_TRY(in.raw(1));
   HF_ASSIGN(out.total_length, in.u64());
   const bool inside = out.directory_offset < object_size && out.parity_offset < object_size;
   const std::uint64_t directory = std::uint64_t{out.count} * kPackEntryBytes + crypto::kAeadTagBytes;
@@ -65,6 +68,7 @@ Result<PackFooter> parse_pack_footer(ByteView footer, std::uint64_t object_size,
                         out.directory_offset + directory == out.parity_offset &&
                         out.parity_offset + out.parity_length + kPackFooterBytes == object_size;
   if (out.total_length != object_size || !adjacent) return damaged(name, "its footer does not fit its size");
+  if (out.parity_kind == kParityReedSolomon && !ParityLayout::of(out)) return damaged(name, "its parity cannot be laid out so");
   return out;
 }
 

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "vault/compress.h"
+#include "vault/parity.h"
 #include "vault/testing.h"
 
 namespace hf::vault {
@@ -87,7 +88,10 @@ bool reads_whole(const Packed& p, ByteView bytes) {
     const auto chunk = p.read(*pack, bytes, i);
     if (!chunk.has_value() || *chunk != p.chunks[i]) return false;
   }
-  return true;
+  const PackFooter& footer = pack->footer;
+  return check_parity(*ParityLayout::of(footer), bytes.last(kPackFooterBytes),
+                      bytes.subspan(footer.parity_offset, footer.parity_length), "packs/x")
+      .has_value();
 }
 
 TEST(Pack, EveryFlippedBitIsFound) {
@@ -161,7 +165,7 @@ TEST(Pack, WhatDoesNotFitIsRefused) {
   Compressor compressor(1);
   Rng rng(4);
   EXPECT_EQ(writer.add({}, testing::random_bytes(rng, 4000), compressor).error().kind, ErrorKind::kExhausted);
-  EXPECT_TRUE(writer.add({}, testing::random_bytes(rng, 3000), compressor));
+  EXPECT_TRUE(writer.add({}, testing::random_bytes(rng, 2000), compressor));
   writer.finish();
   EXPECT_LE(writer.bytes().size(), 4096u);
 }

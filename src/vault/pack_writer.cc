@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "vault/pack.h"
 #include "vault/pack_layout.h"
+#include "vault/parity.h"
 
 namespace hf::vault {
 
@@ -23,7 +24,8 @@ PackBuffer PackBuffer::make(std::size_t capacity) {
 }
 
 struct PackWriter::State {
-  State(const Secret& secret, PackBuffer memory) : key(secret), buffer(std::move(memory)) {}
+  State(const Secret& secret, PackBuffer memory, unsigned percent)
+      : key(secret), buffer(std::move(memory)), parity_percent(percent) {}
   void append(ByteView bytes) {
     HF_CHECK(size + bytes.size() <= buffer.capacity);
     std::copy(bytes.begin(), bytes.end(), buffer.bytes.get() + size);
@@ -33,6 +35,7 @@ struct PackWriter::State {
 
   crypto::AeadKey key;
   PackBuffer buffer;
+  unsigned parity_percent;
   crypto::Digest header_digest{};
   std::size_t size = 0;
   bool finished = false;
@@ -45,11 +48,12 @@ PackWriter& PackWriter::operator=(PackWriter&&) noexcept = default;
 PackWriter::~PackWriter() = default;
 
 Result<PackWriter> PackWriter::start(crypto::Entropy& entropy, const VaultId& vault,
-                                     const crypto::PublicKey& vault_public, PackKind kind, PackBuffer buffer) {
-  HF_CHECK(buffer.capacity <= kMaxPackBytes);
+                                     const crypto::PublicKey& vault_public, PackKind kind, PackBuffer buffer,
+                                     unsigned parity_percent) {
+  HF_CHECK(buffer.capacity <= kMaxPackBytes && parity_percent <= kMaxParityPercent);
   const Secret key = entropy.secret(crypto::kAeadKeyBytes);
   HF_ASSIGN(Bytes wrapped, crypto::box_seal(entropy, vault_public, kPackKeyInfo, key.reveal()));
-  auto state = std::make_unique<State>(key, std::move(buffer));
+  auto state = std::make_unique<State>(key, std::move(buffer), parity_percent);
   ObjectHeader header;
   header.kind = ObjectKind::kPack;
   header.flags = kFlagOpenEnded;
@@ -64,8 +68,9 @@ Result<PackWriter> PackWriter::start(crypto::Entropy& entropy, const VaultId& va
 }
 
 bool PackWriter::has_room(std::size_t stored) const {
-  const std::size_t directory = (count() + 1) * kPackEntryBytes + crypto::kAeadTagBytes + kPackFooterBytes;
-  return state_->size + stored + crypto::kAeadTagBytes + directory <= state_->buffer.capacity;
+  const std::size_t directory = (count() + 1) * kPackEntryBytes + crypto::kAeadTagBytes;
+  const std::size_t covered = state_->size + stored + crypto::kAeadTagBytes + directory;
+  return covered + parity_bytes(covered, state_->parity_percent) + kPackFooterBytes <= state_->buffer.capacity;
 }
 
 PackEntry PackWriter::reserve(const ChunkId& id, std::size_t plain, std::size_t stored, bool compressed) {
@@ -125,12 +130,21 @@ FinishedPack PackWriter::finish() {
   footer.directory_length = static_cast<std::uint32_t>(directory.size() + crypto::kAeadTagBytes);
   footer.count = static_cast<std::uint32_t>(count());
   footer.parity_offset = s.size + footer.directory_length;
-  footer.total_length = footer.parity_offset + kPackFooterBytes;
+  std::optional<ParityLayout> parity;
+  if (s.parity_percent > 0) {
+    parity = ParityLayout::choose(footer.parity_offset, s.parity_percent);
+    parity->describe(footer);
+  }
+  footer.total_length = footer.parity_offset + footer.parity_length + kPackFooterBytes;
   const Bytes end = encode_pack_footer(footer);
   const Bytes associated = directory_associated(s.header_digest, ByteView(end).first(kPackFooterBody));
   HF_CHECK(footer.total_length <= s.buffer.capacity);
   s.key.seal(crypto::counter_nonce(s.size), associated, directory.bytes(), s.at(s.size, footer.directory_length));
   s.size += footer.directory_length;
+  if (parity) {
+    write_parity(*parity, end, bytes(), s.at(s.size, footer.parity_length));
+    s.size += footer.parity_length;
+  }
   s.append(end);
   s.finished = true;
   s.pack.size = s.size;

@@ -11,6 +11,7 @@ struct StoreObject {
   StoreAbilities abilities;
 };
 Result<StoreObject> read_store_object(Store& store);
+Bytes encode_store_object(const StoreId& id, const StoreAbilities& abilities);
 Result<std::unique_ptr<BackupSession>> begin_session(const Repository::Core& core, SnapshotMeta meta);
 Result<std::unique_ptr<SnapshotReader>> open_reader(const Repository::Core& core, SnapshotRecord record);
 Result<CheckReport> check_vault(Repository& repository, const CheckOptions& options);

@@ -15,13 +15,6 @@ namespace {
 
 constexpr std::size_t kMinPrefix = 1;
 
-// The store object: the store's id and its SHA-256, unsigned, because it exists before the vault's keys do.
-Bytes encode_store_object(const StoreId& id, const StoreAbilities& abilities) {
-  ByteWriter body;
-  body.raw(id).raw(crypto::sha256(id));
-  return encode_object(ObjectKind::kStore, body.take(), {Tlv{kTlvStoreAbilities, encode_abilities(abilities)}});
-}
-
 // What the store was found to do and what its address says, together.
 Result<StoreAbilities> usable(const Store& store, StoreAbilities abilities) {
   const StoreProperties properties = store.properties();
@@ -131,6 +124,13 @@ Result<SnapshotInfo> pick_latest(const std::vector<SnapshotInfo>& all) {
 
 }  // namespace
 
+// The store object: the store's id and its SHA-256, unsigned, because it exists before the vault's keys do.
+Bytes encode_store_object(const StoreId& id, const StoreAbilities& abilities) {
+  ByteWriter body;
+  body.raw(id).raw(crypto::sha256(id));
+  return encode_object(ObjectKind::kStore, body.take(), {Tlv{kTlvStoreAbilities, encode_abilities(abilities)}});
+}
+
 Result<StoreObject> read_store_object(Store& store) {
   const std::string name(kStoreObject);
   HF_ASSIGN(const Bytes bytes, store.get(name));
@@ -152,7 +152,7 @@ Result<std::unique_ptr<Repository>> Repository::init(const RepositoryContext& co
   HF_TRY(expect_empty(store));
   HF_ASSIGN(const StoreAbilities abilities, tried(store, context.entropy, context.clock, options.probe));
   const std::int64_t now_s = std::chrono::floor<Seconds>(context.clock.wall()).time_since_epoch().count();
-  HF_ASSIGN(Created created, create_config(context.entropy, lock, options.label, now_s, options.cost));
+  HF_ASSIGN(Created created, create_config(context.entropy, lock, options.label, now_s, options.cost, options.parity_percent));
   HF_ASSIGN(const StoreId store_id, create_store_object(store, context.entropy, abilities));
   auto core = std::make_unique<Core>(context, std::move(created.config), std::move(created.keys), store_id);
   core->abilities = abilities;

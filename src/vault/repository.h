@@ -40,6 +40,7 @@ struct RepositoryContext {
 struct InitOptions {
   std::string label = "first";               // of the first slot
   crypto::Argon2Cost cost{};                 // tests need not pay the default; never above it
+  unsigned parity_percent = 3;               // of its packs: 0 to 20
   bool probe = false;                        // try what the store can do, and keep that in it
 };
 
@@ -51,16 +52,45 @@ struct SnapshotFilter {
   std::optional<WallTime> until;             // finished then, or before
 };
 
+class Repository;
+
+// Who reads the data chooses it, and is told of each object. Every call may come from any thread.
+struct ReadHooks {
+  std::function<std::optional<std::uint64_t>(const std::string& object)> rank;   // lowest first; nothing: not read
+  std::function<Result<bool>(const ObjectInfo& object)> before;                  // false: not read after all
+  std::function<void(const ObjectInfo& object, bool good)> after;
+};
+
 struct CheckOptions {
   bool read_data = false;
   std::uint32_t read_data_percent = 100;     // of the packs, chosen by name and `sample_seed`
   std::uint64_t sample_seed = 0;
+  bool repair = false;                       // heal what is damaged: by parity, else from `copies`
+  std::vector<Repository*> copies;           // opened, of the same vault; asked in this order
+  const ReadHooks* hooks = nullptr;          // instead of the three at the top
 };
+
+struct DamagedFile {
+  std::string snapshot;                      // hex id
+  std::string path;                          // raw bytes
+};
+inline constexpr std::size_t kMaxDamagedFiles = 100;    // named for each damaged object
 
 struct Damage {
   std::string object;                        // its name in the store
   std::string why;
   std::vector<std::string> snapshots;        // hex ids of the snapshots that lose something by it
+  std::vector<DamagedFile> files;            // the first of them
+  std::uint64_t files_total = 0;
+  std::string not_healed;                    // why, if it was tried
+  bool set_aside = false;                    // new backups no longer refer to it, and store its chunks again
+};
+
+struct Healed {
+  std::string object;
+  std::string why;                           // what was wrong with it
+  std::string how;                           // "parity", "copy", "packs" (an index run), "anew" (the store's own object)
+  std::string from;                          // of a copy: its place
 };
 
 struct CheckReport {
@@ -71,6 +101,7 @@ struct CheckReport {
   std::uint64_t attachments = 0;
   std::uint64_t read_bytes = 0;
   std::vector<Damage> damaged;               // sorted by object
+  std::vector<Healed> healed;
 };
 
 struct CopyReport {

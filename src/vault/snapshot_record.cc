@@ -1,11 +1,14 @@
 #include "vault/snapshot_record.h"
 
+#include <algorithm>
+
 #include "crypto/hash.h"
 
 namespace hf::vault {
 namespace {
 
 constexpr std::string_view kSignedName = "snapshot";               // the same wherever the record is carried
+constexpr std::string_view kNoteMagic = "holdfast/v1 snapshot note";   // and a zero byte
 constexpr std::string_view kBoxInfo = "holdfast/v1 snapshot";
 constexpr std::size_t kMaxText = 64 * 1024;
 constexpr std::uint64_t kMaxItems = 16 * 1024;
@@ -148,5 +151,22 @@ Result<SnapshotRecord> open_record(ByteView sealed, std::string_view carrier, co
 }
 
 SnapshotId id_of_sealed(ByteView sealed) { return crypto::sha256(sealed); }
+
+Bytes encode_snapshot_note(const SnapshotRecord& record) {
+  SnapshotRecord plain = record;
+  plain.info.new_bytes = 0;              // known only once the note itself is stored
+  plain.info.stored_bytes = 0;
+  ByteWriter out;
+  out.raw(as_bytes(kNoteMagic)).u8(0).raw(encode_record(plain));
+  return out.take();
+}
+
+std::optional<SnapshotRecord> decode_snapshot_note(ByteView chunk) {
+  const std::size_t magic = kNoteMagic.size() + 1;
+  if (chunk.size() < magic || !std::ranges::equal(chunk.first(kNoteMagic.size()), as_bytes(kNoteMagic)) || chunk[magic - 1] != 0)
+    return std::nullopt;
+  auto record = decode_record(chunk.subspan(magic));
+  return record ? std::optional(std::move(*record)) : std::nullopt;
+}
 
 }  // namespace hf::vault

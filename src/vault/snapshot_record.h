@@ -31,4 +31,9 @@ Result<SnapshotRecord> open_record(ByteView sealed, std::string_view carrier, co
                                    std::span<const crypto::PublicKey> writers);
 SnapshotId id_of_sealed(ByteView sealed);
 
+// A metadata chunk by which a snapshot is known from packs alone: the plain record as it stood before anything was counted.
+inline constexpr std::size_t kMaxSnapshotNote = 4u << 20;
+Bytes encode_snapshot_note(const SnapshotRecord& record);
+std::optional<SnapshotRecord> decode_snapshot_note(ByteView chunk);    // nothing for any other chunk
+
 }  // namespace hf::vault

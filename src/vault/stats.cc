@@ -88,10 +88,12 @@ Status Counter::refer(const ChunkId& id) {
 
 Status Counter::walk(const CommittedRecord& commit) {
   HF_ASSIGN(SnapshotRecord record, open_record(commit.sealed, commit.object, core_.keys, core_.writers));
+  const ChunkId note = core_.hasher.id(encode_snapshot_note(record));
   record.info.number = commit.number;
   stats_.snapshots.push_back({std::move(record.info)});
   stats_.source_bytes += stats_.snapshots.back().info.source_bytes;
   snapshot_ = static_cast<std::uint32_t>(stats_.snapshots.size());
+  if (find(note) != nullptr) HF_TRY(refer(note));
   const FetchChunk inner = source_->fetcher();
   const FetchChunk fetch = [&](const ChunkRef& chunk) -> Result<Bytes> {
     HF_TRY(refer(chunk.id));

@@ -7,6 +7,7 @@
 #include "vault/chunk.h"
 #include "vault/chunker.h"
 #include "vault/pages.h"
+#include "vault/parity.h"
 #include "vault/tree_record.h"
 
 namespace hf::vault {
@@ -72,6 +73,22 @@ TEST(Vectors, PageDigest) {
   PageDigest digest{};
   PageHasher(key()).digests(stream(kPageBytes), {&digest, 1});
   EXPECT_EQ(to_hex(digest), "2b0ee25030a8863ce821a5465ff177e8");
+}
+
+// One stripe, and three of which two have a column less; the first 64 bytes of the stream stand for the footer.
+TEST(Vectors, Parity) {
+  const auto digest = [](std::size_t covered, std::uint32_t block, std::uint32_t stripes, std::uint32_t columns) {
+    const ParityLayout layout = ParityLayout::choose(covered, 3);
+    EXPECT_EQ(layout.block, block);
+    EXPECT_EQ(layout.stripes, stripes);
+    EXPECT_EQ(layout.data, columns);
+    EXPECT_EQ(layout.parity, 4u);
+    Bytes region(layout.length());
+    write_parity(layout, stream(kPackFooterBytes), stream(covered), region);
+    return to_hex(crypto::sha256(region));
+  };
+  EXPECT_EQ(digest(70'000, 1024, 1, 69), "c7ddfae3a3f89bc44dfbe1163da0f8ed18cfdfa974d1aeb856166189e8d27bb0");
+  EXPECT_EQ(digest(1'100'000, 4096, 3, 90), "61de9387811f40241976dc4bc7260d900fe15b9f00a61ce2052a00784f13ac55");
 }
 
 // A file of 8192 bytes in a chunk, then a hole of 100, then the chunk again; times -1 s + 5 ns and 1 s.

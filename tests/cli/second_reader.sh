@@ -32,6 +32,15 @@ reader restore "$second" two; diff -r files "two$work/files" || fail "the second
   fail "modes, times or links differ"
 [ "$(reader cat "$second" "${work#/}/files/deep/again")" = changed ] || fail "cat prints something else"
 
+# Parity, computed by it from the page, is what lies in the packs.
+[ "$(reader parity | wc -l)" = "$(in_folder vault/packs | wc -l)" ] || fail "not every pack's parity was looked at"
+pack=$(find vault/packs -type f -printf '%s %p\n' | sort -rn | sed -n '1s/.* //p')
+cp "$pack" kept
+flip_byte "$pack" $(($(stat -c %s "$pack") - 1000))
+if reader parity 2>damage; then fail "damaged parity was not seen"; fi
+grep -q "parity of" damage || fail "another error than expected: $(cat damage)"
+cp kept "$pack"
+
 # One flipped byte in the middle of the largest pack: no byte of that chunk is handed out.
 pack=$(find vault/packs -type f -printf '%s %p\n' | sort -rn | sed -n '1s/.* //p')
 flip_byte "$pack" 3000000
