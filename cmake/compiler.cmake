@@ -52,8 +52,19 @@ function(hf_optimise target level)
   endif()
 endfunction()
 hf_optimise(hf_standard_headers_hot hot)
+# With HF_UNITY=6 the files of a target are compiled six at a time: what they all include and instantiate costs most of a
+# build. That needs names in anonymous namespaces to be unique in their module.
+set(HF_UNITY 1 CACHE STRING "files compiled together; 1: each alone")
+# Its define has to stand before OpenSSL's headers.
+set_source_files_properties(src/crypto/hash.cc PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
 function(hf_compile target)
   set(level warm)
+  if(HF_UNITY GREATER 1)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE ${HF_UNITY})
+    if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+      target_compile_options(${target} PRIVATE -Wno-subobject-linkage)  # takes the files for headers
+    endif()
+  endif()
   if("HOT" IN_LIST ARGN)
     set(level hot)
   endif()

@@ -10,7 +10,7 @@ namespace {
 using runbook::Observation;
 using runbook::ObservedState;
 
-constexpr Micros kConnectTimeout = 3s;
+constexpr Micros kCheckConnectTimeout = 3s;
 constexpr std::uint64_t kMostLagBytes = 1ull << 30;      // replayed in well under a minute
 constexpr std::uint64_t kMostUnsentBytes = 16ull << 20;  // one WAL segment
 
@@ -24,10 +24,10 @@ Observation CheckAction::standby_healthy(const runbook::StepContext& context, Ls
   if (!standby.is_object())
     return Observation::unknown("the runbook promotes nothing, so there is no standby to look at");
   const std::string name = "'" + standby["name"].as_string() + "'";
-  auto db = connect(r_, context, standby["dsn"].as_string(), kConnectTimeout);
+  auto db = connect(r_, context, standby["dsn"].as_string(), kCheckConnectTimeout);
   if (!db) return Observation::unknown(name + " does not answer: " + db.error().text);
   const auto row =
-      db->query("select pg_is_in_recovery(), coalesce(pg_last_wal_replay_lsn(), '0/0')", {}, kConnectTimeout);
+      db->query("select pg_is_in_recovery(), coalesce(pg_last_wal_replay_lsn(), '0/0')", {}, kCheckConnectTimeout);
   if (!row || row->rows.size() != 1) return Observation::unknown(name + " does not tell its state");
   if (row->text(0, 0) != "t") return promoted_already(context, *db, name);
   const auto lsn = parse_lsn(row->text(0, 1));
@@ -44,7 +44,7 @@ Observation CheckAction::promoted_already(const runbook::StepContext& context, r
   const auto row = db.query(
       "select system_identifier, substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8), pg_current_wal_lsn()"
       " from pg_control_system()",
-      {}, kConnectTimeout);
+      {}, kCheckConnectTimeout);
   if (!row || row->rows.size() != 1) return Observation::unknown(name + " does not tell its timeline");
   const auto timeline = parse_whole<Timeline>(row->text(0, 1), 16);
   if (!timeline) return Observation::unknown(name + " says '" + row->text(0, 1) + "' where a timeline belongs");

@@ -18,14 +18,14 @@ constexpr Micros kReloadTimeout = 20s;
 
 using Pairs = std::vector<std::pair<std::string, std::string>>;
 
-struct Wanted {
+struct WantedSettings {
   std::string path;
   Pairs set;
   std::vector<std::string> reload;
 };
 
-Result<Wanted> wanted_of(const runbook::StepContext& context) {
-  Wanted w;
+Result<WantedSettings> wanted_settings(const runbook::StepContext& context) {
+  WantedSettings w;
   HF_ASSIGN(w.path, text_of(context, "path"));
   for (const Json& pair : context.step.input["set"].items()) {
     if (pair.items().size() != 2)
@@ -98,7 +98,7 @@ std::string with_keys_set(std::string_view text, const Pairs& set) {
 }
 
 Result<runbook::Observation> ConfigureAction::observe(const runbook::StepContext& context) {
-  HF_ASSIGN(const Wanted w, wanted_of(context));
+  HF_ASSIGN(const WantedSettings w, wanted_settings(context));
   auto text = text_at(r_.env.files, w.path);
   if (!text && text.error().kind == ErrorKind::kNotFound)
     return runbook::Observation::not_done(w.path + " does not exist yet");
@@ -112,7 +112,7 @@ Result<runbook::Observation> ConfigureAction::observe(const runbook::StepContext
 }
 
 Result<runbook::Progress> ConfigureAction::start(const runbook::StepContext& context) {
-  HF_ASSIGN(const Wanted w, wanted_of(context));
+  HF_ASSIGN(const WantedSettings w, wanted_settings(context));
   auto old = text_at(r_.env.files, w.path);
   if (!old && old.error().kind != ErrorKind::kNotFound) return std::move(old).error();
   const std::string text = with_keys_set(old ? *old : std::string(), w.set);

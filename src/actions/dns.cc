@@ -8,10 +8,10 @@
 namespace hf::actions {
 namespace {
 
-constexpr Micros kQueryTimeout = 3s;
+constexpr Micros kDnsQueryTimeout = 3s;
 constexpr Micros kUpdateTimeout = 10s;
 
-struct Wanted {
+struct WantedRecord {
   Endpoint server;
   std::string name;
   remote::DnsType type = remote::DnsType::kA;
@@ -19,8 +19,8 @@ struct Wanted {
   std::uint32_t ttl_seconds = 60;
 };
 
-Result<Wanted> wanted_of(const runbook::StepContext& context) {
-  Wanted w;
+Result<WantedRecord> wanted_record(const runbook::StepContext& context) {
+  WantedRecord w;
   HF_ASSIGN(const std::string server, text_of(context, "server"));
   HF_ASSIGN(w.server, parse_endpoint(server, remote::kDnsPort));
   HF_ASSIGN(w.name, text_of(context, "name"));
@@ -34,7 +34,7 @@ Result<Wanted> wanted_of(const runbook::StepContext& context) {
   return w;
 }
 
-Json facts_of(const Wanted& w, const std::vector<std::string>& values, std::uint32_t ttl) {
+Json dns_facts(const WantedRecord& w, const std::vector<std::string>& values, std::uint32_t ttl) {
   Json list = Json::array(), facts = Json::object();
   for (const std::string& v : values) list.push(v);
   return facts.set("name", w.name).set("values", list).set("ttl_seconds", ttl);
@@ -43,8 +43,8 @@ Json facts_of(const Wanted& w, const std::vector<std::string>& values, std::uint
 }  // namespace
 
 Result<runbook::Observation> DnsAction::observe(const runbook::StepContext& context) {
-  HF_ASSIGN(const Wanted w, wanted_of(context));
-  HF_ASSIGN(const remote::DnsAnswer answer, r_.dns.query(w.server, w.name, w.type, kQueryTimeout, context.stop));
+  HF_ASSIGN(const WantedRecord w, wanted_record(context));
+  HF_ASSIGN(const remote::DnsAnswer answer, r_.dns.query(w.server, w.name, w.type, kDnsQueryTimeout, context.stop));
   const bool answered = answer.rcode_name == "NOERROR" || answer.rcode_name == "NXDOMAIN";
   if (!answered)
     return runbook::Observation::unknown(to_string(w.server) + " answers " + answer.rcode_name + " for " + w.name);
@@ -53,13 +53,13 @@ Result<runbook::Observation> DnsAction::observe(const runbook::StepContext& cont
   std::vector<std::string> values = answer.values(w.type);
   std::ranges::sort(values);
   const std::string detail = w.name + " is " + join(values, ", ", "nothing") + " at " + to_string(w.server);
-  const Json facts = facts_of(w, values, answer.ttl_seconds);
+  const Json facts = dns_facts(w, values, answer.ttl_seconds);
   return values == w.values ? runbook::Observation::done(detail, facts)
                             : runbook::Observation::not_done(detail, facts);
 }
 
 Result<runbook::Progress> DnsAction::start(const runbook::StepContext& context) {
-  HF_ASSIGN(const Wanted w, wanted_of(context));
+  HF_ASSIGN(const WantedRecord w, wanted_record(context));
   remote::DnsUpdate update;
   HF_ASSIGN(update.zone, text_of(context, "zone"));
   update.name = w.name;

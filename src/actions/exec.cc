@@ -9,7 +9,7 @@ namespace hf::actions {
 namespace {
 
 constexpr Micros kObserveTimeout = 20s;
-constexpr Micros kPollEvery = 200ms;
+constexpr Micros kExecPollEvery = 200ms;
 
 Json step_json(const runbook::StepContext& context) {
   Json facts = Json::object(), out = Json::object();
@@ -68,13 +68,13 @@ Result<runbook::Progress> ExecAction::start(const runbook::StepContext& context)
   spec.input = to_bytes(dump_json(step_json(context)));
   spec.session = session(context);
   HF_ASSIGN(Json handle, runbook::start_worker(r_.env, spec));
-  return runbook::Progress::running(std::move(handle), kPollEvery, "running " + spec.argv[0]);
+  return runbook::Progress::running(std::move(handle), kExecPollEvery, "running " + spec.argv[0]);
 }
 
 Result<runbook::Progress> ExecAction::poll(const runbook::StepContext& context, const Json& handle) {
   HF_ASSIGN(const runbook::WorkerState state, runbook::poll_worker(r_.env, handle));
   switch (state.kind) {
-    case runbook::WorkerState::Kind::kRunning: return runbook::Progress::running(handle, kPollEvery);
+    case runbook::WorkerState::Kind::kRunning: return runbook::Progress::running(handle, kExecPollEvery);
     case runbook::WorkerState::Kind::kLost:
       return make_error(ErrorKind::kFailed,
                         "the command of step '" + context.step.name + "' is gone and left no result")

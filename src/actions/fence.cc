@@ -15,7 +15,7 @@ FenceInput input_of(const Json& in) {
   return out;
 }
 
-Json facts_of(const runbook::StepContext& context, const FenceVerdict& v, const std::vector<Sealed>& seals) {
+Json fence_facts(const runbook::StepContext& context, const FenceVerdict& v, const std::vector<Sealed>& seals) {
   record::FenceProof proof;
   proof.component = context.step.input["component"].as_string();
   proof.level = "quorum";
@@ -112,7 +112,7 @@ Result<runbook::Observation> FenceAction::observe(const runbook::StepContext& co
   }
   for (const Sealed& s : all) in.seals.push_back(s.seal);
   const FenceVerdict v = fence_verdict(in);
-  if (v.proven) return runbook::Observation::done(v.explanation, facts_of(context, v, all));
+  if (v.proven) return runbook::Observation::done(v.explanation, fence_facts(context, v, all));
   return runbook::Observation::not_done(v.explanation + unread);
 }
 
@@ -130,7 +130,7 @@ Result<runbook::Progress> FenceAction::start(const runbook::StepContext& context
   }
   for (const Sealed& s : all) in.seals.push_back(s.seal);
   const FenceVerdict v = fence_verdict(in);
-  if (v.proven) return runbook::Progress::done(v.explanation, facts_of(context, v, all));
+  if (v.proven) return runbook::Progress::done(v.explanation, fence_facts(context, v, all));
   if (waiver_of(context) != nullptr) return waived(context, v, all, silent);
   Error error = make_error(ErrorKind::kBlocked, "the fence of '" + context.step.input["component"].as_string() +
                                                     "' is not proven: " + v.explanation + silent)

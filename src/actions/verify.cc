@@ -9,7 +9,7 @@ namespace {
 constexpr Micros kDnsTimeout = 3s;
 constexpr Micros kHttpTimeout = 5s;
 constexpr Micros kTcpTimeout = 3s;
-constexpr Micros kConnectTimeout = 3s;
+constexpr Micros kVerifyConnectTimeout = 3s;
 constexpr Micros kWriteTimeout = 10s;
 constexpr std::size_t kSamples = 20;  // requests for a 95th percentile
 
@@ -106,10 +106,10 @@ Status VerifyAction::reach(const runbook::StepContext& context, const std::strin
 }
 
 Result<Json> VerifyAction::write(const runbook::StepContext& context, const std::string& dsn) {
-  HF_ASSIGN(remote::PgConnection writer, connect(r_, context, dsn, kConnectTimeout));
+  HF_ASSIGN(remote::PgConnection writer, connect(r_, context, dsn, kVerifyConnectTimeout));
   HF_TRY(writer.query(kPrepare, {}, kWriteTimeout));
   HF_TRY(writer.query(kWrite, {context.key}, kWriteTimeout));
-  HF_ASSIGN(remote::PgConnection reader, connect(r_, context, dsn, kConnectTimeout));
+  HF_ASSIGN(remote::PgConnection reader, connect(r_, context, dsn, kVerifyConnectTimeout));
   HF_ASSIGN(const std::string rows, reader.query_value(kRead, {context.key}, kWriteTimeout));
   if (rows != "1")
     return make_error(ErrorKind::kFailed, "the row written to " + writer.server() + " was not found there again");

@@ -7,10 +7,10 @@ namespace hf::cli {
 
 namespace {
 
-constexpr std::size_t kKeyBytes = 32;
-constexpr std::size_t kMaxNoteBytes = 4096;
+constexpr std::size_t kCanaryKeyBytes = 32;
+constexpr std::size_t kMaxCanaryBytes = 4096;
 
-std::string note_path(const Context& context, const std::string& component) {
+std::string canary_path(const Context& context, const std::string& component) {
   return join_path(context.state_dir, "canary-" + component + ".json");
 }
 
@@ -22,23 +22,23 @@ Result<Secret> canary_key(Context& context) {
   const std::string path = join_path(context.state_dir, "canary.key");
   if (!file_exists(files, path)) {
     crypto::SystemEntropy entropy;
-    Status made = create_file_atomic(files, path, entropy.bytes(kKeyBytes));
+    Status made = create_file_atomic(files, path, entropy.bytes(kCanaryKeyBytes));
     if (!made && made.error().kind != ErrorKind::kExists) return std::move(made).error();
   }
-  HF_ASSIGN(Bytes key, read_file(files, path, kKeyBytes));
+  HF_ASSIGN(Bytes key, read_file(files, path, kCanaryKeyBytes));
   return Secret(std::move(key));
 }
 
 Status remember_canary(Context& context, const std::string& component, const sources::CanaryRow& row) {
   Json note = Json::object();
   note.set("number", row.number).set("written", format_time(row.written)).set("origin", row.origin);
-  return write_file_atomic(context.env.files, note_path(context, component), as_bytes(dump_json(note)));
+  return write_file_atomic(context.env.files, canary_path(context, component), as_bytes(dump_json(note)));
 }
 
 Result<std::optional<sources::CanaryRow>> remembered_canary(Context& context, const std::string& component) {
-  const std::string path = note_path(context, component);
+  const std::string path = canary_path(context, component);
   if (!file_exists(context.env.files, path)) return std::optional<sources::CanaryRow>();
-  HF_ASSIGN(Bytes bytes, read_file(context.env.files, path, kMaxNoteBytes));
+  HF_ASSIGN(Bytes bytes, read_file(context.env.files, path, kMaxCanaryBytes));
   HF_ASSIGN(Json note, parse_json(as_text(bytes)));
   sources::CanaryRow row;
   row.number = static_cast<std::uint64_t>(note["number"].as_int());

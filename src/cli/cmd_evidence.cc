@@ -12,7 +12,7 @@ namespace hf::cli {
 
 namespace {
 
-Outcome run_export(Context& context, const Arguments& args) {
+Outcome write_bundle(Context& context, const Arguments& args) {
   auto journal = open_journal(context);
   if (!journal) return failed(std::move(journal).error());
   auto run = journal::find_run(**journal, args.positional()[0]);
@@ -36,7 +36,7 @@ Result<crypto::PublicKey> public_key_of(const std::string& text) {
       .with_hint("Write it as NAME+HASH+BASE64, as in the journal's file key.pub, or as 64 hexadecimal digits.");
 }
 
-Outcome run_verify(Context& context, const Arguments& args) {
+Outcome check_bundle(Context& context, const Arguments& args) {
   std::optional<crypto::PublicKey> expected;
   if (auto text = args.get("--key")) {
     auto key = public_key_of(*text);
@@ -107,7 +107,7 @@ std::vector<Command> evidence_commands() {
        "RUN",
        1,
        1,
-       run_export},
+       write_bundle},
       {{"evidence", "verify"},
        "check a bundle: no journal, no network, no trust in us",
        {"holdfast evidence verify failover.tar", "holdfast evidence verify failover.tar --key \"$(cat key.pub)\"",
@@ -116,7 +116,7 @@ std::vector<Command> evidence_commands() {
        "FILE",
        1,
        1,
-       run_verify},
+       check_bundle},
       {{"evidence", "controls"},
        "which controls of SOC 2, HIPAA, PCI DSS, ... the journal has events for",
        {"holdfast evidence controls", "holdfast evidence controls -o json",

@@ -16,7 +16,7 @@ Json entry_json(const journal::Entry& entry) {
   return out;
 }
 
-Outcome run_list(Context& context, const Arguments& args) {
+Outcome list_entries(Context& context, const Arguments& args) {
   auto journal = read_journal(context);
   if (!journal) return failed(std::move(journal).error());
   const std::string run = args.get_or("--run", "");
@@ -34,7 +34,7 @@ Outcome run_list(Context& context, const Arguments& args) {
   return finished(Json::object().set("entries", list));
 }
 
-Outcome run_verify(Context& context, const Arguments&) {
+Outcome check_entries(Context& context, const Arguments&) {
   auto found = journal::verify_journal(context.env.files, journal_folder(context));
   if (!found) return failed(std::move(found).error());
   Json data = Json::object();
@@ -56,7 +56,7 @@ Outcome run_verify(Context& context, const Arguments&) {
 }
 
 // One line an event: number, a tab, the exact leaf.
-Outcome run_export(Context& context, const Arguments& args) {
+Outcome export_journal(Context& context, const Arguments& args) {
   auto journal = read_journal(context);
   if (!journal) return failed(std::move(journal).error());
   std::string text;
@@ -89,7 +89,7 @@ std::vector<Command> journal_commands() {
        "",
        0,
        0,
-       run_list},
+       list_entries},
       {{"journal", "verify"},
        "read the whole log and hold it against its signed checkpoint",
        {"holdfast journal verify", "holdfast journal verify -o json",
@@ -98,7 +98,7 @@ std::vector<Command> journal_commands() {
        "",
        0,
        0,
-       run_verify},
+       check_entries},
       {{"journal", "export"},
        "the exact bytes of every event, one a line",
        {"holdfast journal export > events.jsonl", "holdfast journal export --to events.jsonl",
@@ -107,7 +107,7 @@ std::vector<Command> journal_commands() {
        "",
        0,
        0,
-       run_export},
+       export_journal},
   };
 }
 

@@ -45,7 +45,7 @@ Result<std::vector<RunLine>> all_runs(journal::Journal& journal) {
   return out;
 }
 
-Outcome run_list(Context& context, const Arguments&) {
+Outcome list_runs(Context& context, const Arguments&) {
   auto journal = read_journal(context);
   if (!journal) return failed(std::move(journal).error());
   auto runs = all_runs(**journal);
@@ -243,7 +243,7 @@ std::vector<Command> run_commands() {
        "",
        0,
        0,
-       run_list},
+       list_runs},
       {{"run", "show"},
        "one run, step by step",
        {"holdfast run show f-20260501-100231-4f2a", "holdfast run show f-2026", "holdfast run show f-2026 -o json"},

@@ -161,7 +161,7 @@ Json timeline_json(const sources::WalCheckTimeline& t) {
       .set("history_missing", t.history_missing);
 }
 
-Outcome run_check(Context& context, const Arguments& args) {
+Outcome check_archive(Context& context, const Arguments& args) {
   auto vault = open_vault(context, args);
   if (!vault) return failed(std::move(vault).error());
   vault::WalArchive archive(*vault->repository);
@@ -258,7 +258,7 @@ std::vector<Command> wal_commands() {
        "",
        0,
        0,
-       run_check},
+       check_archive},
   };
 }
 

@@ -9,7 +9,7 @@ namespace {
 constexpr auto kLookAgain = 50ms;
 
 // Owned by the process: journals keep a reference to it.
-crypto::Entropy& entropy() {
+crypto::Entropy& journal_entropy() {
   static crypto::SystemEntropy source;
   return source;
 }
@@ -41,7 +41,7 @@ Result<std::unique_ptr<journal::LocalJournal>> open_journal_now(Context& context
   journal::LocalOptions options;
   options.folder = journal_folder(context);
   options.here = origin_of(region);
-  return journal::LocalJournal::open(context.env.files, context.env.clock, context.env.log, entropy(), options);
+  return journal::LocalJournal::open(context.env.files, context.env.clock, context.env.log, journal_entropy(), options);
 }
 
 }  // namespace
@@ -64,7 +64,7 @@ std::string new_run_id(Context& context, char kind) {
   std::string out(1, kind);
   out += "-" + stamp.substr(0, 4) + stamp.substr(5, 2) + stamp.substr(8, 2) + "-" + stamp.substr(11, 2) +
          stamp.substr(14, 2) + stamp.substr(17, 2);
-  return out + "-" + entropy().hex_id().substr(0, 4);
+  return out + "-" + journal_entropy().hex_id().substr(0, 4);
 }
 
 }  // namespace hf::cli

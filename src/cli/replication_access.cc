@@ -8,10 +8,10 @@ namespace hf::cli {
 
 namespace {
 
-constexpr std::size_t kMaxNoteBytes = 64 << 10;
+constexpr std::size_t kMaxReplicationBytes = 64 << 10;
 constexpr Micros kTimeout = 3s;
 
-std::string note_path(const Context& context, const std::string& component) {
+std::string replication_path(const Context& context, const std::string& component) {
   return join_path(context.state_dir, "replication-" + component + ".json");
 }
 
@@ -57,15 +57,15 @@ Status observe_replication(Context& context, const std::string& component, const
   note.set("synchronous_standby_names", rows.text(0, 0)).set("synchronous_commit", rows.text(0, 1));
   if (auto lsn = acknowledged_by(rows.text(0, 0), rows.text(0, 2))) note.set("acknowledged_lsn", format_lsn(*lsn));
   note.set("at", format_time(before));
-  return write_file_atomic(context.env.files, note_path(context, component), as_bytes(dump_json(note)));
+  return write_file_atomic(context.env.files, replication_path(context, component), as_bytes(dump_json(note)));
 }
 
 Result<std::optional<runbook::ObservedReplication>> observed_replication(Context& context,
                                                                          const std::string& component) {
   using Answer = std::optional<runbook::ObservedReplication>;
-  const std::string path = note_path(context, component);
+  const std::string path = replication_path(context, component);
   if (!file_exists(context.env.files, path)) return Answer();
-  HF_ASSIGN(Bytes bytes, read_file(context.env.files, path, kMaxNoteBytes));
+  HF_ASSIGN(Bytes bytes, read_file(context.env.files, path, kMaxReplicationBytes));
   HF_ASSIGN(Json note, parse_json(as_text(bytes)));
   runbook::ObservedReplication out;
   out.component = component;

@@ -8,7 +8,7 @@
 namespace hf::crypto {
 namespace {
 
-Bytes hex(std::string_view text) { return from_hex(text).value(); }
+Bytes unhex(std::string_view text) { return from_hex(text).value(); }
 
 TEST(Aead, EmptyMessage) {   // test case 13
   EXPECT_EQ(to_hex(seal(Secret(Bytes(32)), Nonce{}, {}, {})), "530f8afbc74536b9a963b4f1c4cb738b");
@@ -20,14 +20,14 @@ TEST(Aead, OneBlock) {       // test case 14
 }
 
 struct Case16 {
-  Secret key{hex("feffe9928665731c6d6a8f9467308308feffe9928665731c6d6a8f9467308308")};
-  Nonce nonce = to_array<12>(hex("cafebabefacedbaddecaf888"));
-  Bytes associated = hex("feedfacedeadbeeffeedfacedeadbeefabaddad2");
+  Secret key{unhex("feffe9928665731c6d6a8f9467308308feffe9928665731c6d6a8f9467308308")};
+  Nonce nonce = to_array<12>(unhex("cafebabefacedbaddecaf888"));
+  Bytes associated = unhex("feedfacedeadbeeffeedfacedeadbeefabaddad2");
   Bytes plain =
-      hex("d9313225f88406e5a55909c5aff5269a86a7a9531534f7da2e4c303d8a318a721c3c0c95956809532fcf0e2449a6b525"
+      unhex("d9313225f88406e5a55909c5aff5269a86a7a9531534f7da2e4c303d8a318a721c3c0c95956809532fcf0e2449a6b525"
           "b16aedf5aa0de657ba637b39");
   Bytes sealed =
-      hex("522dc1f099567d07f47f37a32a84427d643a8cdcbfe5c0c97598a2bd2555d1aa8cb08e48590dbb3da7b08b1056828838"
+      unhex("522dc1f099567d07f47f37a32a84427d643a8cdcbfe5c0c97598a2bd2555d1aa8cb08e48590dbb3da7b08b1056828838"
           "c5f61e6393ba7a0abcc9f66276fc6ece0f4e1768cddf8853bb2d551b");
 };
 
@@ -67,7 +67,7 @@ TEST(Aead, CounterNonceIsBigEndian) { EXPECT_EQ(to_hex(counter_nonce(0x0102)), "
 
 // The expanded key gives the same bytes as the plain calls, at every length around the blocks that it takes at once.
 TEST(AeadKey, AgreesWithTheSimpleCalls) {
-  const Secret secret(hex("feffe9928665731c6d6a8f9467308308feffe9928665731c6d6a8f9467308308"));
+  const Secret secret(unhex("feffe9928665731c6d6a8f9467308308feffe9928665731c6d6a8f9467308308"));
   const AeadKey key(secret);
   Bytes plain;
   for (std::size_t n = 0; n < 70'000; n = n < 600 ? n + 1 : n * 2 + 13) {

@@ -13,19 +13,19 @@
 namespace hf::crypto {
 namespace {
 
-Bytes hex(std::string_view text) { return from_hex(text).value(); }
+Bytes octets(std::string_view text) { return from_hex(text).value(); }
 
 TEST(Keys, Ed25519Rfc8032) {
   const SigningKey one =
-      signing_key_from_seed(Secret(hex("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60")));
+      signing_key_from_seed(Secret(octets("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60")));
   EXPECT_EQ(to_hex(one.public_key), "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a");
   EXPECT_EQ(to_hex(sign(one, {})),
             "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46b"
             "d25bf5f0595bbe24"
             "655141438e7a100b");
   const SigningKey three =
-      signing_key_from_seed(Secret(hex("c5aa8df43f9f837bedb7442f31dcb7b166d38535076f094b85ce3a2e0b4458f7")));
-  EXPECT_EQ(to_hex(sign(three, hex("af82"))),
+      signing_key_from_seed(Secret(octets("c5aa8df43f9f837bedb7442f31dcb7b166d38535076f094b85ce3a2e0b4458f7")));
+  EXPECT_EQ(to_hex(sign(three, octets("af82"))),
             "6291d657deec24024827e69c3abe01a30ce548a284743a445e3680d7db5ac3ac18ff9b538d16f290ae67f760984dc659"
             "4a7c15e9716ed28d"
             "c027beceea1ec40a");
@@ -49,17 +49,17 @@ TEST(Keys, AFlippedBitBreaksTheSignature) {
 TEST(Keys,
      X25519Rfc7748) {  // section 6.1: Alice's and Bob's keys; the box's key is derived as the header says
   const BoxKey alice =
-      box_key_from_private(Secret(hex("77076d0a7318a57d3c16c17251b26645df4c2f87ebc0992ab177fba51db92c2a")));
+      box_key_from_private(Secret(octets("77076d0a7318a57d3c16c17251b26645df4c2f87ebc0992ab177fba51db92c2a")));
   EXPECT_EQ(to_hex(alice.public_key), "8520f0098930a754748b7ddcb43ef75a0dbf3a0d26381af4eba4a98eaa9b4e6a");
   const BoxKey bob =
-      box_key_from_private(Secret(hex("5dab087e624a8a4b79e17f8b83800ee66f3bb1292618b6fd1c2f8b27ff88e0eb")));
+      box_key_from_private(Secret(octets("5dab087e624a8a4b79e17f8b83800ee66f3bb1292618b6fd1c2f8b27ff88e0eb")));
   EXPECT_EQ(to_hex(bob.public_key), "de9edb7d7b7dc1b4d35b61c2ece435373f8343c85b78674dadfc7e146f882b4f");
   // A box made by hand from the RFC's shared secret opens with Bob's key.
-  const Bytes alice_public = hex("8520f0098930a754748b7ddcb43ef75a0dbf3a0d26381af4eba4a98eaa9b4e6a");
+  const Bytes alice_public = octets("8520f0098930a754748b7ddcb43ef75a0dbf3a0d26381af4eba4a98eaa9b4e6a");
   Bytes salt = alice_public;
   salt.insert(salt.end(), bob.public_key.begin(), bob.public_key.end());
   const Secret key =
-      hkdf_sha256(hex("4a5d9d5ba4ce2de1728e3bf480350f25e07e21c947d19e3376f09b3c1e161742"), salt, "test", 32);
+      hkdf_sha256(octets("4a5d9d5ba4ce2de1728e3bf480350f25e07e21c947d19e3376f09b3c1e161742"), salt, "test", 32);
   Bytes box = alice_public;
   seal_append(key, counter_nonce(0), {}, as_bytes("hello"), box);
   EXPECT_EQ(to_text(box_open(bob, "test", box).value()), "hello");

@@ -7,7 +7,7 @@ namespace hf::lab {
 namespace {
 
 constexpr Micros kBootTimeout = 60s;
-constexpr int kExitMismatch = 13;
+constexpr int kAlteredExit = 13;
 
 }  // namespace
 
@@ -79,7 +79,7 @@ Result<Proof> DemoRun::document() {
   HF_ASSIGN(ProcessExit copied, run_process(env_.processes, env_.clock, copy, 30s, stop_));
   if (copied.code != 0) return make_error(ErrorKind::kFailed, "copying the bundle: " + copied.errors);
   HF_TRY(flip_one_byte(forged));
-  HF_ASSIGN(Json refused, command({"evidence", "verify", forged}, kExitMismatch));
+  HF_ASSIGN(Json refused, command({"evidence", "verify", forged}, kAlteredExit));
   HF_TRY(remove_tree(env_.files, forged));
   HF_TRY(copy_to_results(out_dir + "/."));
   HF_TRY(copy_to_results(lab_->plan_path()));

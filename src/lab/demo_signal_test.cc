@@ -14,7 +14,7 @@ namespace hf::lab {
 namespace {
 
 constexpr int kInterruptedExit = 130;
-constexpr Micros kMomentTimeout = 240s, kEndTimeout = 60s;
+constexpr Micros kMomentTimeout = 900s, kEndTimeout = 300s;
 constexpr auto kLookAgain = 20ms;
 constexpr std::size_t kMaxLogBytes = 16 << 20;
 constexpr std::string_view kBelow = "/tmp/holdfast-demo-";

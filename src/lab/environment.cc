@@ -11,9 +11,9 @@ namespace hf::lab {
 
 namespace {
 
-constexpr Micros kCommandTimeout = 60s;
-constexpr Micros kServerStartTimeout = 30s;
-constexpr Micros kStreamingTimeout = 30s;
+constexpr Micros kCommandTimeout = 300s;  // a command that takes longer hangs
+constexpr Micros kServerStartTimeout = 120s;
+constexpr Micros kStreamingTimeout = 120s;
 constexpr auto kLookAgain = 50ms;
 
 MonoTime in(Clock& clock, Micros d) { return clock.mono() + d; }

@@ -10,7 +10,7 @@ namespace hf::lab {
 
 namespace {
 
-constexpr Micros kEndTimeout = 10s;
+constexpr Micros kEndTimeout = 60s;
 
 // The standby's walreceiver: the child of its postmaster whose title says so.
 Result<pid_t> find_walreceiver(pid_t postmaster) {

@@ -7,7 +7,6 @@
 namespace hf::lab {
 namespace {
 
-constexpr int kBlockedExit = 4, kBusyExit = 11;
 constexpr int kObjectiveMissedExit =
     5;  // a busy machine may be slower than the plan's minute; that is not the point here
 

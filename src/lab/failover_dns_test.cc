@@ -7,8 +7,6 @@
 namespace hf::lab {
 namespace {
 
-constexpr int kFailedExit = 1, kBlockedExit = 4, kBusyExit = 11;
-
 // Promoted, not moved; and the command says both.
 void expect_says_what_is_changed(FailoverBench& bench, const CommandResult& failed) {
   EXPECT_EQ(failed.exit_code, kFailedExit) << said(failed);

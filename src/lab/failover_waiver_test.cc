@@ -9,8 +9,6 @@
 namespace hf::lab {
 namespace {
 
-constexpr int kBlockedExit = 4, kDeniedExit = 12, kUsageExit = 2;
-
 void expect_refused(FailoverBench& bench, const CommandResult& refused, const std::string& serial) {
   EXPECT_EQ(refused.exit_code, kBlockedExit) << said(refused);
   EXPECT_EQ(bench.value("standby", "select pg_is_in_recovery()::text"), "true");

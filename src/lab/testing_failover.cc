@@ -12,8 +12,8 @@ namespace hf::lab {
 
 namespace {
 
-constexpr Micros kCommandTimeout = 120s;  // a command that takes longer hangs
-constexpr Micros kPatience = 60s;
+constexpr Micros kCommandTimeout = 600s;  // a command that takes longer hangs
+constexpr Micros kPatience = 300s;
 constexpr auto kLookAgain = 50ms;
 constexpr int kSeedOrders = 500;
 constexpr std::size_t kOrdersBeforeDisaster = 50;

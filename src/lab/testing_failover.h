@@ -67,7 +67,7 @@ class FailoverBench {
   std::unique_ptr<Environment> lab;
 };
 
-inline constexpr int kKilledExit = 128 + 9;
+inline constexpr int kFailedExit = 1, kUsageExit = 2, kBlockedExit = 4, kBusyExit = 11, kDeniedExit = 12, kKilledExit = 128 + 9;
 
 // Everything that a command said, for messages of failing tests.
 std::string said(const CommandResult& result);

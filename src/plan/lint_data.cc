@@ -7,7 +7,7 @@
 namespace hf::plan {
 namespace {
 
-constexpr Micros kDay = std::chrono::hours(24);
+constexpr Micros kOneDay = std::chrono::hours(24);
 constexpr Micros kHour = std::chrono::hours(1);
 
 // Charged for at least this long (price lists of S3).
@@ -15,10 +15,10 @@ Micros minimum_duration(StorageClass c) {
   switch (c) {
     case StorageClass::kStandard: return Micros(0);
     case StorageClass::kStandardIa:
-    case StorageClass::kOnezoneIa: return 30 * kDay;
+    case StorageClass::kOnezoneIa: return 30 * kOneDay;
     case StorageClass::kGlacierIr:
-    case StorageClass::kGlacier: return 90 * kDay;
-    case StorageClass::kDeepArchive: return 180 * kDay;
+    case StorageClass::kGlacier: return 90 * kOneDay;
+    case StorageClass::kDeepArchive: return 180 * kOneDay;
   }
   return Micros(0);
 }

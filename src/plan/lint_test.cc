@@ -15,7 +15,7 @@ using testing::has;
 using testing::names_of;
 using testing::sound_plan;
 
-std::string said(const std::vector<Finding>& findings) {
+std::string lint_said(const std::vector<Finding>& findings) {
   std::string out;
   for (const Finding& f : findings) out += f.rule + "@" + f.place.path + ": " + f.message + "\n";
   return out;
@@ -87,7 +87,7 @@ TEST(Lint, EachRuleFindsWhatItIsForAndNothingElsewhere) {
   std::vector<Finding> sound = findings_of(sound_plan());
   for (const Case& c : kCases) {
     std::vector<Finding> broken = findings_of(changed(c.from, c.to));
-    EXPECT_TRUE(has(broken, c.rule, c.path)) << c.rule << "@" << c.path << " is not among\n" << said(broken);
+    EXPECT_TRUE(has(broken, c.rule, c.path)) << c.rule << "@" << c.path << " is not among\n" << lint_said(broken);
     EXPECT_TRUE(std::string_view(c.rule) == "not-executed-yet" || !has(sound, c.rule)) << c.rule;
   }
 }
@@ -118,7 +118,7 @@ TEST(Lint, AFailoverWithoutVerificationIsAnError) {
   std::vector<Finding> found = findings_of(text);
   auto at = std::ranges::find_if(
       found, [](const Finding& f) { return f.rule == "verify-cannot-fail" && f.place.path == "failover"; });
-  ASSERT_NE(at, found.end()) << said(found);
+  ASSERT_NE(at, found.end()) << lint_said(found);
   EXPECT_EQ(at->severity, FindingSeverity::kError);
 }
 
@@ -129,7 +129,7 @@ TEST(Lint, AnAnnouncementOfSuccessMustWaitForAVerification) {
   std::string last = "{http: \"http://orders.demo.test:8080/health\"}, needs: [traffic]}\n";
   std::string good = changed_in(talk.insert(0, sound_plan()), last,
                                 last + "    - {name: tell, announce: {template: done}, needs: [users]}\n");
-  EXPECT_FALSE(has(findings_of(good), "verify-cannot-fail")) << said(findings_of(good));
+  EXPECT_FALSE(has(findings_of(good), "verify-cannot-fail")) << lint_said(findings_of(good));
   std::string bad = changed_in(good, "{template: done}, needs: [users]", "{template: done}, needs: [promote]");
   EXPECT_TRUE(has(findings_of(bad), "verify-cannot-fail", "failover.steps.tell"));
 }
@@ -222,11 +222,11 @@ TEST(Plans, TheExampleHasNoErrorThatIsNotWaived) {
 TEST(Plans, TheOrderAsWrittenInTheDocumentIsFullOfFindings) {
   std::vector<Finding> found =
       findings_of(testing::read_text(std::string(HF_SOURCE_DIR) + "/demo/mission-order.yaml"));
-  EXPECT_GE(count_above_info(found, false), 8u) << said(found);
+  EXPECT_GE(count_above_info(found, false), 8u) << lint_said(found);
   for (const char* rule :
        {"traffic-before-promotion", "promotion-without-fence", "control-plane-in-lost-region", "verify-cannot-fail",
         "objective-unreachable", "traffic-before-verify", "single-approver", "no-failback"}) {
-    EXPECT_TRUE(has(found, rule)) << rule << " is not among\n" << said(found);
+    EXPECT_TRUE(has(found, rule)) << rule << " is not among\n" << lint_said(found);
   }
   for (const Finding& f : found) EXPECT_GE(f.id, "HF2000") << "it must read without mistakes: " << f.message;
 }

@@ -8,7 +8,7 @@
 namespace hf::plan {
 namespace {
 
-constexpr std::size_t kMaxFindings = 500;  // nobody reads more, and each costs memory
+constexpr std::size_t kMaxPlanFindings = 500;  // nobody reads more, and each costs memory
 
 std::string joined(const std::vector<std::string>& words, std::string_view last) {
   std::string out;
@@ -29,7 +29,7 @@ const Field* ObjectType::find(std::string_view field) const {
 
 void Reader::report(std::string_view rule, Place place, const std::string& path, std::string message,
                     std::string hint) {
-  if (findings.size() >= kMaxFindings) return;
+  if (findings.size() >= kMaxPlanFindings) return;
   place.path = path;
   findings.push_back(make_finding(rule, std::move(place), std::move(message), std::move(hint)));
 }

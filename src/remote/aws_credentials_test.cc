@@ -9,7 +9,7 @@
 namespace hf::remote {
 namespace {
 
-struct AwsCredentialsTest : testing::Test {
+struct AwsCredentialsTest : ::testing::Test {
   MemoryFiles files;
   JumpingClock clock{*parse_time("2026-05-01T10:00:00Z")};
   ScriptedHttp metadata, internet;

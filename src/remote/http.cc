@@ -10,7 +10,7 @@
 namespace hf::remote {
 namespace {
 
-constexpr int kPollMillis = 1000;
+constexpr int kWaitMillis = 1000;
 
 struct UrlFree {
   void operator()(CURLU* u) const { curl_url_cleanup(u); }
@@ -45,7 +45,7 @@ Outcome perform(CURL* easy, Clock& clock, MonoTime deadline, const std::stop_tok
     const int millis = poll_millis(clock.mono(), deadline);
     if (millis == 0) break;
     curl_waitfd extra{stopped.fd(), CURL_WAIT_POLLIN, 0};
-    curl_multi_poll(multi.get(), &extra, stopped.fd() < 0 ? 0U : 1U, std::min(millis, kPollMillis), nullptr);
+    curl_multi_poll(multi.get(), &extra, stopped.fd() < 0 ? 0U : 1U, std::min(millis, kWaitMillis), nullptr);
   }
   curl_multi_remove_handle(multi.get(), easy);
   return out;

@@ -10,7 +10,7 @@ namespace {
 
 constexpr int kTypedStream = 150000;
 
-Error protocol_error(std::string_view what) {
+Error backup_protocol_error(std::string_view what) {
   return make_error(ErrorKind::kCorrupt, "base backup protocol: " + std::string(what));
 }
 
@@ -43,14 +43,14 @@ std::string field(const PGresult* r, int row, int column) {
 }
 
 Result<std::pair<Lsn, Timeline>> position(const PGresult* r) {
-  if (PQntuples(r) != 1 || PQnfields(r) < 2) return protocol_error("unexpected form of a position");
+  if (PQntuples(r) != 1 || PQnfields(r) < 2) return backup_protocol_error("unexpected form of a position");
   HF_ASSIGN(Lsn lsn, parse_lsn(field(r, 0, 0)));
   HF_ASSIGN(std::uint64_t timeline, parse_u64(field(r, 0, 1), "timeline"));
   return std::pair(lsn, static_cast<Timeline>(timeline));
 }
 
 Result<std::vector<PgTablespace>> tablespaces(const PGresult* r) {
-  if (PQnfields(r) < 3) return protocol_error("unexpected form of the tablespace list");
+  if (PQnfields(r) < 3) return backup_protocol_error("unexpected form of the tablespace list");
   std::vector<PgTablespace> out;
   for (int row = 0; row < PQntuples(r); ++row) {
     PgTablespace t;
@@ -84,7 +84,7 @@ class BackupReader {
       HF_TRY(raw_archives(start));
     }
     HF_ASSIGN(PgResult last, next(options_.idle_timeout));
-    if (!last || PQresultStatus(last.get()) != PGRES_TUPLES_OK) return protocol_error("no end position");
+    if (!last || PQresultStatus(last.get()) != PGRES_TUPLES_OK) return backup_protocol_error("no end position");
     HF_ASSIGN(auto end, position(last.get()));
     HF_ASSIGN(PgResult rest, link_.finish(link_.after(options_.idle_timeout)));
     return BaseBackupEnd{start.lsn, start.timeline, end.first, end.second};
@@ -96,20 +96,20 @@ class BackupReader {
   Result<BaseBackupStart> read_start() {
     BaseBackupStart start;
     HF_ASSIGN(PgResult first, next(options_.start_timeout));
-    if (!first || PQresultStatus(first.get()) != PGRES_TUPLES_OK) return protocol_error("no start position");
+    if (!first || PQresultStatus(first.get()) != PGRES_TUPLES_OK) return backup_protocol_error("no start position");
     HF_ASSIGN(auto at, position(first.get()));
     start.lsn = at.first;
     start.timeline = at.second;
     HF_ASSIGN(PgResult second, next(options_.start_timeout));
     if (!second || PQresultStatus(second.get()) != PGRES_TUPLES_OK)
-      return protocol_error("no tablespace list");
+      return backup_protocol_error("no tablespace list");
     HF_ASSIGN(start.tablespaces, tablespaces(second.get()));
     return start;
   }
 
   Status expect_copy() {
     HF_ASSIGN(PgResult r, next(options_.idle_timeout));
-    if (!r || PQresultStatus(r.get()) != PGRES_COPY_OUT) return protocol_error("a stream was expected");
+    if (!r || PQresultStatus(r.get()) != PGRES_COPY_OUT) return backup_protocol_error("a stream was expected");
     return ok();
   }
 
@@ -127,14 +127,14 @@ class BackupReader {
 
   // 'n' name\0 path\0 | 'd' bytes | 'p' int64 | 'm'; others are of a later version and to be ignored.
   Status typed_piece(ByteView piece) {
-    if (piece.empty()) return protocol_error("empty message");
+    if (piece.empty()) return backup_protocol_error("empty message");
     ByteView body = piece.subspan(1);
     switch (piece[0]) {
       case 'n': {
         std::string_view text = as_text(body);
         std::size_t first = text.find('\0');
         std::size_t second = first == std::string_view::npos ? first : text.find('\0', first + 1);
-        if (second == std::string_view::npos) return protocol_error("malformed start of an archive");
+        if (second == std::string_view::npos) return backup_protocol_error("malformed start of an archive");
         in_manifest_ = false;
         in_archive_ = true;
         return sink_.on_archive(std::string(text.substr(0, first)),
@@ -143,10 +143,10 @@ class BackupReader {
       case 'm': in_manifest_ = true; return ok();
       case 'd':
         if (in_manifest_) return sink_.on_manifest ? sink_.on_manifest(body) : ok();
-        if (!in_archive_) return protocol_error("data outside of an archive");
+        if (!in_archive_) return backup_protocol_error("data outside of an archive");
         return sink_.on_data(body);
       case 'p': {
-        if (body.size() != 8) return protocol_error("malformed progress");
+        if (body.size() != 8) return backup_protocol_error("malformed progress");
         std::uint64_t done = 0;
         for (std::uint8_t b : body) done = (done << 8) | b;
         if (sink_.on_progress) sink_.on_progress(done);

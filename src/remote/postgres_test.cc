@@ -12,7 +12,7 @@
 namespace hf::remote {
 namespace {
 
-class Postgres : public testing::Test {
+class Postgres : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
     cluster = new TestCluster;

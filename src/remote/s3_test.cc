@@ -26,12 +26,12 @@ struct OnServer {
   FixedAwsCredentials credentials;
 };
 
-class S3OnServer : public testing::TestWithParam<S3ServerKind> {
+class S3OnServer : public ::testing::TestWithParam<S3ServerKind> {
  protected:
   OnServer on{GetParam()};
   S3Client s3 = on.client();
 };
-INSTANTIATE_TEST_SUITE_P(Servers, S3OnServer, testing::Values(S3ServerKind::kMinio, S3ServerKind::kMoto),
+INSTANTIATE_TEST_SUITE_P(Servers, S3OnServer, ::testing::Values(S3ServerKind::kMinio, S3ServerKind::kMoto),
                          [](const auto& k) { return k.param == S3ServerKind::kMinio ? "minio" : "moto"; });
 
 std::string keys(S3Client& s3, const std::string& prefix) {
@@ -121,7 +121,7 @@ TEST(S3OnMinio, ChecksSignaturesAndClocks) {
   EXPECT_EQ(client.requests(), 3u);
 }
 
-struct ScriptedS3 : testing::Test {
+struct ScriptedS3 : ::testing::Test {
   JumpingClock clock{*parse_time("2026-05-01T10:00:00Z")};
   crypto::SystemEntropy entropy;
   MemoryLog log;

@@ -29,7 +29,7 @@ void PrintTo(const Vector& v, std::ostream* out) { *out << v.name; }
 
 const std::vector<std::pair<std::string, std::string>> kNoQuery;
 
-class SuiteOfAws : public testing::TestWithParam<Vector> {};
+class SuiteOfAws : public ::testing::TestWithParam<Vector> {};
 
 TEST_P(SuiteOfAws, Signature) {
   SigV4Request request = GetParam().request;
@@ -42,7 +42,7 @@ TEST_P(SuiteOfAws, Signature) {
 
 INSTANTIATE_TEST_SUITE_P(
     Published, SuiteOfAws,
-    testing::Values(
+    ::testing::Values(
         Vector{"get_vanilla",
                {"GET", "", "/", kNoQuery, {}, ""},
                "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31"},
@@ -76,7 +76,7 @@ INSTANTIATE_TEST_SUITE_P(
             "ff11897932ad3f4e8b18135d722051e5ac45fc38421b1da7b9d196a0fe09473a"}),
     [](const auto& v) { return v.param.name; });
 
-struct ExamplesOfS3 : testing::Test {
+struct ExamplesOfS3 : ::testing::Test {
   const AwsCredentials who{
       "AKIAIOSFODNN7EXAMPLE", Secret(std::string_view("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")), {}, {}};
   std::string sign(SigV4Request request) {

@@ -20,7 +20,7 @@ constexpr int kPortAttempts = 5;  // somebody may take a free port before the se
 constexpr const char* kAccessKey = "holdfast-tests";
 constexpr const char* kSecretKey = "holdfast-tests-secret";
 
-[[noreturn]] void give_up(const std::string& what, const std::string& why) {
+[[noreturn]] void give_up_on(const std::string& what, const std::string& why) {
   std::fprintf(stderr, "%s: %s\n", what.c_str(), why.c_str());
   std::abort();
 }
@@ -59,7 +59,7 @@ S3TestServer& S3TestServer::get(S3ServerKind kind) {
 
 S3TestServer::S3TestServer(S3ServerKind kind) : running_(std::make_unique<Running>()) {
   program_ = server_folder() + (kind == S3ServerKind::kMinio ? "/bin/minio" : "/bin/moto_server");
-  if (::access(program_.c_str(), X_OK) != 0) give_up(program_, "missing; make it with: ./setup --tests");
+  if (::access(program_.c_str(), X_OK) != 0) give_up_on(program_, "missing; make it with: ./setup --tests");
   for (int attempt = 1; attempt <= kPortAttempts; ++attempt) {
     start(kind);
     const MonoTime deadline = running_->clock.mono() + kStartTimeout;
@@ -71,7 +71,7 @@ S3TestServer::S3TestServer(S3ServerKind kind) : running_(std::make_unique<Runnin
   }
   PosixFiles files;
   auto log = read_file(files, running_->folder.file("log"), 1 << 20);
-  give_up(program_, "does not start; its log: " + (log ? to_text(*log) : std::string()));
+  give_up_on(program_, "does not start; its log: " + (log ? to_text(*log) : std::string()));
 }
 
 S3TestServer::~S3TestServer() = default;
@@ -103,7 +103,7 @@ void S3TestServer::start(S3ServerKind kind) {
     spec.env = {{"HOME", running_->folder.path()}};
   }
   auto process = running_->launcher.spawn(spec);
-  if (!process) give_up(program_, process.error().text);
+  if (!process) give_up_on(program_, process.error().text);
   running_->process = std::move(*process);
 }
 
@@ -127,8 +127,8 @@ HttpResponse S3TestServer::ask(const std::string& method, const std::string& pat
                                const std::vector<std::pair<std::string, std::string>>& query, const std::string& body,
                                const HttpHeaders& headers) {
   auto answer = try_to_ask(method, path, query, body, headers);
-  if (!answer) give_up(method + " " + path, answer.error().text);
-  if (answer->status >= 300) give_up(method + " " + path, std::to_string(answer->status) + " " + to_text(answer->body));
+  if (!answer) give_up_on(method + " " + path, answer.error().text);
+  if (answer->status >= 300) give_up_on(method + " " + path, std::to_string(answer->status) + " " + to_text(answer->body));
   return std::move(*answer);
 }
 
@@ -150,11 +150,11 @@ AwsCredentials S3TestServer::session(const std::string& policy) {
   request.headers = sigv4_sign(signing, {"us-east-1", "sts"}, credentials(), running_->clock.wall());
   request.body = to_bytes(body);
   auto answer = running_->http.send(request, 30s, {});
-  if (!answer) give_up("AssumeRole", answer.error().text);
+  if (!answer) give_up_on("AssumeRole", answer.error().text);
   auto root = parse_xml(as_text(answer->body));
   const XmlElement* result = root ? root->find("AssumeRoleResult") : nullptr;
   const XmlElement* given = result != nullptr ? result->find("Credentials") : nullptr;
-  if (given == nullptr) give_up("AssumeRole", to_text(answer->body));
+  if (given == nullptr) give_up_on("AssumeRole", to_text(answer->body));
   return {
       given->value("AccessKeyId"), Secret(given->value("SecretAccessKey")), Secret(given->value("SessionToken")), {}};
 }

@@ -16,7 +16,7 @@ constexpr Words<FactKind, 15> kTypes{{"run.started", "run.resumed", "approval.re
 constexpr Words<Phase, 3> kPhases{{"before", "recover", "after"}};
 constexpr Words<StepResult, 3> kResults{{"done", "failed", "cancelled"}};
 constexpr Words<Changed, 4> kChanged{{"no", "yes", "observed", "maybe"}};
-constexpr Words<ObservedState, 3> kStates{{"done", "not_done", "unknown"}};
+constexpr Words<ObservedState, 3> kObservedWords{{"done", "not_done", "unknown"}};
 constexpr Words<Effect, 2> kEffects{{"none", "maybe"}};
 constexpr int kErrorKinds = static_cast<int>(ErrorKind::kCancelled) + 1;
 
@@ -165,7 +165,7 @@ Status read_outcome(const record::Event& e, Fact& f) {
 
 Status read_observed(const record::Event& e, Fact& f) {
   HF_ASSIGN(const record::StepObserved b, record::body_of<record::StepObserved>(e));
-  const auto state = kStates.value(b.state);
+  const auto state = kObservedWords.value(b.state);
   const auto phase = kPhases.value(e.body["phase"].as_string());
   if (!state) return malformed(e, "state");
   if (!phase) return malformed(e, "phase");

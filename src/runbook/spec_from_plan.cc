@@ -13,7 +13,7 @@ namespace {
 constexpr int kOftenEnough = 1000;   // what only looks is repeated until its time is over
 constexpr int kStartsOfAChange = 3;  // at least, where an attempt is known to have had no effect
 
-Json strings(const std::vector<std::string>& list) {
+Json word_list(const std::vector<std::string>& list) {
   Json out = Json::array();
   for (const std::string& s : list) out.push(s);
   return out;
@@ -156,7 +156,7 @@ Json Maker::quorum(const std::string& component, const plan::Component& c) const
   for (const ObservedReplication& seen : options_.observed) {
     if (seen.component != component) continue;
     out.set("synchronous_standby_names", seen.synchronous_standby_names)
-        .set("synchronous_commit", strings(seen.synchronous_commit));
+        .set("synchronous_commit", word_list(seen.synchronous_commit));
     return out.set("source", "seen on the primary at " + format_time(seen.at));
   }
   const plan::AckQuorum q = plan::acknowledgers(c);
@@ -171,7 +171,7 @@ Json Maker::quorum(const std::string& component, const plan::Component& c) const
 Status Maker::fill(StepSpec& out, const plan::Check& c) {
   out.kind = StepKind::kObserve;
   out.summary = "check that these hold: " + join(c.checks);
-  out.input.set("checks", strings(c.checks));
+  out.input.set("checks", word_list(c.checks));
   Json vaults = Json::array();
   for (const plan::Vault& v : plan_.vaults) {
     Json one = Json::object();
@@ -232,7 +232,7 @@ Status Maker::fill(StepSpec& out, const plan::Configure& c) {
     Json pair = Json::array();
     set.push(pair.push(key).push(filled(value)));
   }
-  out.input.set("path", c.file->path).set("set", set).set("reload", strings(c.reload));
+  out.input.set("path", c.file->path).set("set", set).set("reload", word_list(c.reload));
   std::vector<std::string> keys;
   for (const auto& [key, value] : c.file->set) keys.push_back(key);
   out.summary = "set " + join(keys) + " in " + c.file->path + (c.reload.empty() ? "" : ", then reload");
@@ -251,7 +251,7 @@ Status Maker::fill(StepSpec& out, const plan::Verify& v) {
       url.replace(url.find("{host}"), 6, host);
       urls.push_back(filled(url));
     }
-  out.input.set("urls", strings(urls)).set("status", v.status.value_or(200)).set("tcp", v.tcp);
+  out.input.set("urls", word_list(urls)).set("status", v.status.value_or(200)).set("tcp", v.tcp);
   if (plan_.resolver) out.input.set("resolver", plan_.resolver->server);
   if (v.p95) out.input.set("p95_us", v.p95->count());
   if (v.post) {
@@ -275,7 +275,7 @@ Status Maker::fill(StepSpec& out, const plan::Dns& d) {
   out.input.set("server", d.server)
       .set("zone", d.zone)
       .set("name", d.record.empty() ? d.zone : d.record + "." + d.zone);
-  out.input.set("type", cname ? "CNAME" : !d.a.empty() ? "A" : "AAAA").set("values", strings(values));
+  out.input.set("type", cname ? "CNAME" : !d.a.empty() ? "A" : "AAAA").set("values", word_list(values));
   out.input.set("ttl_seconds", d.ttl ? d.ttl->count() / 1'000'000 : 60);
   if (d.tsig) {
     Json tsig = Json::object();
@@ -289,7 +289,7 @@ Status Maker::fill(StepSpec& out, const plan::Dns& d) {
 }
 
 Status Maker::fill(StepSpec& out, const plan::Exec& e) {
-  out.input.set("argv", strings(e.argv)).set("observe", strings(e.observe));
+  out.input.set("argv", word_list(e.argv)).set("observe", word_list(e.observe));
   out.summary = "run " + command_line(e.argv);
   return ok();
 }

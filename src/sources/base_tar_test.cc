@@ -69,7 +69,7 @@ std::string pax(const std::string& key, const std::string& value) {
   return std::to_string(length) + record;
 }
 
-std::string sample() {
+std::string sample_tar() {
   return header("base/", '5', 0) + header("base/1/112", '0', 700) + body(std::string(700, 'x')) +
          header("PG_VERSION", '0', 3) + body("15\n") + header("pg_tblspc/16384/", '2', 0, "/srv/fast") +
          header("empty", '0', 0) + std::string(1024, '\0');
@@ -86,7 +86,7 @@ Status parse(const std::string& tar, TarSink& sink, std::size_t piece) {
 TEST(BaseTar, ReadsMembersWhateverThePieces) {
   for (const std::size_t piece : {1u, 7u, 511u, 512u, 513u, 100000u}) {
     Collector got;
-    const Status status = parse(sample(), got, piece);
+    const Status status = parse(sample_tar(), got, piece);
     ASSERT_TRUE(status) << status.error().text;
     ASSERT_EQ(got.files.size(), 5u) << piece;
     EXPECT_EQ(got.files[0].member.path, "base");
@@ -104,7 +104,7 @@ TEST(BaseTar, ReadsMembersWhateverThePieces) {
 
 // Before version 15 the zero blocks are missing, so cuts at member boundaries are the format; all others are damage.
 TEST(BaseTar, EveryTruncationIsAnErrorExceptAtMemberBoundaries) {
-  const std::string tar = sample();
+  const std::string tar = sample_tar();
   int accepted = 0;
   for (std::size_t cut = 0; cut <= tar.size(); ++cut) {
     Collector got;
@@ -199,7 +199,7 @@ TEST(BaseTar, PathsThatLeaveTheFolderAreRefused) {
   }
   Collector got;
   EXPECT_EQ(parse(header("device", '3', 0), got, 4096).error().kind, ErrorKind::kUnsupported);
-  EXPECT_FALSE(parse(sample() + "trailing", got, 4096));
+  EXPECT_FALSE(parse(sample_tar() + "trailing", got, 4096));
 }
 
 }  // namespace

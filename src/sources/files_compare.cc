@@ -14,7 +14,7 @@ namespace {
 constexpr std::size_t kBatchBytes = 1u << 20;      // what a core's cache holds
 constexpr std::size_t kTaskFiles = 64;
 
-bool read_exactly(int fd, std::uint64_t offset, MutableByteView out) {
+bool read_whole(int fd, std::uint64_t offset, MutableByteView out) {
   while (!out.empty()) {
     const ssize_t n = ::pread(fd, out.data(), out.size(), static_cast<off_t>(offset));
     if (n < 0 && errno == EINTR) continue;
@@ -69,7 +69,7 @@ bool FileComparer::load(const vault::Entry& entry, Batch& batch) const {
       batch.hash();                        // views into the memory end here
       batch.memory.resize(std::max(length, kBatchBytes));
     }
-    if (!read_exactly(fd.get(), extent.offset, MutableByteView(batch.memory).subspan(batch.used, length))) return false;
+    if (!read_whole(fd.get(), extent.offset, MutableByteView(batch.memory).subspan(batch.used, length))) return false;
     batch.places.emplace_back(batch.used, length);
     batch.expected.push_back(extent.chunk);
     batch.files.push_back(batch.file);

@@ -78,7 +78,7 @@ std::string data_of(int fd, off_t size) {
 }
 
 // Everything below `place`, a line each. `seen` numbers the inodes as they come: hard links show as equal numbers.
-void describe(const Place& place, const std::string& shown, std::map<ino_t, std::size_t>& seen, std::string& out) {
+void describe_tree(const Place& place, const std::string& shown, std::map<ino_t, std::size_t>& seen, std::string& out) {
   NameCache names;
   for (const std::string& name : place.names()) {
     struct ::stat st{};
@@ -97,17 +97,17 @@ void describe(const Place& place, const std::string& shown, std::map<ino_t, std:
       out += " flags " + std::to_string(read_flags(fd.get()));
       if (S_ISREG(st.st_mode)) out += " size " + std::to_string(st.st_size) + " data" + data_of(fd.get(), st.st_size);
       out += "\n";
-      if (S_ISDIR(st.st_mode)) describe(Place(std::move(fd)), shown + "/" + name, seen, out);
+      if (S_ISDIR(st.st_mode)) describe_tree(Place(std::move(fd)), shown + "/" + name, seen, out);
     } else {
       out += "\n";
     }
   }
 }
 
-std::string describe(const std::string& root) {
+std::string describe_tree(const std::string& root) {
   std::map<ino_t, std::size_t> seen;
   std::string out;
-  describe(Place(root), "", seen, out);
+  describe_tree(Place(root), "", seen, out);
   return out;
 }
 
@@ -315,14 +315,14 @@ struct FidelityTest : ::testing::TestWithParam<Odd>, Trees {};
 
 TEST_P(FidelityTest, ComesBackAsItWas) {
   GetParam().make(Place(tree));
-  const std::string before = describe(tree);
+  const std::string before = describe_tree(tree);
   ASSERT_FALSE(before.empty());
   restore(backup().snapshot);
-  EXPECT_TRUE(describe(target + tree) == before) << told(before, describe(target + tree));
+  EXPECT_TRUE(describe_tree(target + tree) == before) << told(before, describe_tree(target + tree));
   // Again over what is there, from a second snapshot that takes all from the first.
   restore(backup().snapshot);
-  EXPECT_TRUE(describe(target + tree) == before) << told(before, describe(target + tree));
-  EXPECT_TRUE(describe(tree) == before) << "the source was changed";
+  EXPECT_TRUE(describe_tree(target + tree) == before) << told(before, describe_tree(target + tree));
+  EXPECT_TRUE(describe_tree(tree) == before) << "the source was changed";
 }
 
 INSTANTIATE_TEST_SUITE_P(OddThings, FidelityTest, ::testing::ValuesIn(kOddThings),
@@ -334,12 +334,12 @@ struct ReadingTest : ::testing::Test, Trees {};
 TEST_F(ReadingTest, NothingIsInheritedFromTheTarget) {
   Place(tree).file("plain", "x");
   ASSERT_EQ(::mkfifoat(Place(tree).fd(), "pipe", 0600), 0);
-  const std::string before = describe(tree);
+  const std::string before = describe_tree(tree);
   const auto snapshot = backup().snapshot;
   run({"mkdir", "-p", target + tree});
   run({"setfacl", "-d", "-m", "u:1:rwx", target + tree});
   restore(snapshot);
-  EXPECT_EQ(describe(target + tree), before);
+  EXPECT_EQ(describe_tree(target + tree), before);
 }
 
 // Runs as a user who is not root: this thread alone loses its rights.

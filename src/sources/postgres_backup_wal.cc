@@ -8,11 +8,11 @@ namespace {
 
 constexpr std::uint64_t kWholeLimit = 64ull << 20;     // larger segments are put in parts, to bound memory
 constexpr std::uint64_t kPartBytes = 16ull << 20;
-constexpr Micros kPoll = 200ms;                        // how soon a stop or the end is noticed
-constexpr Micros kStatusInterval = 2s;
+constexpr Micros kStopPoll = 200ms;                        // how soon a stop or the end is noticed
+constexpr Micros kBackupStatusInterval = 2s;
 constexpr Micros kTailPatience = 1s;                   // for the rest of the last segment, once the stop LSN is here
 
-Lsn segment_floor(Lsn lsn, std::uint64_t segment_size) { return Lsn{lsn.value - lsn.value % segment_size}; }
+Lsn start_of_segment(Lsn lsn, std::uint64_t segment_size) { return Lsn{lsn.value - lsn.value % segment_size}; }
 
 }  // namespace
 
@@ -86,7 +86,7 @@ BackupWal::~BackupWal() = default;   // the thread is asked to stop and joined
 
 void BackupWal::begin(Lsn lsn, Timeline timeline) {
   thread_ = std::jthread([this, lsn, timeline](std::stop_token stop) {
-    result_ = stream(stop, segment_floor(lsn, options_.segment_size), timeline);
+    result_ = stream(stop, start_of_segment(lsn, options_.segment_size), timeline);
     done_.store(true, std::memory_order_release);
   });
 }
@@ -112,13 +112,13 @@ bool BackupWal::enough(const WalCutter& cutter, MonoTime& quiet_since) {
     quiet_since = clock_.mono();
     return false;
   }
-  const Lsn end = segment_floor(stop + (options_.segment_size - 1), options_.segment_size);
+  const Lsn end = start_of_segment(stop + (options_.segment_size - 1), options_.segment_size);
   return cutter.received() >= end || clock_.mono() - quiet_since >= kTailPatience;
 }
 
 Status BackupWal::one_message(remote::WalStream& stream, WalCutter& cutter) {
-  HF_ASSIGN(const remote::WalMessage message, stream.next(kPoll));
-  bool reply = clock_.mono() - last_status_ >= kStatusInterval;
+  HF_ASSIGN(const remote::WalMessage message, stream.next(kStopPoll));
+  bool reply = clock_.mono() - last_status_ >= kBackupStatusInterval;
   switch (message.kind) {
     case remote::WalMessage::Kind::kWal: HF_TRY(cutter.take(message.start, message.data)); break;
     case remote::WalMessage::Kind::kKeepalive: reply = reply || message.reply_requested; break;

@@ -13,7 +13,7 @@
 namespace hf::sources {
 namespace {
 
-constexpr std::size_t kOpenFiles = 128;
+constexpr std::size_t kOpenRelations = 128;
 constexpr const char* kComplete = "complete";
 
 // For sh, inside single quotes; '%' doubled, because PostgreSQL expands it in restore_command.
@@ -71,7 +71,7 @@ Result<int> FileSetSink::descriptor(std::uint64_t file) {
     open_.splice(open_.begin(), open_, at->second);
     return at->second->second;
   }
-  if (open_.size() >= kOpenFiles) {
+  if (open_.size() >= kOpenRelations) {
     const auto [oldest, fd] = open_.back();
     where_.erase(oldest);
     open_.pop_back();

@@ -5,14 +5,14 @@
 namespace hf::sources {
 namespace {
 
-constexpr std::uint64_t kSegment = 16u << 20;
+constexpr std::uint64_t kServerSegment = 16u << 20;
 
-Lsn at(std::uint64_t segment, std::uint64_t offset = 0) { return Lsn{segment * kSegment + offset}; }
+Lsn at(std::uint64_t segment, std::uint64_t offset = 0) { return Lsn{segment * kServerSegment + offset}; }
 
 vault::TimelineCoverage line(Timeline timeline, std::vector<vault::WalRange> ranges) {
   vault::TimelineCoverage out;
   out.timeline = timeline;
-  out.segment_size = kSegment;
+  out.segment_size = kServerSegment;
   out.ranges = std::move(ranges);
   return out;
 }
@@ -48,12 +48,12 @@ TEST(WalReach, StopsAtAGapAndSaysSo) {
   vault::WalCoverage coverage;
   coverage.timelines = {line(1, {{at(2), at(4, 100)}, {at(6), at(7)}})};
   const auto branch = parse_history({}, 1).value();
-  const WalReach reach = wal_reach(coverage, branch, 1, at(2, 40), kSegment);
+  const WalReach reach = wal_reach(coverage, branch, 1, at(2, 40), kServerSegment);
   EXPECT_EQ(reach.end, at(4, 100));
   EXPECT_EQ(reach.missing, at(4, 100));
   EXPECT_EQ(reach.pieces, (std::vector<WalPiece>{{1, at(2, 40), at(4, 100)}}));
-  EXPECT_EQ(wal_reach(coverage, branch, 1, at(6, 40), kSegment).missing, Lsn{});
-  const WalReach none = wal_reach(coverage, branch, 1, at(5, 40), kSegment);
+  EXPECT_EQ(wal_reach(coverage, branch, 1, at(6, 40), kServerSegment).missing, Lsn{});
+  const WalReach none = wal_reach(coverage, branch, 1, at(5, 40), kServerSegment);
   EXPECT_EQ(none.end, at(5, 40));
   EXPECT_EQ(none.missing, at(5, 40));
 }
@@ -64,7 +64,7 @@ TEST(WalReach, CrossesIntoTheNextTimeline) {
   coverage.timelines[0].spans = {span(at(2), at(5), 10, at(4, 8)), span(at(5), at(9), 99, at(8, 8))};
   coverage.timelines[1].spans = {span(at(5), at(6, 10), 20, at(6, 5))};
   const std::vector<TimelineStep> branch = {{1, Lsn{}, at(5, 300)}, {2, at(5, 300), kNoEnd}};
-  const WalReach reach = wal_reach(coverage, branch, 1, at(2), kSegment);
+  const WalReach reach = wal_reach(coverage, branch, 1, at(2), kServerSegment);
   EXPECT_EQ(reach.end, at(6, 10));
   EXPECT_EQ(reach.pieces, (std::vector<WalPiece>{{1, at(2), at(5, 300)}, {2, at(5), at(6, 10)}}));
   ASSERT_TRUE(reach.last_commit);
@@ -76,9 +76,9 @@ TEST(WalReach, TheSwitchSegmentMayExistOnTheNewTimelineOnly) {
   vault::WalCoverage coverage;
   coverage.timelines = {line(1, {{at(2), at(5)}}), line(2, {{at(5), at(6)}})};
   const std::vector<TimelineStep> branch = {{1, Lsn{}, at(5, 300)}, {2, at(5, 300), kNoEnd}};
-  EXPECT_EQ(wal_reach(coverage, branch, 1, at(2), kSegment).end, at(6));
+  EXPECT_EQ(wal_reach(coverage, branch, 1, at(2), kServerSegment).end, at(6));
   coverage.timelines[0].ranges = {{at(2), at(4, 7)}};
-  const WalReach gap = wal_reach(coverage, branch, 1, at(2), kSegment);
+  const WalReach gap = wal_reach(coverage, branch, 1, at(2), kServerSegment);
   EXPECT_EQ(gap.end, at(4, 7));
   EXPECT_EQ(gap.missing, at(4, 7));
 }
@@ -89,7 +89,7 @@ TEST(WalReach, RestorePointsOfTheBranchOnly) {
   coverage.timelines[0].spans = {span(at(2), at(9), 1, at(3))};
   coverage.timelines[0].spans[0].times.restore_points = {{"early", at(3), {}}, {"ghost", at(7), {}}};
   const std::vector<TimelineStep> branch = {{1, Lsn{}, at(5, 300)}, {2, at(5, 300), kNoEnd}};
-  const WalReach reach = wal_reach(coverage, branch, 1, at(2), kSegment);
+  const WalReach reach = wal_reach(coverage, branch, 1, at(2), kServerSegment);
   ASSERT_EQ(reach.restore_points.size(), 1u);
   EXPECT_EQ(reach.restore_points[0].name, "early");
 }

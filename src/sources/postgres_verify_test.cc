@@ -15,7 +15,7 @@ using testing::archive_wal;
 using testing::TestVault;
 using testing::World;
 
-const Secret kKey{Bytes(32, 0x33)};
+const Secret kCanaryKey{Bytes(32, 0x33)};
 
 class PostgresVerify : public ::testing::Test {
  protected:
@@ -30,7 +30,7 @@ class PostgresVerify : public ::testing::Test {
     EXPECT_TRUE(make_owned_dir(root(), std::nullopt, 0711));
     options.scratch_root = root();
     options.owner = world.user;
-    options.check = hmac_check(kKey);
+    options.check = hmac_check(kCanaryKey);
   }
   std::string root() const { return world.path("scratch"); }
   bool nothing_left() const { return std::filesystem::is_empty(root()); }
@@ -38,7 +38,7 @@ class PostgresVerify : public ::testing::Test {
     CanaryOptions canary;
     canary.dsn = server.dsn();
     canary.origin = "test";
-    canary.sign = hmac_signer(kKey);
+    canary.sign = hmac_signer(kCanaryKey);
     CanaryWriter writer(world.env, canary);
     EXPECT_TRUE(writer.prepare());
     CanaryRow last;

@@ -6,7 +6,7 @@
 namespace hf::sources {
 namespace {
 
-WallTime at(int seconds) { return WallTime(Seconds(1'767'225'600 + seconds)); }
+WallTime commit_at(int seconds) { return WallTime(Seconds(1'767'225'600 + seconds)); }
 
 vault::TimelineCoverage covered(Timeline timeline, std::vector<vault::WalRange> ranges, const char* history = nullptr) {
   vault::TimelineCoverage t;
@@ -26,8 +26,8 @@ WalCheckReport checked(std::vector<vault::TimelineCoverage> timelines) {
 
 TEST(WalCheck, SaysTheRangeTheGapsAndTheLastCommitThatCanBeReached) {
   vault::TimelineCoverage one = covered(1, {{Lsn{0x1000}, Lsn{0x2000}}, {Lsn{0x2800}, Lsn{0x3000}}});
-  one.spans[0].times = {at(1), at(9), Lsn{0x1f00}, {}};
-  one.spans[1].times = {at(3), at(5), Lsn{0x2f00}, {}};
+  one.spans[0].times = {commit_at(1), commit_at(9), Lsn{0x1f00}, {}};
+  one.spans[1].times = {commit_at(3), commit_at(5), Lsn{0x2f00}, {}};
   const WalCheckReport report = checked({one});
   EXPECT_EQ(report.system_id, 77U);
   ASSERT_EQ(report.timelines.size(), 1U);
@@ -37,7 +37,7 @@ TEST(WalCheck, SaysTheRangeTheGapsAndTheLastCommitThatCanBeReached) {
   ASSERT_EQ(t.gaps.size(), 1U);
   EXPECT_EQ(t.gaps[0].start, Lsn{0x2000});
   EXPECT_EQ(t.gaps[0].end, Lsn{0x2800});
-  EXPECT_EQ(t.last_commit, at(5));  // of what ends at `to`
+  EXPECT_EQ(t.last_commit, commit_at(5));  // of what ends at `to`
   EXPECT_FALSE(t.history_missing);
   EXPECT_FALSE(report.healthy());
   EXPECT_TRUE(checked({covered(1, {{Lsn{0x1000}, Lsn{0x3000}}})}).healthy());

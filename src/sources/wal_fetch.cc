@@ -12,8 +12,8 @@ namespace {
 
 constexpr std::size_t kMaxControlFile = 64 << 10;
 constexpr std::size_t kMaxHistory = 1 << 20;
-constexpr std::size_t kMaxSegment = 1 << 30;
-constexpr int kAttempts = 5;
+constexpr std::size_t kMaxFetched = 1 << 30;
+constexpr int kFetchAttempts = 5;
 constexpr Millis kFirstPause{200};
 
 std::string place(const WalFetchOptions& o, const std::string& path) {
@@ -42,7 +42,7 @@ Error gap(const std::string& name, const std::string& why) {
 
 // True: the standby's own segment goes at least as far as the archive's tail.
 Result<bool> own_reaches(Files& files, const WalFetchOptions& o, const vault::WalSegmentData& tail) {
-  auto own = read_file(files, join_path(place(o, "pg_wal"), o.name), kMaxSegment);
+  auto own = read_file(files, join_path(place(o, "pg_wal"), o.name), kMaxFetched);
   if (!own && own.error().kind == ErrorKind::kNotFound) return false;
   if (!own) return Error(std::move(own).error());
   std::size_t shorter = std::min(own->size(), tail.bytes.size());
@@ -162,7 +162,7 @@ Result<WalFetchOutcome> fetch_wal_patiently(Env& env, WalReader& source, const W
     auto outcome = fetch_wal(env.files, source, options);
     bool again = !outcome && (outcome.error().kind == ErrorKind::kUnavailable ||
                               outcome.error().kind == ErrorKind::kTimeout);
-    if (!again || attempt == kAttempts) return outcome;
+    if (!again || attempt == kFetchAttempts) return outcome;
     env.clock.sleep_until(env.clock.mono() + pause, {});
   }
 }
@@ -172,7 +172,7 @@ Result<WalFetchOutcome> fetch_staged_wal(Files& files, const std::string& folder
   // Only a folder that was staged to its end proves that a file is absent.
   HF_TRY(files.stat(join_path(folder, kStagedComplete)));
   bool history = history_name(options.name).has_value();
-  auto bytes = read_file(files, join_path(folder, options.name), history ? kMaxHistory : kMaxSegment);
+  auto bytes = read_file(files, join_path(folder, options.name), history ? kMaxHistory : kMaxFetched);
   if (!bytes && bytes.error().kind == ErrorKind::kNotFound) return WalFetchOutcome::kAbsent;
   if (!bytes) return Error(std::move(bytes).error());
   std::uint64_t size = bytes->size();

@@ -16,9 +16,9 @@
 namespace hf::sources {
 namespace {
 
-constexpr std::uint64_t kSegment = 1 << 20;
+constexpr std::uint64_t kFetchSegment = 1 << 20;
 
-class WalFetch : public testing::Test {
+class WalFetch : public ::testing::Test {
  protected:
   void SetUp() override {
     primary.init();
@@ -60,12 +60,12 @@ TEST_F(WalFetch, AStandbyThatLagsGetsEveryAcknowledgedRowFromTheSealedTail) {
   load.stop();
   auto proof = request_seal(env, folder.file("spool"), "r1", 60s);
   ASSERT_TRUE(proof) << proof.error().text;
-  ASSERT_NE(proof->seal.lsn.value % kSegment, 0U);
-  MemoryReader source(target, kSegment);
+  ASSERT_NE(proof->seal.lsn.value % kFetchSegment, 0U);
+  MemoryReader source(target, kFetchSegment);
   std::uint64_t rows = std::stoull(promoted_rows(source));
   EXPECT_GE(rows, load.acknowledged);
   EXPECT_LE(rows, load.acknowledged + 1);  // one in doubt
-  std::string tail = wal_file_name(1, proof->seal.lsn.value / kSegment, kSegment) + " 0";
+  std::string tail = wal_file_name(1, proof->seal.lsn.value / kFetchSegment, kFetchSegment) + " 0";
   EXPECT_NE(std::find(answers.begin(), answers.end(), tail), answers.end());
 }
 
@@ -75,16 +75,16 @@ TEST_F(WalFetch, WithoutASealTheTailIsNotServedToAStandby) {
   ASSERT_EQ(primary.value("CREATE TABLE t AS SELECT 1"), "");
   Lsn end = position();
   ASSERT_TRUE(receiver.wait_for([&](const WalReceiverStatus& s) { return s.upload.uploaded >= end; }));
-  MemoryReader source(target, kSegment);
+  MemoryReader source(target, kFetchSegment);
   WalFetchOptions o;
   o.data_directory = standby.data();
-  o.name = wal_file_name(1, end.value / kSegment, kSegment);
+  o.name = wal_file_name(1, end.value / kFetchSegment, kFetchSegment);
   o.path = folder.file("out");
   std::filesystem::remove(standby.data() + "/pg_wal/" + o.name);
   EXPECT_EQ(exit_code_of(fetch_wal(files, source, o)), kWalAbsent);
   o.tail = WalTail::kAny;
   ASSERT_EQ(exit_code_of(fetch_wal(files, source, o)), kWalFetched);
-  EXPECT_EQ(files.stat(o.path)->size, kSegment);
+  EXPECT_EQ(files.stat(o.path)->size, kFetchSegment);
 }
 
 // The standby streamed further than the receiver that sealed.
@@ -103,27 +103,27 @@ TEST_F(WalFetch, AShorterTailNeverShadowsTheStandbysOwnWal) {
   ASSERT_TRUE(load.write(100));
   std::string all = primary.value("SELECT count(*) FROM numbers");
   Lsn end = position();
-  ASSERT_EQ(end.value / kSegment, proof->seal.lsn.value / kSegment)
+  ASSERT_EQ(end.value / kFetchSegment, proof->seal.lsn.value / kFetchSegment)
       << "the same segment, or nothing is shown";
   ASSERT_TRUE(standby.wait_value("SELECT pg_last_wal_receive_lsn() >= '" + format_lsn(end) + "'", "t"));
   primary.kill_all();
   standby.stop(SIGQUIT);
-  MemoryReader source(target, kSegment);
+  MemoryReader source(target, kFetchSegment);
   EXPECT_EQ(promoted_rows(source), all);
-  std::string tail = wal_file_name(1, proof->seal.lsn.value / kSegment, kSegment) + " 1";
+  std::string tail = wal_file_name(1, proof->seal.lsn.value / kFetchSegment, kFetchSegment) + " 1";
   EXPECT_NE(std::find(answers.begin(), answers.end(), tail), answers.end());
 }
 
 TEST_F(WalFetch, PushedFilesComeBackAndGapsAreErrors) {
   auto c = primary.connect();
   ASSERT_TRUE(c.query("CREATE TABLE t AS SELECT 1; SELECT pg_switch_wal(); CREATE TABLE u AS SELECT 1"));
-  std::uint64_t segment = position().value / kSegment - 1;
-  std::string name = wal_file_name(1, segment, kSegment);
+  std::uint64_t segment = position().value / kFetchSegment - 1;
+  std::string name = wal_file_name(1, segment, kFetchSegment);
   WalPushOptions push;
   push.data_directory = primary.data();
   push.path = "pg_wal/" + name;
   ASSERT_TRUE(push_wal(files, target, push));
-  MemoryReader source(target, kSegment);
+  MemoryReader source(target, kFetchSegment);
   WalFetchOptions o;
   o.data_directory = primary.data();
   o.name = name;
@@ -133,25 +133,25 @@ TEST_F(WalFetch, PushedFilesComeBackAndGapsAreErrors) {
             read_file(files, primary.data() + "/" + push.path, 2 << 20).value());
   // The one before is not there: absent for a standby, which may stream it; an error where a recovery would
   // end.
-  o.name = wal_file_name(1, segment - 1, kSegment);
+  o.name = wal_file_name(1, segment - 1, kFetchSegment);
   EXPECT_EQ(exit_code_of(fetch_wal(files, source, o)), kWalAbsent);
   o.tail = WalTail::kAny;
   EXPECT_EQ(exit_code_of(fetch_wal(files, source, o)), kWalFetchError);
-  o.name = wal_file_name(1, segment + 1, kSegment);
+  o.name = wal_file_name(1, segment + 1, kFetchSegment);
   EXPECT_EQ(exit_code_of(fetch_wal(files, source, o)), kWalAbsent);
   o.name = "00000002.history";
   EXPECT_EQ(exit_code_of(fetch_wal(files, source, o)), kWalAbsent);
   // A file whose content is not what its name says is not archived.
-  files.move(folder.file("out"), folder.file(wal_file_name(1, segment + 5, kSegment)), IfExists::kReplace)
+  files.move(folder.file("out"), folder.file(wal_file_name(1, segment + 5, kFetchSegment)), IfExists::kReplace)
       .value();
-  push.path = folder.file(wal_file_name(1, segment + 5, kSegment));
+  push.path = folder.file(wal_file_name(1, segment + 5, kFetchSegment));
   EXPECT_EQ(push_wal(files, target, push).error().kind, ErrorKind::kCorrupt);
 }
 
 TEST_F(WalFetch, StagedFilesAreAbsentOnlyWhenTheStagingWasComplete) {
   auto c = primary.connect();
   ASSERT_TRUE(c.query("CREATE TABLE t AS SELECT 1"));
-  std::string name = wal_file_name(1, position().value / kSegment, kSegment);
+  std::string name = wal_file_name(1, position().value / kFetchSegment, kFetchSegment);
   Bytes segment = read_file(files, primary.data() + "/pg_wal/" + name, 2 << 20).value();
   segment.resize(3 * kWalPageBytes);
   WalFetchOptions o;
@@ -167,9 +167,9 @@ TEST_F(WalFetch, StagedFilesAreAbsentOnlyWhenTheStagingWasComplete) {
   ASSERT_TRUE(write_file_atomic(files, staged + "/" + name, segment));
   ASSERT_EQ(exit_code_of(fetch_staged_wal(files, staged, o)), kWalFetched);
   Bytes out = read_file(files, o.path, 2 << 20).value();
-  EXPECT_EQ(out.size(), kSegment);
+  EXPECT_EQ(out.size(), kFetchSegment);
   EXPECT_TRUE(std::equal(segment.begin(), segment.end(), out.begin()));
-  o.name = wal_file_name(1, position().value / kSegment + 1, kSegment);  // another segment under this name
+  o.name = wal_file_name(1, position().value / kFetchSegment + 1, kFetchSegment);  // another segment under this name
   ASSERT_TRUE(write_file_atomic(files, staged + "/" + o.name, segment));
   EXPECT_EQ(exit_code_of(fetch_staged_wal(files, staged, o)), kWalFetchError);
 }

@@ -11,7 +11,7 @@ using remote::WalMessage;
 
 constexpr Micros kConnectTimeout = 10s;
 constexpr Micros kTick = 20ms;  // how long a seal or stop request may wait while nothing is streamed
-constexpr std::size_t kBatchBytes = 1 << 20;
+constexpr std::size_t kReceiveBatchBytes = 1 << 20;
 constexpr Micros kAskAfterSilence = 5s;
 
 Lsn segment_floor(Lsn lsn, std::uint64_t size) { return Lsn{lsn.value / size * size}; }
@@ -232,7 +232,7 @@ Result<bool> ReceiverSession::take_batch(remote::WalStream& stream, SpoolTimelin
       shared_.status.server_end = message.end_of_wal;
       shared_.status.received = timeline.end();
     }
-    if (message.kind == WalMessage::Kind::kTimeout || taken >= kBatchBytes || ended()) return taken != 0;
+    if (message.kind == WalMessage::Kind::kTimeout || taken >= kReceiveBatchBytes || ended()) return taken != 0;
     HF_ASSIGN(message, stream.next(Micros(0)));
   }
 }

@@ -12,15 +12,15 @@
 namespace hf::sources {
 namespace {
 
-constexpr std::uint64_t kSegment = 1 << 20;
+constexpr std::uint64_t kRecordedSegment = 1 << 20;
 
-Bytes slurp(const std::filesystem::path& path) {
+Bytes file_bytes(const std::filesystem::path& path) {
   std::ifstream in(path, std::ios::binary);
   std::string text((std::istreambuf_iterator<char>(in)), {});
   return to_bytes(text);
 }
 
-struct RealWal {
+struct RecordedWal {
   Lsn start;
   Bytes bytes;                       // several segments
   Lsn flushed;                       // what the server said
@@ -31,15 +31,15 @@ struct RealWal {
 
 // Runs a server through commits, aborts, prepared transactions, restore points, large records and segment
 // switches.
-RealWal make_wal() {
+RecordedWal make_wal() {
   remote::TestCluster cluster;
   cluster.init({{"max_prepared_transactions", "5"}});
   cluster.start();
   auto c = cluster.connect();
-  RealWal wal;
+  RecordedWal wal;
   EXPECT_TRUE(c.query("SELECT pg_switch_wal()"));
   wal.start =
-      Lsn{parse_lsn(cluster.value("SELECT pg_current_wal_lsn()")).value().value / kSegment * kSegment};
+      Lsn{parse_lsn(cluster.value("SELECT pg_current_wal_lsn()")).value().value / kRecordedSegment * kRecordedSegment};
   EXPECT_TRUE(c.query("CREATE TABLE t (a int, b text)"));
   for (int i = 0; i < 40; ++i) {
     EXPECT_TRUE(c.query("INSERT INTO t SELECT g, repeat(md5(g::text), 20) FROM generate_series(1, 50) g"));
@@ -54,10 +54,10 @@ RealWal make_wal() {
   wal.flushed = parse_lsn(cluster.value("SELECT pg_current_wal_flush_lsn()")).value();
   wal.system_id = cluster.replicate().identify_system()->system_id;
   cluster.stop(SIGQUIT);
-  std::uint64_t last = wal.flushed.value / kSegment;
-  for (std::uint64_t s = wal.start.value / kSegment; s <= last; ++s) {
-    Bytes part = slurp(cluster.data() + "/pg_wal/" + wal_file_name(1, s, kSegment));
-    EXPECT_EQ(part.size(), kSegment);
+  std::uint64_t last = wal.flushed.value / kRecordedSegment;
+  for (std::uint64_t s = wal.start.value / kRecordedSegment; s <= last; ++s) {
+    Bytes part = file_bytes(cluster.data() + "/pg_wal/" + wal_file_name(1, s, kRecordedSegment));
+    EXPECT_EQ(part.size(), kRecordedSegment);
     wal.bytes.insert(wal.bytes.end(), part.begin(), part.end());
   }
   std::istringstream lines(cluster.run({"pg_waldump", "-p", cluster.data() + "/pg_wal", "-s",
@@ -73,8 +73,8 @@ RealWal make_wal() {
   return wal;
 }
 
-const RealWal& real_wal() {
-  static const RealWal wal = make_wal();
+const RecordedWal& real_wal() {
+  static const RecordedWal wal = make_wal();
   return wal;
 }
 
@@ -90,10 +90,10 @@ TEST(WalRecord, Crc32cKnownAnswers) {
 }
 
 TEST(WalRecord, TellsWhatPgWaldumpTells) {
-  const RealWal& wal = real_wal();
+  const RecordedWal& wal = real_wal();
   std::vector<std::string> told;
   std::vector<WalEvent> events;
-  WalDecoder decoder(kSegment, [&](const WalEvent& e) {
+  WalDecoder decoder(kRecordedSegment, [&](const WalEvent& e) {
     told.push_back(describe(e));
     events.push_back(e);
   });
@@ -114,11 +114,11 @@ TEST(WalRecord, TellsWhatPgWaldumpTells) {
 }
 
 TEST(WalRecord, PiecesOfAnySizeTellTheSame) {
-  const RealWal& wal = real_wal();
+  const RecordedWal& wal = real_wal();
   ByteView all = ByteView(wal.bytes).first(wal.flushed - wal.start);
   for (std::size_t piece : {1U, 7U, 24U, 8191U, 8193U, 100000U}) {
     std::vector<std::string> told;
-    WalDecoder decoder(kSegment, [&](const WalEvent& e) { told.push_back(describe(e)); });
+    WalDecoder decoder(kRecordedSegment, [&](const WalEvent& e) { told.push_back(describe(e)); });
     decoder.reset(wal.start);
     for (std::size_t at = 0; at < all.size(); at += piece)
       decoder.feed(all.subspan(at, std::min(piece, all.size() - at)));
@@ -128,11 +128,11 @@ TEST(WalRecord, PiecesOfAnySizeTellTheSame) {
 }
 
 TEST(WalRecord, StartsInTheMiddleAndMissesOnlyWhatBeganEarlier) {
-  const RealWal& wal = real_wal();
+  const RecordedWal& wal = real_wal();
   std::uint64_t length = wal.flushed - wal.start;
   for (std::uint64_t skip : {8192ULL, 12345ULL, 700000ULL, 1048576ULL, 2000000ULL}) {
     std::vector<std::string> told;
-    WalDecoder decoder(kSegment, [&](const WalEvent& e) { told.push_back(describe(e)); });
+    WalDecoder decoder(kRecordedSegment, [&](const WalEvent& e) { told.push_back(describe(e)); });
     decoder.reset(wal.start + skip);
     decoder.feed(ByteView(wal.bytes).subspan(skip, length - skip));
     EXPECT_EQ(decoder.broken(), "") << skip;
@@ -143,14 +143,14 @@ TEST(WalRecord, StartsInTheMiddleAndMissesOnlyWhatBeganEarlier) {
 }
 
 TEST(WalRecord, TheEndIsFoundAtEveryTruncationAndNeverPastIt) {
-  const RealWal& wal = real_wal();
-  ByteView last = ByteView(wal.bytes).last(kSegment);
-  Lsn start = wal.start + (wal.bytes.size() - kSegment);
-  EXPECT_EQ(end_of_valid_wal(last, start, kSegment), wal.flushed);  // zeros or an older segment follow
+  const RecordedWal& wal = real_wal();
+  ByteView last = ByteView(wal.bytes).last(kRecordedSegment);
+  Lsn start = wal.start + (wal.bytes.size() - kRecordedSegment);
+  EXPECT_EQ(end_of_valid_wal(last, start, kRecordedSegment), wal.flushed);  // zeros or an older segment follow
   std::uint64_t length = wal.flushed - start;
   Lsn before = start;
   for (std::uint64_t n = 0; n <= length; ++n) {
-    Lsn end = end_of_valid_wal(last.first(n), start, kSegment);
+    Lsn end = end_of_valid_wal(last.first(n), start, kRecordedSegment);
     ASSERT_LE(end.value, start.value + (n + 7) / 8 * 8);
     ASSERT_GE(end, before);
     before = end;
@@ -159,17 +159,17 @@ TEST(WalRecord, TheEndIsFoundAtEveryTruncationAndNeverPastIt) {
 }
 
 TEST(WalRecord, NoFlippedBitBecomesAnEvent) {
-  const RealWal& wal = real_wal();
+  const RecordedWal& wal = real_wal();
   Bytes bytes(wal.bytes.begin(), wal.bytes.begin() + 40000);
   std::vector<std::string> clean;
-  WalDecoder first(kSegment, [&](const WalEvent& e) { clean.push_back(describe(e) + format_time(e.time)); });
+  WalDecoder first(kRecordedSegment, [&](const WalEvent& e) { clean.push_back(describe(e) + format_time(e.time)); });
   first.reset(wal.start);
   first.feed(bytes);
   for (std::size_t at = 0; at < bytes.size(); at += 13) {
     Bytes hurt = bytes;
     hurt[at] ^= static_cast<std::uint8_t>(1 << (at % 8));
     std::vector<std::string> told;
-    WalDecoder decoder(kSegment,
+    WalDecoder decoder(kRecordedSegment,
                        [&](const WalEvent& e) { told.push_back(describe(e) + format_time(e.time)); });
     decoder.reset(wal.start);
     decoder.feed(hurt);
@@ -179,11 +179,11 @@ TEST(WalRecord, NoFlippedBitBecomesAnEvent) {
 }
 
 TEST(WalRecord, HeadOfASegment) {
-  const RealWal& wal = real_wal();
+  const RecordedWal& wal = real_wal();
   auto head = read_segment_head(wal.bytes);
   ASSERT_TRUE(head);
   EXPECT_EQ(head->system_id, wal.system_id);
-  EXPECT_EQ(head->segment_size, kSegment);
+  EXPECT_EQ(head->segment_size, kRecordedSegment);
   EXPECT_EQ(head->start, wal.start);
   for (std::size_t n = 0; n < 40; ++n) EXPECT_FALSE(read_segment_head(ByteView(wal.bytes).first(n)));
   EXPECT_FALSE(read_segment_head(Bytes(100, 0)));

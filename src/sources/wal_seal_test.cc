@@ -11,8 +11,8 @@
 namespace hf::sources {
 namespace {
 
-struct World {
-  World() : log(), env{clock, rng, files, processes, log} {}
+struct SealWorld {
+  SealWorld() : log(), env{clock, rng, files, processes, log} {}
   SystemClock clock;
   Rng rng{1};
   PosixFiles files;
@@ -35,7 +35,7 @@ std::uint64_t commits_between(MemoryTarget& target, Lsn from, Lsn to) {
 }
 
 TEST(WalSeal, NothingIsAcknowledgedPastTheSealsOfBothReceivers) {
-  World w;
+  SealWorld w;
   TestCluster primary;
   primary.init();
   primary.start();
@@ -87,7 +87,7 @@ TEST(WalSeal, NothingIsAcknowledgedPastTheSealsOfBothReceivers) {
 }
 
 TEST(WalSeal, AFrozenPrimaryThatIsThawedGetsNothingAcknowledged) {
-  World w;
+  SealWorld w;
   TestCluster primary;
   primary.init();
   primary.start();
@@ -112,7 +112,7 @@ TEST(WalSeal, AFrozenPrimaryThatIsThawedGetsNothingAcknowledged) {
 }
 
 TEST(WalSeal, WithoutAReceiverTheSpoolIsSealedDirectly) {
-  World w;
+  SealWorld w;
   TestCluster primary;
   primary.init();
   primary.start();

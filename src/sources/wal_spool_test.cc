@@ -16,7 +16,6 @@
 namespace hf::sources {
 namespace {
 
-constexpr std::uint64_t kSegment = kTestSegment;
 const std::string kRoot = "/spool";
 
 std::unique_ptr<SpoolTimeline> open_spool(Files& files, const SpoolKey& key, const std::string& root = kRoot) {
@@ -58,7 +57,7 @@ TEST(WalSpool, WhatSyncReturnedForSurvivesPowerCuts) {
       // An incomplete record behind the last whole one may go: no commit waited for it.
       if (synced > wal.start) {
         const ByteView all = wal.from(wal.start, synced - wal.start);
-        ASSERT_GE(spool->end(), end_of_valid_wal(all, wal.start, kSegment));
+        ASSERT_GE(spool->end(), end_of_valid_wal(all, wal.start, kTestSegment));
       }
       const Bytes kept = spooled_bytes(*spool);
       ASSERT_TRUE(kept.empty() || spool->begin() == wal.start);
@@ -74,14 +73,14 @@ TEST(WalSpool, ASealHoldsAcrossAPowerCut) {
   ASSERT_TRUE(files.make_dirs(kRoot));
   ASSERT_TRUE(files.sync_dir("/"));
   auto spool = open_spool(files, wal.key());
-  ASSERT_TRUE(spool->append(wal.start, ByteView(wal.bytes).first(kSegment + 500'000)));
+  ASSERT_TRUE(spool->append(wal.start, ByteView(wal.bytes).first(kTestSegment + 500'000)));
   TimelineSeal seal;
   seal.system_id = wal.system_id;
   seal.timeline = 1;
   seal.lsn = spool->end();
   seal.receiver = "r1";
   ASSERT_TRUE(spool->put_seal(seal));
-  const ByteView rest = ByteView(wal.bytes).subspan(kSegment + 500'000, 1000);
+  const ByteView rest = ByteView(wal.bytes).subspan(kTestSegment + 500'000, 1000);
   for (bool after_power_cut : {false, true}) {
     SCOPED_TRACE(after_power_cut ? "after the power cut" : "before");
     if (after_power_cut) {
@@ -94,7 +93,7 @@ TEST(WalSpool, ASealHoldsAcrossAPowerCut) {
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().kind, ErrorKind::kBlocked);
     EXPECT_EQ(spool->end(), seal.lsn);
-    EXPECT_EQ(spooled_bytes(*spool).size(), kSegment + 500'000);
+    EXPECT_EQ(spooled_bytes(*spool).size(), kTestSegment + 500'000);
   }
 }
 
@@ -151,7 +150,7 @@ TEST(WalSpool, WhatAPrimaryWasToldIsThereAfterAPowerCut) {
   auto spool = open_spool(memory, keys[0], root);
   ASSERT_NE(spool, nullptr);
   std::uint64_t commits = 0;
-  WalDecoder decoder(kSegment, [&](const WalEvent& e) { commits += e.kind == WalEvent::Kind::kCommit ? 1 : 0; });
+  WalDecoder decoder(kTestSegment, [&](const WalEvent& e) { commits += e.kind == WalEvent::Kind::kCommit ? 1 : 0; });
   decoder.reset(spool->begin());
   decoder.feed(spooled_bytes(*spool));
   EXPECT_GE(commits, load.acknowledged);

@@ -14,33 +14,32 @@
 namespace hf::sources {
 namespace {
 
-constexpr std::uint64_t kSegment = kTestSegment;
 constexpr std::uint64_t kLeftBehind = 40;
-const std::string kRoot = "/spool";
+const std::string kTornSpool = "/spool";
 
-class TornSpool : public testing::Test {
+class TornSpool : public ::testing::Test {
  protected:
   TornSpool() { new_disk(); }
   void new_disk() {
     disk.emplace();
-    HF_CHECK(memory().make_dirs(kRoot).has_value());
+    HF_CHECK(memory().make_dirs(kTornSpool).has_value());
     HF_CHECK(memory().sync_dir("/").has_value());
   }
   MemoryFiles& memory() { return *disk; }
   std::unique_ptr<SpoolTimeline> open(Files& files) {
-    auto spool = SpoolTimeline::open(files, kRoot, wal.key());
+    auto spool = SpoolTimeline::open(files, kTornSpool, wal.key());
     EXPECT_TRUE(spool) << spool.error().text;
     return spool ? std::move(*spool) : nullptr;
   }
   std::unique_ptr<SpoolTimeline> open() { return open(memory()); }
   std::string file_of(Lsn lsn) const {
-    return kRoot + "/" + std::to_string(wal.system_id) + "/1/" + wal_file_name(1, lsn.value / kSegment, kSegment) +
+    return kTornSpool + "/" + std::to_string(wal.system_id) + "/1/" + wal_file_name(1, lsn.value / kTestSegment, kTestSegment) +
            ".wal";
   }
   // What the kernel may have written of bytes that were never synced.
   void leave_behind(Lsn at, ByteView bytes) {
     auto file = memory().open(file_of(at), OpenMode::kCreate).value();
-    ASSERT_TRUE(file->write_at(at.value % kSegment, bytes));
+    ASSERT_TRUE(file->write_at(at.value % kTestSegment, bytes));
     ASSERT_TRUE(file->sync());
   }
   // Up to `end`, each segment synced before the next, as the receiver does.
@@ -54,7 +53,7 @@ class TornSpool : public testing::Test {
     ASSERT_LE(spool.end(), wal.end());
     EXPECT_TRUE(std::ranges::equal(kept, wal.from(spool.begin(), kept.size())));
   }
-  Lsn last_record_end(Lsn end) const { return end_of_valid_wal(wal.from(wal.start, end - wal.start), wal.start, kSegment); }
+  Lsn last_record_end(Lsn end) const { return end_of_valid_wal(wal.from(wal.start, end - wal.start), wal.start, kTestSegment); }
   // The first place from `at` on in a record that goes on for more than what is left behind there.
   Lsn inside_a_record(Lsn at) const {
     while (last_record_end(at) + 24 > at || last_record_end(at + kLeftBehind) > at) at = at + 8;
@@ -104,14 +103,14 @@ TEST_F(TornSpool, WhatTheVaultHasStays) {
 // The server may drop a segment whose end it was told: that end is taken up again even within a record. A whole
 // file alone says nothing.
 TEST_F(TornSpool, TheEndOfAWholeSegmentCountsOnceItWasSynced) {
-  const Lsn boundary = wal.start + kSegment;
+  const Lsn boundary = wal.start + kTestSegment;
   ASSERT_LT(last_record_end(boundary), boundary) << "no record runs into the second segment";
   fill(*open(), boundary);
   memory().crash();
   EXPECT_EQ(open()->end(), boundary);
 
   new_disk();
-  const Lsn synced = wal.start + (kSegment - 100'000);
+  const Lsn synced = wal.start + (kTestSegment - 100'000);
   fill(*open(), synced);
   Bytes behind = to_bytes(wal.from(synced, 100'000));
   std::fill(behind.end() - 4096, behind.end(), 0);
@@ -123,11 +122,11 @@ TEST_F(TornSpool, TheEndOfAWholeSegmentCountsOnceItWasSynced) {
 }
 
 TEST_F(TornSpool, DamageInAnOlderSegmentTakesNothingFromTheLastOne) {
-  const Lsn end = wal.start + 2 * kSegment + 700'000;
+  const Lsn end = wal.start + 2 * kTestSegment + 700'000;
   fill(*open(), end);
-  Bytes damaged = to_bytes(wal.from(wal.start + kSegment + 500'000, 64));
+  Bytes damaged = to_bytes(wal.from(wal.start + kTestSegment + 500'000, 64));
   for (std::uint8_t& byte : damaged) byte ^= 1;
-  leave_behind(wal.start + kSegment + 500'000, damaged);
+  leave_behind(wal.start + kTestSegment + 500'000, damaged);
   EXPECT_GE(open()->end(), last_record_end(end));
 }
 
@@ -135,12 +134,12 @@ TEST_F(TornSpool, DamageInAnOlderSegmentTakesNothingFromTheLastOne) {
 TEST(TornGiant, IsProvenFromItsBeginning) {
   const RealWal wal = make_real_wal(
       "BEGIN; INSERT INTO t VALUES (1, 'x'); SELECT pg_logical_emit_message(true, 'x', repeat('y', 3300000)); COMMIT",
-      5 * kSegment);
+      5 * kTestSegment);
   MemoryFiles memory;
-  ASSERT_TRUE(memory.make_dirs(kRoot));
-  auto spool = SpoolTimeline::open(memory, kRoot, wal.key()).value();
-  const Lsn synced = wal.start + 3 * kSegment + 5 * kWalPageBytes + 4096;  // within the long record
-  ASSERT_LT(end_of_valid_wal(wal.from(wal.start, synced - wal.start), wal.start, kSegment), wal.start + kSegment);
+  ASSERT_TRUE(memory.make_dirs(kTornSpool));
+  auto spool = SpoolTimeline::open(memory, kTornSpool, wal.key()).value();
+  const Lsn synced = wal.start + 3 * kTestSegment + 5 * kWalPageBytes + 4096;  // within the long record
+  ASSERT_LT(end_of_valid_wal(wal.from(wal.start, synced - wal.start), wal.start, kTestSegment), wal.start + kTestSegment);
   ASSERT_TRUE(spool->append(wal.start, wal.from(wal.start, synced - wal.start)));
   ASSERT_TRUE(spool->sync());
   MemoryTarget target;
@@ -151,23 +150,23 @@ TEST(TornGiant, IsProvenFromItsBeginning) {
   EXPECT_EQ(spool->begin(), wal.start);  // the record began in the first segment
   Bytes behind = to_bytes(wal.from(synced, 50 * kWalPageBytes));
   std::fill_n(behind.begin(), 4096, 0);  // a block that was never written; every page keeps its header
-  auto file = memory.open(kRoot + "/" + std::to_string(wal.system_id) + "/1/" +
-                              wal_file_name(1, synced.value / kSegment, kSegment) + ".wal",
+  auto file = memory.open(kTornSpool + "/" + std::to_string(wal.system_id) + "/1/" +
+                              wal_file_name(1, synced.value / kTestSegment, kTestSegment) + ".wal",
                           OpenMode::kReadWrite).value();
-  ASSERT_TRUE(file->write_at(synced.value % kSegment, behind));
-  spool = SpoolTimeline::open(memory, kRoot, wal.key()).value();
+  ASSERT_TRUE(file->write_at(synced.value % kTestSegment, behind));
+  spool = SpoolTimeline::open(memory, kTornSpool, wal.key()).value();
   EXPECT_EQ(spool->end(), synced);
 }
 
 // The folder entry of a segment whose first write failed is not durable yet when the second one is synced.
 TEST_F(TornSpool, ANameMadeBeforeAnErrorIsDurableWithTheNextSync) {
-  const Lsn boundary = wal.start + kSegment;
+  const Lsn boundary = wal.start + kTestSegment;
   for (std::size_t call = 0;; ++call) {  // any call of going over into the next segment
     SCOPED_TRACE("call " + std::to_string(call));
     new_disk();
     FaultyFiles files(memory());
     auto spool = open(files);
-    const Lsn last_byte = wal.start + (kSegment - 1);
+    const Lsn last_byte = wal.start + (kTestSegment - 1);
     fill(*spool, last_byte);
     files.set_fault({.at = call, .torn = true});
     const Status appended = spool->append(last_byte, wal.from(last_byte, 5000));
@@ -194,7 +193,7 @@ TEST_F(TornSpool, WhatIsLeftAfterAnErrorIsDurable) {
     new_disk();
     FaultyFiles files(memory());
     auto spool = open(files);
-    fill(*spool, wal.start + (kSegment - 1));
+    fill(*spool, wal.start + (kTestSegment - 1));
     files.set_fault({.at = call});
     const Status appended = spool->append(spool->end(), wal.from(spool->end(), 50'000));
     const Status synced = appended ? spool->sync() : ok();
@@ -249,7 +248,7 @@ TEST_F(TornSpool, ASealThatCanBeReadIsKept) {
       const auto sealed = seal_timeline(*spool, "r1", clock);
       const bool fired = files.fired();
       files.set_fault({});
-      const bool seen = !read_spool_seals(memory(), kRoot).value().empty();
+      const bool seen = !read_spool_seals(memory(), kTornSpool).value().empty();
       EXPECT_TRUE(!sealed || seen);
       if (!seen) (void)spool->roll_back();
       EXPECT_NE(seen, spool->append(spool->end(), wal.from(spool->end(), 10)).has_value());
@@ -269,14 +268,14 @@ TEST_F(TornSpool, AnEmptyFileOfAKilledProcessIsNoBeginning) {
   auto spool = open();
   ASSERT_NE(spool, nullptr);
   EXPECT_TRUE(spool->empty());
-  const Lsn later = wal.start + kSegment;  // the server keeps no older WAL
+  const Lsn later = wal.start + kTestSegment;  // the server keeps no older WAL
   ASSERT_TRUE(spool->append(later, wal.from(later, 100'000)));
   ASSERT_TRUE(spool->sync());
   memory().crash();
   spool = open();
   ASSERT_NE(spool, nullptr);
   EXPECT_EQ(spool->begin(), later);
-  EXPECT_GE(spool->end(), end_of_valid_wal(wal.from(later, 100'000), later, kSegment));
+  EXPECT_GE(spool->end(), end_of_valid_wal(wal.from(later, 100'000), later, kTestSegment));
 }
 
 TEST_F(TornSpool, TrimmingLeavesNoHoleAcrossAPowerCut) {
@@ -285,7 +284,7 @@ TEST_F(TornSpool, TrimmingLeavesNoHoleAcrossAPowerCut) {
     new_disk();
     auto spool = open();
     fill(*spool, wal.end());
-    ASSERT_TRUE(spool->remove_segments_below(wal.start.value / kSegment + 3));
+    ASSERT_TRUE(spool->remove_segments_below(wal.start.value / kTestSegment + 3));
     Rng rng(seed);
     memory().crash(rng);
     spool = open();

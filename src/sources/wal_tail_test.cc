@@ -14,15 +14,14 @@
 namespace hf::sources {
 namespace {
 
-constexpr std::uint64_t kSegment = kTestSegment;
 constexpr std::uint64_t kSystem = 7'000'000'000'000'000'001U;
-const Lsn kStart{5 * kSegment};
+const Lsn kStart{5 * kTestSegment};
 
 // A data directory with nothing but the fields of pg_control that are read.
 void make_control_file(Files& files, std::uint64_t system_id) {
   Bytes control(512, 0);
   const double constant = 1234567.0;
-  const auto segment = static_cast<std::uint32_t>(kSegment);
+  const auto segment = static_cast<std::uint32_t>(kTestSegment);
   std::memcpy(control.data(), &system_id, 8);
   std::memcpy(control.data() + 200, &constant, 8);
   std::memcpy(control.data() + 200 + 8 + 12, &segment, 4);
@@ -46,7 +45,7 @@ class GrowingTail final : public WalReader {
     data.start = kStart;
     data.bytes = numbered(size);
     data.end = kStart + size;
-    data.segment_size = kSegment;
+    data.segment_size = kTestSegment;
     return data;
   }
   Result<Bytes> read_history(Timeline) override { return make_error(ErrorKind::kNotFound, "none"); }
@@ -63,7 +62,7 @@ class GrowingTail final : public WalReader {
 struct WalTailTest : ::testing::Test {
   void SetUp() override {
     make_control_file(files, kSystem);
-    options.name = wal_file_name(1, 5, kSegment);
+    options.name = wal_file_name(1, 5, kTestSegment);
     options.path = "/out";
     options.data_directory = "/data";
   }
@@ -76,8 +75,8 @@ TEST_F(WalTailTest, ATailReadBeforeItsSealCameIsReadAgain) {
   const auto fetched = fetch_wal(files, source, options);
   ASSERT_TRUE(fetched) << fetched.error().text;
   EXPECT_EQ(*fetched, WalFetchOutcome::kFetched);
-  Bytes out = read_file(files, "/out", 2 * kSegment).value();
-  EXPECT_EQ(out.size(), kSegment);
+  Bytes out = read_file(files, "/out", 2 * kTestSegment).value();
+  EXPECT_EQ(out.size(), kTestSegment);
   out.resize(3000);
   EXPECT_EQ(out, numbered(3000));
   EXPECT_EQ(source.reads, 2);
@@ -91,7 +90,7 @@ TEST_F(WalTailTest, ATailShorterThanItsSealIsAnErrorAndNeverAbsent) {
 }
 
 TEST_F(WalTailTest, BackupLabelsAreKeptAndOnlyWhereThereIsAPlaceForThem) {
-  const std::string name = wal_file_name(1, 5, kSegment) + ".00000028.backup";
+  const std::string name = wal_file_name(1, 5, kTestSegment) + ".00000028.backup";
   const Bytes label = to_bytes("START WAL LOCATION: 0/500028 (file 000000010000000000000005)\n");
   ASSERT_TRUE(files.make_dirs("/data/pg_wal"));
   ASSERT_TRUE(write_file_atomic(files, "/data/pg_wal/" + name, label));
@@ -138,8 +137,8 @@ TEST(WalArchiveAccess, WhatTheTargetTookTheReaderGives) {
   EXPECT_EQ(reader.read_segment(1, 5).error().kind, ErrorKind::kNotFound);
   EXPECT_EQ(reader.read_history(2).error().kind, ErrorKind::kNotFound);
   EXPECT_TRUE(reader.read_seals(1)->empty());
-  ASSERT_TRUE(target.put_frame({kSystem, 1, kSegment, kStart, numbered(1000), {}}));
-  ASSERT_TRUE(target.put_segment({kSystem, 1, kSegment, kStart + kSegment, numbered(kSegment), {}}));
+  ASSERT_TRUE(target.put_frame({kSystem, 1, kTestSegment, kStart, numbered(1000), {}}));
+  ASSERT_TRUE(target.put_segment({kSystem, 1, kTestSegment, kStart + kTestSegment, numbered(kTestSegment), {}}));
   ASSERT_TRUE(target.put_history(kSystem, 2, as_bytes("1\t0/500000\tx\n")));
   ASSERT_TRUE(target.put_seal({kSystem, 1, kStart + 1000, "r1", {}, ""}));
   EXPECT_EQ(reader.read_segment(1, 5)->bytes, numbered(1000));
@@ -148,8 +147,8 @@ TEST(WalArchiveAccess, WhatTheTargetTookTheReaderGives) {
   EXPECT_EQ(as_text(*reader.read_history(2)), "1\t0/500000\tx\n");
   ASSERT_EQ(reader.read_seals(1)->size(), 1U);
   EXPECT_EQ(reader.read_seals(1)->front().lsn, kStart + 1000);
-  EXPECT_TRUE(reader.has_wal_from(1, kStart + (2 * kSegment - 1)).value());
-  EXPECT_FALSE(reader.has_wal_from(1, kStart + 2 * kSegment).value());
+  EXPECT_TRUE(reader.has_wal_from(1, kStart + (2 * kTestSegment - 1)).value());
+  EXPECT_FALSE(reader.has_wal_from(1, kStart + 2 * kTestSegment).value());
   EXPECT_FALSE(reader.has_wal_from(3, Lsn{}).value());
   // Of another cluster nothing is seen.
   ArchiveReader other(archive, kSystem + 1);

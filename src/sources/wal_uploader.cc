@@ -5,12 +5,12 @@
 namespace hf::sources {
 namespace {
 
-constexpr Millis kFirstBackoff{250};
-constexpr Millis kLongestBackoff{5000};
+constexpr Millis kFirstUploadBackoff{250};
+constexpr Millis kLongestUploadBackoff{5000};
 
 Millis backoff(std::uint64_t failures) {
-  Millis d = kFirstBackoff * (1LL << std::min<std::uint64_t>(failures - 1, 10));
-  return std::min(d, kLongestBackoff);
+  Millis d = kFirstUploadBackoff * (1LL << std::min<std::uint64_t>(failures - 1, 10));
+  return std::min(d, kLongestUploadBackoff);
 }
 
 }  // namespace

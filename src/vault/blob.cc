@@ -9,7 +9,7 @@
 namespace hf::vault {
 namespace {
 
-constexpr std::string_view kBoxInfo = "holdfast/v1 blob";
+constexpr std::string_view kBlobInfo = "holdfast/v1 blob";
 constexpr std::uint8_t kCompressed = 1;
 constexpr int kZstdLevel = 1;
 constexpr std::size_t kMaxBox = kMaxBlobMeta + 4096;
@@ -46,7 +46,7 @@ Result<Bytes> encode_blob(crypto::Entropy& entropy, const Keys& keys, ObjectKind
   ByteWriter inner;
   inner.raw(key.reveal()).u64(plain.size()).u8(packed.has_value() ? kCompressed : 0).sized(metadata);
   Secret secret_inner(inner.take());
-  HF_ASSIGN(Bytes box, crypto::box_seal(entropy, keys.vault_public, kBoxInfo, secret_inner.reveal()));
+  HF_ASSIGN(Bytes box, crypto::box_seal(entropy, keys.vault_public, kBlobInfo, secret_inner.reveal()));
   ByteWriter body;
   body.u64(data.size()).raw(crypto::sha256(data)).raw(blob_digest(keys, plain)).sized(box);
   Tlv vault{kTlvVaultId, to_bytes(ByteView(keys.vault))};
@@ -84,7 +84,7 @@ Result<OpenedHead> open_blob_head(const BlobHead& head, ObjectKind kind, std::st
   if (!keys.can_read()) {
     return named(make_error(ErrorKind::kDenied, std::string(name) + ": this key may write to the vault, but not read it"), name);
   }
-  auto inner = crypto::box_open(*keys.vault_private, kBoxInfo, head.box);
+  auto inner = crypto::box_open(*keys.vault_private, kBlobInfo, head.box);
   if (!inner) return named(std::move(inner).error().with_context(name), name);
   ByteReader in(*inner, name);
   OpenedHead opened;

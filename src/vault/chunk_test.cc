@@ -9,7 +9,7 @@
 namespace hf::vault {
 namespace {
 
-ChunkId by_definition(ByteView key, ByteView data) {
+ChunkId id_by_definition(ByteView key, ByteView data) {
   ByteWriter message;
   message.u8(kSuite).u64(data.size());
   for (std::size_t at = 0; at < data.size(); at += 32768) {
@@ -24,7 +24,7 @@ TEST(Chunk, IdIsTheDefinition) {
   const ChunkHasher hasher{Secret(key)};
   for (const std::size_t n : {0U, 1U, 32767U, 32768U, 32769U, 65536U, 1'000'000U}) {
     const Bytes data = testing::random_bytes(rng, n);
-    EXPECT_EQ(hasher.id(data), by_definition(key, data)) << n;
+    EXPECT_EQ(hasher.id(data), id_by_definition(key, data)) << n;
   }
 }
 

@@ -15,14 +15,14 @@ namespace {
 using testing::TestFile;
 using testing::TestVault;
 
-std::vector<TestFile> some_files(std::uint64_t seed, int files = 3) {
+std::vector<TestFile> files_from(std::uint64_t seed, int files = 3) {
   Rng rng(seed);
   std::vector<TestFile> out;
   for (int i = 0; i < files; ++i) out.push_back({"f" + std::to_string(i), testing::random_bytes(rng, 3000)});
   return out;
 }
 
-bool same(const std::vector<TestFile>& a, const std::vector<TestFile>& b) {
+bool equal_files(const std::vector<TestFile>& a, const std::vector<TestFile>& b) {
   return std::ranges::equal(a, b, [](const TestFile& x, const TestFile& y) { return x.path == y.path && x.bytes == y.bytes; });
 }
 
@@ -47,7 +47,7 @@ void expect_whole(TestVault& vault, const std::map<SnapshotId, std::vector<TestF
     const auto files = testing::restore_files(*repository, info.id);
     ASSERT_TRUE(files) << files.error().text;
     const auto it = known.find(info.id);
-    EXPECT_TRUE(it == known.end() || same(*files, it->second));
+    EXPECT_TRUE(it == known.end() || equal_files(*files, it->second));
   }
   const auto report = repository->check({.read_data = true});
   ASSERT_TRUE(report) << report.error().text;
@@ -59,7 +59,7 @@ TEST(Collect, FreesWhatNoSnapshotNeeds) {
   auto repository = vault.open();
   std::map<SnapshotId, std::vector<TestFile>> known;
   for (std::uint64_t i = 1; i <= 4; ++i) {
-    const auto files = some_files(i);
+    const auto files = files_from(i);
     const auto info = testing::backup_files(*repository, files);
     ASSERT_TRUE(info);
     known[info->id] = files;
@@ -83,7 +83,7 @@ TEST(Collect, FreesWhatNoSnapshotNeeds) {
 TEST(Collect, RepacksWhatIsHalfEmpty) {
   TestVault vault;
   auto repository = vault.open();
-  auto files = some_files(1, 8);
+  auto files = files_from(1, 8);
   ASSERT_TRUE(testing::backup_files(*repository, files));
   files.resize(2);
   const auto kept = testing::backup_files(*repository, files);     // two of the eight files, by reference
@@ -102,7 +102,7 @@ TEST(Collect, RepacksWhatIsHalfEmpty) {
 TEST(Collect, DryRunWritesNothing) {
   TestVault vault;
   auto repository = vault.open();
-  for (std::uint64_t i = 1; i <= 3; ++i) ASSERT_TRUE(testing::backup_files(*repository, some_files(i)));
+  for (std::uint64_t i = 1; i <= 3; ++i) ASSERT_TRUE(testing::backup_files(*repository, files_from(i)));
   const auto before = vault.store.snapshot();
   PruneOptions options = keep_last(1);
   options.dry_run = true;
@@ -118,8 +118,8 @@ TEST(Collect, DryRunWritesNothing) {
 TEST(Collect, RefusesWhereTheClockJumpedOrRanBackwards) {
   TestVault vault;
   auto repository = vault.open();
-  ASSERT_TRUE(testing::backup_files(*repository, some_files(1)));
-  ASSERT_TRUE(testing::backup_files(*repository, some_files(2)));
+  ASSERT_TRUE(testing::backup_files(*repository, files_from(1)));
+  ASSERT_TRUE(testing::backup_files(*repository, files_from(2)));
   ASSERT_TRUE(prune_vault(*repository, keep_last(1)));
   // The store's clock and ours are one here: another machine's, two days behind, prunes next.
   class Behind final : public Clock {
@@ -144,11 +144,11 @@ TEST(Collect, RefusesWhereTheClockJumpedOrRanBackwards) {
 TEST(Collect, DeadWritersAreFencedAndTheirPacksGo) {
   TestVault vault;
   auto repository = vault.open();
-  ASSERT_TRUE(testing::backup_files(*repository, some_files(1)));
+  ASSERT_TRUE(testing::backup_files(*repository, files_from(1)));
   FaultyStore dying(vault.store, {});
   auto lease = Lease::open(repository->core());
   ASSERT_TRUE(lease);
-  ASSERT_TRUE(testing::backup_files(*repository, some_files(2)));
+  ASSERT_TRUE(testing::backup_files(*repository, files_from(2)));
   const auto report = prune_vault(*repository, keep_last(1));
   ASSERT_TRUE(report) << report.error().text;
   EXPECT_EQ(report->fenced, 1u);
@@ -164,8 +164,8 @@ TEST(Collect, DeadWritersAreFencedAndTheirPacksGo) {
 TEST(Collect, ForgottenStaysForgotten) {
   TestVault vault;
   auto repository = vault.open();
-  ASSERT_TRUE(testing::backup_files(*repository, some_files(1)));
-  const auto lost = testing::backup_files(*repository, some_files(2));
+  ASSERT_TRUE(testing::backup_files(*repository, files_from(1)));
+  const auto lost = testing::backup_files(*repository, files_from(2));
   ASSERT_TRUE(lost);
   // As if its writer stood still after its fate: the commit object as a fate again.
   auto commits = read_commits(repository->core(), nullptr);
@@ -182,7 +182,7 @@ TEST(Collect, ForgottenStaysForgotten) {
   ASSERT_TRUE(core.create_once(name, core.make_signed(name, ObjectKind::kLeaseFate, encode_fate(fate))));
   ASSERT_TRUE(vault.store.remove(commits->back().object));
   ASSERT_TRUE(repository->unlock_leases());
-  ASSERT_TRUE(testing::backup_files(*repository, some_files(3)));
+  ASSERT_TRUE(testing::backup_files(*repository, files_from(3)));
   ASSERT_TRUE(prune_vault(*repository, keep_last(1)));
   ASSERT_TRUE(write_commit(repository->core(), sealed, 0));         // the writer wakes up
   const auto snapshots = repository->snapshots();
@@ -222,10 +222,10 @@ TEST(Collect, AWriterAtAnyCallIsWhole) {
     for (std::uint64_t at = 1;; ++at) {
       TestVault vault;
       auto repository = vault.open();
-      const auto old = some_files(1, 4);
+      const auto old = files_from(1, 4);
       std::map<SnapshotId, std::vector<TestFile>> known;
       ASSERT_TRUE(testing::backup_files(*repository, old));
-      ASSERT_TRUE(testing::backup_files(*repository, some_files(2, 4)));
+      ASSERT_TRUE(testing::backup_files(*repository, files_from(2, 4)));
       auto other = vault.open();
       std::unique_ptr<BackupSession> session;
       if (began_before) {
@@ -271,7 +271,7 @@ TEST(Collect, KilledAtAnyCallLosesNothing) {
       TestVault vault;
       auto repository = vault.open();
       std::map<SnapshotId, std::vector<TestFile>> known;
-      auto files = some_files(1, 6);
+      auto files = files_from(1, 6);
       for (int i = 0; i < 3; ++i) {
         const auto info = testing::backup_files(*repository, files);
         ASSERT_TRUE(info);

@@ -11,7 +11,7 @@ namespace hf::vault {
 
 namespace {
 
-Error damaged(std::string_view name, std::string_view why) {
+Error damaged_run(std::string_view name, std::string_view why) {
   return make_error(ErrorKind::kCorrupt, std::string(name) + ": " + std::string(why))
       .with_object(std::string(name));
 }
@@ -98,16 +98,16 @@ Result<IndexRun> IndexRun::open(std::string name, std::uint64_t size, RangeReade
   run.cache_ = &cache;
   run.run_ = cache.new_run();
   run.size_ = size;
-  if (size < kHeaderBytes + kIndexFooterBytes) return damaged(run.name_, "is too short for an index run");
+  if (size < kHeaderBytes + kIndexFooterBytes) return damaged_run(run.name_, "is too short for an index run");
   const auto head = static_cast<std::size_t>(std::min<std::uint64_t>(size, kHeaderBytes + kMaxTlvBytes));
   HF_ASSIGN(const Bytes first, run.reader_(0, head));
   HF_ASSIGN(const DecodedHeader decoded, decode_header(first, ObjectKind::kIndex, run.name_));
   if (decoded.header.payload_length != size - decoded.size)
-    return damaged(run.name_, "has not the length in its header");
+    return damaged_run(run.name_, "has not the length in its header");
   if (!std::ranges::equal(decoded.header.tlv(kTlvVaultId), keys.vault))
-    return damaged(run.name_, "belongs to another vault");
+    return damaged_run(run.name_, "belongs to another vault");
   const ByteView salt = decoded.header.tlv(kTlvKeySalt);
-  if (salt.size() != kIndexSaltBytes) return damaged(run.name_, "has no salt");
+  if (salt.size() != kIndexSaltBytes) return damaged_run(run.name_, "has no salt");
   run.header_size_ = decoded.size;
   run.header_digest_ = crypto::sha256(ByteView(first).first(decoded.size));
   run.key_ = object_key(keys, salt, kIndexKeyInfo);
@@ -123,10 +123,10 @@ Result<IndexRun> IndexRun::open(std::string name, std::uint64_t size, RangeReade
 
 // The footer's numbers are believed only after the signature, and the fences only after their digest.
 Status IndexRun::load_fences(ByteView footer) {
-  if (footer.size() != kIndexFooterBytes) return damaged(name_, "its last bytes cannot be read");
+  if (footer.size() != kIndexFooterBytes) return damaged_run(name_, "its last bytes cannot be read");
   ByteReader in(footer, name_);
   HF_ASSIGN(ByteView magic, in.raw(kIndexFooterMagic.size()));
-  if (!std::ranges::equal(magic, kIndexFooterMagic)) return damaged(name_, "has no footer");
+  if (!std::ranges::equal(magic, kIndexFooterMagic)) return damaged_run(name_, "has no footer");
   HF_ASSIGN(chunk_count_, in.u64());
   HF_ASSIGN(pack_count_, in.u32());
   HF_TRY(in.u32());
@@ -137,10 +137,10 @@ Status IndexRun::load_fences(ByteView footer) {
   writer_ = to_array<sizeof(crypto::PublicKey)>(writer);
   const Bytes message = index_signed_message(name_, header_digest_, footer.first(kIndexFooterSigned));
   if (!crypto::verify(writer_, message, to_array<sizeof(crypto::Signature)>(signature))) {
-    return damaged(name_, "its signature does not match");
+    return damaged_run(name_, "its signature does not match");
   }
   if (total != size_ || chunk_count_ > size_ / kIndexEntryBytes || pack_count_ > size_ / kIndexPackBytes) {
-    return damaged(name_, "its footer does not fit its size");
+    return damaged_run(name_, "its footer does not fit its size");
   }
   const std::uint64_t blocks = chunk_blocks() + pack_blocks();
   const std::uint64_t fences_at = header_size_ + chunk_count_ * kIndexEntryBytes +
@@ -149,14 +149,14 @@ Status IndexRun::load_fences(ByteView footer) {
   const std::uint64_t fence_bytes = blocks * kFenceBytes + crypto::kAeadTagBytes;
   if (fences_at + fence_bytes + kIndexFooterBytes != size_ ||
       fence_bytes > kMaxFenceSection + crypto::kAeadTagBytes) {
-    return damaged(name_, "its tables do not fit its size");
+    return damaged_run(name_, "its tables do not fit its size");
   }
   HF_ASSIGN(const Bytes sealed, reader_(fences_at, static_cast<std::size_t>(fence_bytes)));
   if (!std::ranges::equal(crypto::sha256(sealed), digest))
-    return damaged(name_, "its list of blocks is damaged");
+    return damaged_run(name_, "its list of blocks is damaged");
   auto plain = crypto::open(key_, crypto::counter_nonce(fences_at),
                             index_associated(header_digest_, IndexSection::kFences, blocks), sealed);
-  if (!plain.has_value()) return damaged(name_, "its list of blocks does not open");
+  if (!plain.has_value()) return damaged_run(name_, "its list of blocks does not open");
   firsts_.resize(blocks);
   digests_.resize(blocks);
   for (std::size_t i = 0; i < firsts_.size(); ++i) {
@@ -172,12 +172,12 @@ Result<Bytes> IndexRun::load(std::uint64_t number) const {
   const std::size_t length = block_bytes(number);
   HF_ASSIGN(const Bytes sealed, reader_(offset, length));
   if (sealed.size() != length || crypto::sha256(sealed) != digests_[number]) {
-    return damaged(name_, "block at byte " + std::to_string(offset) + " is damaged");
+    return damaged_run(name_, "block at byte " + std::to_string(offset) + " is damaged");
   }
   const IndexSection section = number < chunk_blocks() ? IndexSection::kChunks : IndexSection::kPacks;
   auto plain = crypto::open(key_, crypto::counter_nonce(offset),
                             index_associated(header_digest_, section, number), sealed);
-  if (!plain.has_value()) return damaged(name_, "block at byte " + std::to_string(offset) + " does not open");
+  if (!plain.has_value()) return damaged_run(name_, "block at byte " + std::to_string(offset) + " does not open");
   return std::move(*plain);
 }
 
@@ -190,7 +190,7 @@ Result<const Bytes*> IndexRun::block(std::uint64_t number) const {
 
 Result<IndexEntry> IndexRun::entry(ByteView block, std::size_t row) const {
   HF_ASSIGN(IndexEntry entry, decode_index_entry(row_at(block, row, kIndexEntryBytes), name_));
-  if (entry.pack >= pack_count_) return damaged(name_, "a chunk names a pack that is not in the table");
+  if (entry.pack >= pack_count_) return damaged_run(name_, "a chunk names a pack that is not in the table");
   return entry;
 }
 
@@ -218,7 +218,7 @@ Result<std::vector<IndexEntry>> IndexRun::lookup(const ChunkId& id) const {
   std::vector<IndexEntry> found;
   HF_TRY(each_row(id, [&](ByteView row) -> Status {
     HF_ASSIGN(IndexEntry e, decode_index_entry(row, name_));
-    if (e.pack >= pack_count_) return damaged(name_, "a chunk names a pack that is not in the table");
+    if (e.pack >= pack_count_) return damaged_run(name_, "a chunk names a pack that is not in the table");
     found.push_back(e);
     return ok();
   }));
@@ -230,7 +230,7 @@ Status IndexRun::pack_rows(const ChunkId& id, std::vector<std::uint32_t>& rows) 
   return each_row(id, [&](ByteView row) -> Status {
     std::uint32_t pack = 0;
     for (std::size_t i = 0; i < 4; ++i) pack |= std::uint32_t{row[sizeof(ChunkId) + i]} << (8 * i);
-    if (pack >= pack_count_) return damaged(name_, "a chunk names a pack that is not in the table");
+    if (pack >= pack_count_) return damaged_run(name_, "a chunk names a pack that is not in the table");
     rows.push_back(pack);
     return ok();
   });

@@ -10,12 +10,12 @@ namespace {
 constexpr std::string_view kIdentity = "holdfast-identity-1-";
 constexpr std::string_view kRecipient = "holdfast-recipient-1-";
 constexpr std::string_view kKit = "holdfast-kit-1-";
-constexpr std::size_t kKeyBytes = 32;
-constexpr std::size_t kCheckBytes = 4;
+constexpr std::size_t kTextKeyBytes = 32;
+constexpr std::size_t kTextCheckBytes = 4;
 
 std::string check_of(std::string_view text) {
   const crypto::Digest digest = crypto::sha256(as_bytes(text));
-  return to_hex(ByteView(digest.data(), kCheckBytes));
+  return to_hex(ByteView(digest.data(), kTextCheckBytes));
 }
 
 std::string with_check(std::string text) {
@@ -49,7 +49,7 @@ Result<Bytes> decode(std::string_view line, std::string_view prefix, std::string
   std::string text = lower(trimmed(line));
   if (!text.starts_with(prefix)) return not_a_key(what, "it does not begin with " + std::string(prefix));
   const std::size_t digits = 2 * bytes + (dash != 0 ? 1 : 0);
-  if (text.size() != prefix.size() + digits + 1 + 2 * kCheckBytes) return not_a_key(what, "it is too short or too long");
+  if (text.size() != prefix.size() + digits + 1 + 2 * kTextCheckBytes) return not_a_key(what, "it is too short or too long");
   const std::string_view body(text.data(), prefix.size() + digits + 1);
   if (text.substr(body.size()) != check_of(body)) {
     return not_a_key(what, "the last 8 digits do not fit the others, so one of them is wrong");
@@ -77,18 +77,18 @@ std::string kit_text(const RecoveryKit& kit) {
 }
 
 Result<crypto::BoxKey> parse_identity(std::string_view line) {
-  HF_ASSIGN(Bytes bytes, decode(line, kIdentity, "recipient's private key", kKeyBytes, 0));
+  HF_ASSIGN(Bytes bytes, decode(line, kIdentity, "recipient's private key", kTextKeyBytes, 0));
   return crypto::box_key_from_private(Secret(std::move(bytes)));
 }
 
 Result<crypto::PublicKey> parse_recipient(std::string_view line) {
-  HF_ASSIGN(const Bytes bytes, decode(line, kRecipient, "recipient", kKeyBytes, 0));
-  return to_array<kKeyBytes>(bytes);
+  HF_ASSIGN(const Bytes bytes, decode(line, kRecipient, "recipient", kTextKeyBytes, 0));
+  return to_array<kTextKeyBytes>(bytes);
 }
 
 Result<RecoveryKit> parse_kit(std::string_view line) {
   constexpr std::size_t kId = sizeof(VaultId);
-  HF_ASSIGN(const Bytes bytes, decode(line, kKit, "recovery kit", kId + kKeyBytes, 2 * kId));
+  HF_ASSIGN(const Bytes bytes, decode(line, kKit, "recovery kit", kId + kTextKeyBytes, 2 * kId));
   RecoveryKit out;
   out.vault = to_array<kId>(ByteView(bytes).first(kId));
   out.key = Secret(to_bytes(ByteView(bytes).subspan(kId)));

@@ -13,7 +13,7 @@ namespace {
 constexpr std::string_view kKind = "rehearsal";
 constexpr std::string_view kName = "recovery kit";
 constexpr std::size_t kBatchFiles = 1024;        // restored together, so that each pack is read once for many of them
-constexpr std::uint64_t kBatchBytes = 256u << 20;
+constexpr std::uint64_t kRehearsedBatch = 256u << 20;
 
 // Counts what it is handed: opening and proving the chunks is the reader's work, writing files is not what is rehearsed.
 class CountingSink final : public RestoreSink {
@@ -49,7 +49,7 @@ class SnapshotRehearsal {
       ++out.files;
       expected_ += stored_bytes(entry);
       batch_.push_back({out.files, std::move(entry.extents)});
-      if (batch_.size() >= kBatchFiles || expected_ - sink_.bytes() >= kBatchBytes) HF_TRY(flush());
+      if (batch_.size() >= kBatchFiles || expected_ - sink_.bytes() >= kRehearsedBatch) HF_TRY(flush());
     }
     HF_TRY(flush());
     out.bytes = sink_.bytes();

@@ -9,11 +9,11 @@ namespace {
 
 constexpr std::string_view kWhat = "tree";
 
-Error damaged(std::string why) { return make_error(ErrorKind::kCorrupt, "tree: " + why); }
+Error damaged_tree(std::string why) { return make_error(ErrorKind::kCorrupt, "tree: " + why); }
 
 Result<Bytes> fetch_exact(const FetchChunk& fetch, const ChunkRef& ref) {
   HF_ASSIGN(Bytes chunk, fetch(ref));
-  if (chunk.size() != ref.length) return damaged("chunk " + to_string(ref.id) + " has the wrong length");
+  if (chunk.size() != ref.length) return damaged_tree("chunk " + to_string(ref.id) + " has the wrong length");
   return chunk;
 }
 
@@ -25,7 +25,7 @@ Result<TreeReader> TreeReader::open(const TreeRoot& root, FetchChunk fetch) {
   out.expected_ = root.entries;
   std::uint64_t total = 0;
   for (const ChunkRef& ref : root.index) total += ref.length;
-  if (total > kMaxTreeIndexBytes) return damaged("its index is too large");
+  if (total > kMaxTreeIndexBytes) return damaged_tree("its index is too large");
   Bytes index;
   for (const ChunkRef& ref : root.index) {
     HF_ASSIGN(const Bytes part, fetch_exact(out.fetch_, ref));
@@ -91,7 +91,7 @@ Result<std::optional<Entry>> TreeReader::read_entry() {
   HF_ASSIGN(const ByteView body, record());
   HF_ASSIGN(Entry entry, read_from(body));
   if (first_in_chunk && (rows_[row].continues || rows_[row].path != entry.path)) {
-    return damaged("its index does not fit at '" + entry.path + "'");
+    return damaged_tree("its index does not fit at '" + entry.path + "'");
   }
   return std::optional(std::move(entry));
 }
@@ -101,7 +101,7 @@ Result<Entry> TreeReader::read_from(ByteView body) {
   ByteReader in(body, kWhat);
   HF_ASSIGN(const std::uint8_t type, in.u8());
   if (type != static_cast<std::uint8_t>(RecordType::kEntry))
-    return damaged("an entry does not begin where it should");
+    return damaged_tree("an entry does not begin where it should");
   HF_ASSIGN(EntryRecord begun, decode_entry_record(in));
   HF_TRY(read_more_extents(begun.entry, begun.extents_total));
   HF_TRY(check_decoded(begun.entry));
@@ -112,14 +112,14 @@ Result<Entry> TreeReader::read_from(ByteView body) {
 Status TreeReader::skip_rest_of_view() {
   while (view_more_ > 0) {
     HF_ASSIGN(const bool any, more());
-    if (!any) return damaged("ends in the middle of '" + last_.value_or("") + "'");
+    if (!any) return damaged_tree("ends in the middle of '" + last_.value_or("") + "'");
     HF_ASSIGN(const ByteView body, record());
     std::vector<Extent> extents;
     ByteReader in(body, kWhat);
     HF_ASSIGN(const std::uint8_t type, in.u8());
-    if (type != static_cast<std::uint8_t>(RecordType::kMoreExtents)) return damaged("extents are missing");
+    if (type != static_cast<std::uint8_t>(RecordType::kMoreExtents)) return damaged_tree("extents are missing");
     HF_TRY(decode_extents(in, extents));
-    if (extents.empty() || extents.size() > view_more_) return damaged("an entry has other extents than it should");
+    if (extents.empty() || extents.size() > view_more_) return damaged_tree("an entry has other extents than it should");
     view_more_ -= extents.size();
   }
   return ok();
@@ -130,20 +130,20 @@ Result<const EntryView*> TreeReader::next_view() {
   HF_ASSIGN(const bool any, more());
   if (!any) {
     if (from_start_ && seen_ != expected_)
-      return damaged("holds " + std::to_string(seen_) + " entries, not " + std::to_string(expected_));
+      return damaged_tree("holds " + std::to_string(seen_) + " entries, not " + std::to_string(expected_));
     return nullptr;
   }
   const bool first_in_chunk = position_ == 0;
   HF_ASSIGN(const ByteView body, record());
   std::uint64_t total = 0;
-  if (!decode_entry_view(body, view_, total)) return damaged("a record that cannot be");
+  if (!decode_entry_view(body, view_, total)) return damaged_tree("a record that cannot be");
   if (first_in_chunk && (rows_[row_].continues || rows_[row_].path != view_.path))
-    return damaged("its index does not fit at '" + std::string(view_.path) + "'");
+    return damaged_tree("its index does not fit at '" + std::string(view_.path) + "'");
   view_more_ = total > kRecordExtents ? total - kRecordExtents : 0;
-  if (Status good = check_path(view_.path); !good) return damaged("an entry of the tree cannot be: " + good.error().text);
+  if (Status good = check_path(view_.path); !good) return damaged_tree("an entry of the tree cannot be: " + good.error().text);
   if (!last_.has_value()) last_.emplace();
   else if (compare_paths(*last_, view_.path) >= 0)
-    return damaged("'" + std::string(view_.path) + "' does not come after '" + *last_ + "'");
+    return damaged_tree("'" + std::string(view_.path) + "' does not come after '" + *last_ + "'");
   last_->assign(view_.path);
   ++seen_;
   return &view_;
@@ -158,21 +158,21 @@ Result<Entry> TreeReader::entry_of_view() {
 Status TreeReader::read_more_extents(Entry& entry, std::uint64_t total) {
   while (entry.extents.size() < total) {
     HF_ASSIGN(const bool any, more());
-    if (!any) return damaged("ends in the middle of '" + entry.path + "'");
+    if (!any) return damaged_tree("ends in the middle of '" + entry.path + "'");
     if (position_ == 0 && (!rows_[row_].continues || rows_[row_].path != entry.path)) {
-      return damaged("its index does not fit within '" + entry.path + "'");
+      return damaged_tree("its index does not fit within '" + entry.path + "'");
     }
     HF_ASSIGN(const ByteView body, record());
     ByteReader in(body, kWhat);
     HF_ASSIGN(const std::uint8_t type, in.u8());
     if (type != static_cast<std::uint8_t>(RecordType::kMoreExtents))
-      return damaged("extents of '" + entry.path + "' are missing");
+      return damaged_tree("extents of '" + entry.path + "' are missing");
     const std::size_t before = entry.extents.size();
     HF_TRY(decode_extents(in, entry.extents));
     HF_TRY(in.expect_end());
-    if (entry.extents.size() == before) return damaged("a record without extents");
+    if (entry.extents.size() == before) return damaged_tree("a record without extents");
   }
-  if (entry.extents.size() != total) return damaged("'" + entry.path + "' has more extents than it should");
+  if (entry.extents.size() != total) return damaged_tree("'" + entry.path + "' has more extents than it should");
   return ok();
 }
 
@@ -180,12 +180,12 @@ Result<std::optional<Entry>> TreeReader::next() {
   HF_ASSIGN(std::optional<Entry> entry, read_entry());
   if (!entry.has_value()) {
     if (from_start_ && seen_ != expected_) {
-      return damaged("holds " + std::to_string(seen_) + " entries, not " + std::to_string(expected_));
+      return damaged_tree("holds " + std::to_string(seen_) + " entries, not " + std::to_string(expected_));
     }
     return entry;
   }
   if (last_.has_value() && compare_paths(*last_, entry->path) >= 0) {
-    return damaged("'" + entry->path + "' does not come after '" + *last_ + "'");
+    return damaged_tree("'" + entry->path + "' does not come after '" + *last_ + "'");
   }
   last_ = entry->path;
   ++seen_;

@@ -16,7 +16,7 @@ using testing::MemoryChunks;
 
 constexpr ChunkerParameters kTiny{128, 512, 2048};   // many chunks from few entries
 
-GearTable table() { return gear_table(Secret(Bytes(32, 1)), kTreeGearInfo); }
+GearTable test_table() { return gear_table(Secret(Bytes(32, 1)), kTreeGearInfo); }
 
 std::vector<std::string> components(std::string_view path) {
   std::vector<std::string> out;
@@ -31,7 +31,7 @@ std::vector<std::string> components(std::string_view path) {
 
 // std::string compares as unsigned bytes, vectors of them component by component: the definition of the
 // order.
-int by_definition(std::string_view a, std::string_view b) {
+int order_by_definition(std::string_view a, std::string_view b) {
   const auto ca = components(a);
   const auto cb = components(b);
   return ca < cb ? -1 : ca == cb ? 0 : 1;
@@ -57,7 +57,7 @@ TEST(Tree, OrderIsByComponents) {
     const std::string a = make();
     const std::string b = make();
     const int sign = compare_paths(a, b);
-    EXPECT_EQ((sign > 0) - (sign < 0), by_definition(a, b)) << a << " and " << b;
+    EXPECT_EQ((sign > 0) - (sign < 0), order_by_definition(a, b)) << a << " and " << b;
   }
 }
 
@@ -133,7 +133,7 @@ struct Stored {
   TreeRoot root;
 
   explicit Stored(const std::vector<Entry>& entries, const ChunkerParameters& parameters = kTiny) {
-    TreeWriter writer(table(), parameters, chunks.store());
+    TreeWriter writer(test_table(), parameters, chunks.store());
     for (const Entry& e : entries) {
       const Status added = writer.add(e);
       EXPECT_TRUE(added.has_value()) << (added.has_value() ? "" : added.error().text);
@@ -234,7 +234,7 @@ TEST(Tree, WriterRefusesWhatCannotBe) {
   MemoryChunks chunks{Secret(Bytes(32, 4))};
   Rng rng(6);
   const auto refused = [&](auto change, std::size_t index) {
-    TreeWriter writer(table(), kTiny, chunks.store());
+    TreeWriter writer(test_table(), kTiny, chunks.store());
     Entry e = one_of_everything()[index];
     change(e);
     const Status added = writer.add(e);
@@ -256,7 +256,7 @@ TEST(Tree, WriterRefusesWhatCannotBe) {
   EXPECT_TRUE(refused([](Entry& e) { e.xattrs = {{"", {}}}; }, 2));
   EXPECT_TRUE(refused([](Entry& e) { e.xattrs = {{"user.x", Bytes(kMaxXattrBytes, 1)}}; }, 2));
   EXPECT_TRUE(refused([](Entry& e) { e.user.assign(256, 'u'); }, 2));
-  TreeWriter writer(table(), kTiny, chunks.store());
+  TreeWriter writer(test_table(), kTiny, chunks.store());
   EXPECT_TRUE(writer.add(file(rng, "b", 0)).has_value());
   EXPECT_EQ(writer.add(file(rng, "b", 0)).error().kind, ErrorKind::kInvalid);
   EXPECT_EQ(writer.add(file(rng, "a", 0)).error().kind, ErrorKind::kInvalid);

@@ -53,8 +53,8 @@ class Cursor {
   bool good_ = true;
 };
 
-constexpr std::uint64_t kNewChunk = 1;
-constexpr std::uint64_t kHole = 0;
+constexpr std::uint64_t kFreshChunk = 1;
+constexpr std::uint64_t kNoChunk = 0;
 
 // Calls `each` with every chunk that a list of extents names.
 template <class Each>
@@ -63,8 +63,8 @@ bool each_reference(Cursor& in, const Each& each) {
   for (std::uint64_t i = 0; i < count && in.good(); ++i) {
     in.varint();                                   // length
     const std::uint64_t reference = in.varint();
-    if (reference == kHole) continue;
-    if (reference == kNewChunk) {
+    if (reference == kNoChunk) continue;
+    if (reference == kFreshChunk) {
       const ByteView id = in.raw(sizeof(ChunkId));
       in.varint();                                 // the chunk's length
       if (!in.good() || !each(id)) return false;

@@ -9,8 +9,8 @@ namespace {
 
 using testing::TestVault;
 
-constexpr std::uint64_t kSize = 1u << 20;
-constexpr std::uint64_t kSystem = 77;
+constexpr std::uint64_t kAbsentSize = 1u << 20;
+constexpr std::uint64_t kAbsentSystem = 77;
 
 // Lists what lies there, and does not find the frames: a listing that is late, or a folder that came loose.
 class ForgetfulStore final : public Store {
@@ -36,17 +36,17 @@ class ForgetfulStore final : public Store {
 TEST(WalAbsence, IsNotProvenByObjectsThatAreListedAndNotFound) {
   TestVault vault;
   auto repository = vault.open();
-  ASSERT_TRUE(WalArchive(*repository).put_frame({kSystem, 1, kSize, Lsn{kSize}, Bytes(1000, 7), {}}));
+  ASSERT_TRUE(WalArchive(*repository).put_frame({kAbsentSystem, 1, kAbsentSize, Lsn{kAbsentSize}, Bytes(1000, 7), {}}));
   ForgetfulStore forgetful(vault.store);
   auto through = vault.open(&forgetful);
   WalArchive archive(*through);
-  const auto segment = archive.read_segment(kSystem, 1, 1);
+  const auto segment = archive.read_segment(kAbsentSystem, 1, 1);
   ASSERT_FALSE(segment);
   EXPECT_EQ(segment.error().kind, ErrorKind::kUnavailable) << segment.error().text;
-  const auto coverage = archive.coverage(kSystem);
+  const auto coverage = archive.coverage(kAbsentSystem);
   ASSERT_FALSE(coverage);
   EXPECT_EQ(coverage.error().kind, ErrorKind::kUnavailable) << coverage.error().text;
-  EXPECT_EQ(archive.read_segment(kSystem, 1, 2).error().kind, ErrorKind::kNotFound);
+  EXPECT_EQ(archive.read_segment(kAbsentSystem, 1, 2).error().kind, ErrorKind::kNotFound);
 }
 
 }  // namespace

@@ -14,7 +14,7 @@ constexpr std::size_t kMaxReceiver = 256;
 constexpr std::uint8_t kHasFirst = 1;
 constexpr std::uint8_t kHasLast = 2;
 
-std::int64_t micros(WallTime t) { return t.time_since_epoch().count(); }
+std::int64_t wal_micros(WallTime t) { return t.time_since_epoch().count(); }
 
 std::vector<std::string_view> split(std::string_view text, char separator) {
   std::vector<std::string_view> parts;
@@ -113,9 +113,9 @@ Bytes encode_wal_meta(const WalMeta& meta) {
   out.u64(meta.system_id).u32(meta.timeline).u64(meta.segment_size).u64(meta.start.value).u64(meta.end.value);
   const WalTimes& t = meta.times;
   out.u8(static_cast<std::uint8_t>((t.first_commit ? kHasFirst : 0) | (t.last_commit ? kHasLast : 0)));
-  out.i64(t.first_commit ? micros(*t.first_commit) : 0).i64(t.last_commit ? micros(*t.last_commit) : 0);
+  out.i64(t.first_commit ? wal_micros(*t.first_commit) : 0).i64(t.last_commit ? wal_micros(*t.last_commit) : 0);
   out.u64(t.last_commit_lsn.value).varint(t.restore_points.size());
-  for (const WalRestorePoint& point : t.restore_points) out.sized(point.name).u64(point.lsn.value).i64(micros(point.time));
+  for (const WalRestorePoint& point : t.restore_points) out.sized(point.name).u64(point.lsn.value).i64(wal_micros(point.time));
   return out.take();
 }
 

@@ -7,7 +7,7 @@ namespace {
 
 constexpr int kThawDays = 7;  // that a copy brought back stays readable: a restore may take long
 
-Error about(Error error, const std::string& name) {
+Error about_object(Error error, const std::string& name) {
   error.object = name;
   return error;
 }
@@ -67,7 +67,7 @@ Status S3Store::put(const std::string& name, ByteView bytes, PutMode mode) {
     auto there = client_.head(key_of(name));
     if (there)
       return make_error(ErrorKind::kExists, "object " + name + " exists in " + address_.place()).with_object(name);
-    if (there.error().kind != ErrorKind::kNotFound) return about(std::move(there).error(), name);
+    if (there.error().kind != ErrorKind::kNotFound) return about_object(std::move(there).error(), name);
   }
   Status done = client_.put(key_of(name), bytes, put);
   if (done) return done;
@@ -81,7 +81,7 @@ Status S3Store::put(const std::string& name, ByteView bytes, PutMode mode) {
   if (error.kind == ErrorKind::kUnsupported && put.create) {
     error.hint = "This store cannot create an object only where none is; docs/vault-s3.md says what that means.";
   }
-  return about(std::move(error).with_context("storing " + name), name);
+  return about_object(std::move(error).with_context("storing " + name), name);
 }
 
 // Reading an archived object asks for it to be brought back, where the address says how fast.
@@ -99,7 +99,7 @@ Error S3Store::thaw(const std::string& name, Error archived) {
   }
   if (!on_its_way) {
     Status asked = client_.request_restore(key_of(name), kThawDays, address_.thaw);
-    if (!asked) return about(std::move(asked).error().with_context("asking " + name + " back from the archive"), name);
+    if (!asked) return about_object(std::move(asked).error().with_context("asking " + name + " back from the archive"), name);
   }
   return make_error(ErrorKind::kBlocked,
                     "object " + name + " is on its way back from the archive (" + info->storage_class + ")")
@@ -113,13 +113,13 @@ Result<Bytes> S3Store::get(const std::string& name, ByteRange range) {
   if (bytes) return bytes;
   Error error = std::move(bytes).error();
   if (error.kind == ErrorKind::kBlocked) error = thaw(name, std::move(error));
-  return about(std::move(error), name);
+  return about_object(std::move(error), name);
 }
 
 Result<ObjectInfo> S3Store::stat(const std::string& name) {
   HF_TRY(check_object_name(name));
   auto info = client_.head(key_of(name));
-  if (!info) return about(std::move(info).error(), name);
+  if (!info) return about_object(std::move(info).error(), name);
   return ObjectInfo{name, info->size, info->modified};
 }
 
@@ -135,7 +135,7 @@ Status S3Store::remove(const std::string& name) {
   HF_TRY(check_object_name(name));
   Status done = client_.remove(key_of(name));
   if (done) return done;
-  return about(std::move(done).error(), name);
+  return about_object(std::move(done).error(), name);
 }
 
 Result<std::unique_ptr<Store>> open_s3_store(const StoreContext& context, const std::string& url) {

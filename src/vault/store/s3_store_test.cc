@@ -309,7 +309,7 @@ TEST(S3Address, TyposAreNamed) {
     EXPECT_FALSE(looks_like_s3(other)) << other;
 }
 
-struct ConnectionOf : testing::Test {
+struct ConnectionOf : ::testing::Test {
   MemoryFiles files;
   Environment environment;
   Result<S3Connection> of(const std::string& url) { return connection_of(*parse_s3_address(url), files, environment); }

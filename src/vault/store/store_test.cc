@@ -33,17 +33,17 @@ struct OnDisk final : StoreFixture {
   Store& store() override { return directory; }
 };
 
-const auto kMakers = testing::Values(StoreMaker{"memory", [] { return std::make_unique<InMemory>(); }},
+const auto kMakers = ::testing::Values(StoreMaker{"memory", [] { return std::make_unique<InMemory>(); }},
                                      StoreMaker{"memory_files", [] { return std::make_unique<InMemoryFiles>(); }},
                                      StoreMaker{"disk", [] { return std::make_unique<OnDisk>(); }});
 INSTANTIATE_TEST_SUITE_P(All, StoreSuite, kMakers, [](const auto& made) { return made.param.name; });
 INSTANTIATE_TEST_SUITE_P(All, StoreFaultSuite, kMakers, [](const auto& made) { return made.param.name; });
 
-INSTANTIATE_TEST_SUITE_P(S3, StoreSuite, testing::ValuesIn(every_server_and_road()),
+INSTANTIATE_TEST_SUITE_P(S3, StoreSuite, ::testing::ValuesIn(every_server_and_road()),
                          [](const auto& made) { return made.param.name; });
 INSTANTIATE_TEST_SUITE_P(
     S3, StoreFaultSuite,
-    testing::Values(StoreMaker{"minio", [] { return std::make_unique<InBucket>(remote::S3ServerKind::kMinio); }},
+    ::testing::Values(StoreMaker{"minio", [] { return std::make_unique<InBucket>(remote::S3ServerKind::kMinio); }},
                     StoreMaker{"moto", [] { return std::make_unique<InBucket>(remote::S3ServerKind::kMoto); }}),
     [](const auto& made) { return made.param.name; });
 

@@ -1,6 +1,6 @@
 // What every store must do, as one suite: instantiate it with a maker of empty stores.
 //   INSTANTIATE_TEST_SUITE_P(Mine, StoreSuite,
-//                            testing::Values(StoreMaker{"name", [] { return std::unique_ptr<StoreFixture>(...); }}));
+//                            ::testing::Values(StoreMaker{"name", [] { return std::unique_ptr<StoreFixture>(...); }}));
 #pragma once
 
 #include <gtest/gtest.h>
@@ -15,7 +15,7 @@ namespace hf::vault {
 
 inline void PrintTo(const StoreMaker& maker, std::ostream* out) { *out << maker.name; }
 
-class StoreSuite : public testing::TestWithParam<StoreMaker> {
+class StoreSuite : public ::testing::TestWithParam<StoreMaker> {
  protected:
   std::unique_ptr<StoreFixture> fixture_ = GetParam().make();
   Store& store_ = fixture_->store();
