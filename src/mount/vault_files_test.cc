@@ -230,7 +230,12 @@ TEST_F(VaultFilesTest, ReadsWhatItNeedsAndKeepsLittle) {
     ASSERT_LE(files->cached_bytes(), 10u << 20);
   }
   EXPECT_LE(store.read, large.size() + (1u << 20));       // in order: each chunk once
+  ASSERT_TRUE(files->read(handle, 0, 4096));
+  ASSERT_TRUE(files->read(handle, 20 << 20, 4096));
   store.read = 0;
+  ASSERT_TRUE(files->read(handle, 4096, 4096));           // both are still known
+  ASSERT_TRUE(files->read(handle, (20 << 20) + 1, 4096));
+  EXPECT_EQ(store.read, 0u);
   const auto sparse = files->open_file(at(s + "/sparse")).value();
   store.read = 0;
   ASSERT_TRUE(files->read(sparse, 2'000'000'000, 1 << 20));
@@ -245,6 +250,11 @@ TEST_F(VaultFilesTest, NodesAreForgottenAndSnapshotsClosed) {
   for (int round = 0; round < 2; ++round) {
     for (std::size_t i = 0; i < 6; ++i) EXPECT_EQ(read(tops[i] + "/etc/first", 0, 99), "text " + std::to_string(i));
   }
+  store.read = 0;
+  EXPECT_EQ(read(tops[5] + "/etc/first", 0, 99), "text 5");
+  EXPECT_EQ(store.read, 0u);                              // open, and all of it known
+  EXPECT_EQ(read(tops[0] + "/etc/first", 0, 99), "text 0");
+  EXPECT_GT(store.read, 0u);                              // closed since
   const std::size_t before = files->known_nodes();
   const NodeId folder = at(tops[0] + "/etc");
   const NodeId node = files->lookup(folder, "z").value();
