@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include "vault/collect.h"
+#include "vault/heal.h"
+#include "vault/names.h"
 #include "vault/rebuild.h"
 #include "vault/testing_repository.h"
 
@@ -228,6 +231,35 @@ TEST(Rebuild, SnapshotsFromPacksAlone) {
   }
   EXPECT_EQ(check_text(*v.open()), "");
   EXPECT_TRUE(rebuild_vault(*v.open(), {true})->snapshots.empty());
+}
+
+// Every pack is condemned, emptied by repacking, and swept: the note moves with the tree. And a pack that comes back after it
+// was swept stays out of the index, because a collector that was suspended may yet remove it.
+TEST(Rebuild, NotesOutliveRepackingAndSweptPacksStayOut) {
+  TestVault v;
+  ASSERT_TRUE(backup_files(*v.open(), some_files(1), "web"));
+  std::set<PackName> packs;
+  std::map<std::string, Bytes> old;
+  for (const auto& [name, bytes] : v.store.snapshot()) {
+    if (const auto pack = parse_pack_name(name)) packs.insert(*pack), old[name] = bytes;
+  }
+  ASSERT_EQ(packs.size(), 2u);
+  auto repository = v.open();
+  ASSERT_TRUE(condemn_packs(repository->core(), packs));
+  PruneOptions options;
+  options.policy.all.last = 100;
+  for (int i = 0; i < 4; ++i) ASSERT_TRUE(prune_vault(*repository, options));
+  for (const auto& [name, bytes] : old) {
+    ASSERT_FALSE(v.store.snapshot().contains(name));
+    v.store.set(name, bytes);
+  }
+  remove_all(v.store, "index/");
+  remove_all(v.store, "commits/");
+  auto report = rebuild_vault(*v.open(), {true});
+  ASSERT_TRUE(report) << report.error().text;
+  EXPECT_EQ(report->indexed_packs, report->packs - 2);
+  EXPECT_EQ(report->snapshots.size(), 1u);
+  EXPECT_TRUE(restore_files(*v.open(), v.open()->snapshots()->front().id));
 }
 
 // A snapshot of which a chunk is gone does not come back.
