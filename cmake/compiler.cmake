@@ -9,9 +9,9 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # g++ 12 sees overlaps and overruns in std::string that are not there (GCC bugs 105329, 105651); ASan looks for real ones.
   add_compile_options(-Wno-restrict -Wno-array-bounds -Wno-stringop-overflow -Wno-stringop-overread)
 endif()
-# Raised by hf_compile() where it counts: -O1 is a third less to wait for.
-set(CMAKE_CXX_FLAGS_RELEASE "-O1")
-set(CMAKE_C_FLAGS_RELEASE "-O1")
+# Raised by hf_compile() where it counts; the rest is waited for in builds only.
+set(CMAKE_CXX_FLAGS_RELEASE "-Og")
+set(CMAKE_C_FLAGS_RELEASE "-Og")
 
 if(HF_SANITIZE)
   # In instrumented std::regex and std::optional g++ 12 sees uninitialised values where there are none.
@@ -35,7 +35,7 @@ endif()
 # The standard library's headers, parsed once for each level of optimisation (g++ dies where the two differ): a quarter of
 # a build. Each file still includes what it uses; the builds with clang have no precompiled header and show what is missing.
 #
-# hf_compile(target [HOT]): HOT is for where bytes flow, -O2 in a release; the rest is -O1.
+# hf_compile(target [HOT]): HOT is for where bytes flow, -O2 in a release; the rest is -Og.
 foreach(level warm hot)
   add_library(hf_standard_headers_${level} STATIC ${CMAKE_CURRENT_LIST_DIR}/standard_headers.cc)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
@@ -48,13 +48,14 @@ function(hf_optimise target level)
   if(level STREQUAL "hot" AND CMAKE_BUILD_TYPE STREQUAL "Release")
     target_compile_options(${target} PRIVATE -O2)
   elseif(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-    target_compile_options(${target} PRIVATE -Wno-maybe-uninitialized)  # at -O1 g++ 12 does not see what Result guards
+    target_compile_options(${target} PRIVATE -Wno-maybe-uninitialized)  # at -Og g++ 12 does not see what Result guards
   endif()
 endfunction()
 hf_optimise(hf_standard_headers_hot hot)
-# With HF_UNITY=6 the files of a target are compiled six at a time: what they all include and instantiate costs most of a
+# The files of a target are compiled HF_UNITY at a time: what they all include and instantiate costs most of a
 # build. That needs names in anonymous namespaces to be unique in their module.
-set(HF_UNITY 1 CACHE STRING "files compiled together; 1: each alone")
+# The preset `fuzz` compiles each file alone.
+set(HF_UNITY 6 CACHE STRING "files compiled together; 1: each alone")
 # Its define has to stand before OpenSSL's headers.
 set_source_files_properties(src/crypto/hash.cc PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
 function(hf_compile target)

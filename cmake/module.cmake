@@ -6,7 +6,7 @@
 #                    call is an undefined symbol at build time
 set_property(GLOBAL PROPERTY HF_MODULE_LIST "")
 cmake_path(GET CMAKE_CURRENT_LIST_DIR PARENT_PATH HF_ROOT)
-set(HF_HOT_MODULES base io crypto journal vault remote sources)
+set(HF_HOT_MODULES base io crypto vault sources)
 
 function(hf_module name)
   cmake_parse_arguments(ARG "" "" "DEPS;LIBS" ${ARGN})

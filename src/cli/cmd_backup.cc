@@ -23,7 +23,7 @@ std::uint64_t peak_memory_bytes() {
 }
 
 // What is to be backed up, from a plan or from the command line.
-struct Job {
+struct BackupJob {
   std::string component;
   std::vector<std::string> paths, tags;
   sources::TreeBackupOptions selection;  // of the tree, its patterns alone
@@ -41,7 +41,7 @@ struct Done {
   std::optional<std::uint64_t> left_out;  // of trees
 };
 
-Result<Done> back_up(Context& context, OpenVault& vault, const Job& job) {
+Result<Done> back_up(Context& context, OpenVault& vault, const BackupJob& job) {
   MonoTime begin = context.env.clock.mono();
   Done out;
   if (!job.dsn.empty()) {
@@ -74,7 +74,7 @@ Result<Done> back_up(Context& context, OpenVault& vault, const Job& job) {
   return out;
 }
 
-Outcome report(Context& context, const Job& job, const Done& done) {
+Outcome report(Context& context, const BackupJob& job, const Done& done) {
   const vault::SnapshotInfo& s = done.snapshot;
   context.out.line("snapshot " + short_id(s.id) + (job.component.empty() ? "" : " of " + job.component) + ": " +
                    format_count(s.files) + " files, " + format_bytes(s.source_bytes) + " read, " +
@@ -97,7 +97,7 @@ Outcome report(Context& context, const Job& job, const Done& done) {
   return out;
 }
 
-Status record_backup(Context& context, const PlanFile& file, const Job& job, const Done& done,
+Status record_backup(Context& context, const PlanFile& file, const BackupJob& job, const Done& done,
                      std::vector<std::string>& warnings) {
   record::BackupFinished body;
   body.component = job.component;
@@ -116,8 +116,8 @@ Status record_backup(Context& context, const PlanFile& file, const Job& job, con
   return ok();
 }
 
-Result<Job> job_of(Context& context, const plan::Component& component) {
-  Job job;
+Result<BackupJob> backup_job(Context& context, const plan::Component& component) {
+  BackupJob job;
   job.component = component.name;
   const plan::Backup* full = nullptr;
   for (const plan::Backup& b : component.backups)
@@ -145,7 +145,7 @@ Outcome run_component(Context& context, const Arguments& args, const std::string
   if (!file) return failed(std::move(file).error());
   const plan::Component* component = file->loaded.plan.find_component(name);
   if (component == nullptr) return failed(make_error(ErrorKind::kUsage, "the plan has no component '" + name + "'"));
-  auto job = job_of(context, *component);
+  auto job = backup_job(context, *component);
   if (!job) return failed(std::move(job).error());
   job->tags = args.all("--tag");
   auto vault = open_plan_vault(context, file->loaded.plan, job->vault_name);
@@ -176,7 +176,7 @@ Outcome run_all(Context& context, const Arguments& args) {
 Outcome run_backup(Context& context, const Arguments& args) {
   if (args.flag("--all")) return run_all(context, args);
   if (!args.positional().empty()) return run_component(context, args, args.positional()[0]);
-  Job job;
+  BackupJob job;
   job.paths = args.all("--path");
   job.dsn = args.get_or("--postgres", "");
   if (Status good = select_for_backup(args, job.selection); !good) return failed(std::move(good).error());
@@ -196,7 +196,7 @@ Outcome run_backup(Context& context, const Arguments& args) {
   return report(context, job, *done);
 }
 
-Outcome run_list(Context& context, const Arguments& args) {
+Outcome list_snapshots(Context& context, const Arguments& args) {
   auto vault = open_vault(context, args);
   if (!vault) return failed(std::move(vault).error());
   auto snapshots = vault->repository->snapshots();
@@ -263,7 +263,7 @@ std::vector<Command> backup_commands() {
        "",
        0,
        0,
-       run_list},
+       list_snapshots},
   };
 }
 

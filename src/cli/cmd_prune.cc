@@ -77,12 +77,12 @@ vault::RetentionPolicy policy_of_plan(const plan::Plan& plan, const plan::Vault&
   return policy;
 }
 
-struct Job {
+struct PruneJob {
   OpenVault vault;
   vault::RetentionPolicy policy;
 };
 
-Result<Job> job_of_plan(Context& context, const Arguments& args) {
+Result<PruneJob> job_of_plan(Context& context, const Arguments& args) {
   HF_ASSIGN(const PlanFile file, read_valid_plan(context));
   const plan::Plan& plan = file.loaded.plan;
   const std::string name = args.get_or("--name", plan.vaults.size() == 1 ? plan.vaults.front().name : "");
@@ -93,20 +93,20 @@ Result<Job> job_of_plan(Context& context, const Arguments& args) {
     return make_error(ErrorKind::kUsage, name.empty() ? "the plan has several vaults" : "the plan has no vault '" + name + "'")
         .with_hint("Say which with --name: " + names + ".");
   }
-  Job job;
+  PruneJob job;
   job.policy = policy_of_plan(plan, *vault);
   HF_ASSIGN(job.vault, open_plan_vault(context, plan, name));
   return job;
 }
 
-Result<Job> job_of(Context& context, const Arguments& args) {
+Result<PruneJob> prune_job(Context& context, const Arguments& args) {
   const bool by_plan = !args.get("--vault") && (args.get("--name") || !context.environment.contains("HOLDFAST_VAULT"));
   if (by_plan) {
     if (!any_rule(args)) return job_of_plan(context, args);
     return make_error(ErrorKind::kUsage, "--keep and the like need --vault: without it the plan says what is kept")
         .with_hint("Give --vault URL, or leave the rules to the plan.");
   }
-  Job job;
+  PruneJob job;
   HF_ASSIGN(job.policy, policy_of_words(args));
   HF_ASSIGN(job.vault, open_vault(context, args));
   return job;
@@ -135,7 +135,7 @@ Outcome run_prune(Context& context, const Arguments& args) {
   auto dead_after = duration_of(args, "--dead-after");
   if (!dead_after) return failed(std::move(dead_after).error());
   options.dead_after = dead_after->value_or(options.dead_after);
-  auto job = job_of(context, args);
+  auto job = prune_job(context, args);
   if (!job) return failed(std::move(job).error());
   options.policy = std::move(job->policy);
   auto report = vault::prune_vault(*job->vault.repository, options);

@@ -11,7 +11,7 @@ namespace hf::cli {
 
 namespace {
 
-Error usage(std::string text, std::string hint) {
+Error restore_usage(std::string text, std::string hint) {
   return make_error(ErrorKind::kUsage, std::move(text)).with_hint(std::move(hint));
 }
 
@@ -46,7 +46,7 @@ Result<sources::RecoveryTarget> target_of(const Arguments& args) {
     out.kind = sources::TargetKind::kName;
     out.name = *text;
   }
-  if (given > 1) return usage("more than one moment is given", "Give one of --snapshot, --at, --lsn, --name.");
+  if (given > 1) return restore_usage("more than one moment is given", "Give one of --snapshot, --at, --lsn, --name.");
   return out;
 }
 
@@ -61,9 +61,9 @@ Outcome restore_cluster(Context& context, const Arguments& args, OpenVault& vaul
                         const sources::RecoveryTarget& target) {
   for (const char* name : {"--include", "--exclude", "--checksums"})
     if (args.flag(name))
-      return failed(usage(std::string(name) + " is for files, and this is a PostgreSQL cluster", "Leave it out."));
+      return failed(restore_usage(std::string(name) + " is for files, and this is a PostgreSQL cluster", "Leave it out."));
   auto to = args.get("--to");
-  if (!to) return failed(usage("say where the data directory goes", "Give --to DATADIR, an empty or absent folder."));
+  if (!to) return failed(restore_usage("say where the data directory goes", "Give --to DATADIR, an empty or absent folder."));
   auto plan = sources::plan_restore(*vault.repository, target, scope_of(args));
   if (!plan) return failed(std::move(plan).error().with_context("restoring to " + sources::describe(target)));
   sources::PostgresRestoreOptions options;
@@ -111,7 +111,7 @@ Outcome restore_files(Context& context, const Arguments& args, OpenVault& vault,
   options.includes = args.all("--include");
   options.excludes = args.all("--exclude");
   if (options.target.empty() != options.in_place)
-    return failed(usage("say where the files go", "Give --to DIR, or --in-place for their own places."));
+    return failed(restore_usage("say where the files go", "Give --to DIR, or --in-place for their own places."));
   auto reader = vault.repository->open_snapshot(snapshot.id);
   if (!reader) return failed(std::move(reader).error());
   auto done = sources::restore_tree(**reader, options);
@@ -155,7 +155,7 @@ Result<bool> is_about_postgres(vault::Repository& repository, const vault::Snaps
     (s.meta.kind == vault::SnapshotKind::kPostgres ? postgres : files) = true;
   }
   if (postgres && files)
-    return usage("this vault holds files and PostgreSQL clusters", "Say which with --component NAME.");
+    return restore_usage("this vault holds files and PostgreSQL clusters", "Say which with --component NAME.");
   return postgres;
 }
 
@@ -175,7 +175,7 @@ Outcome run_restore(Context& context, const Arguments& args) {
   if (!postgres) return failed(std::move(postgres).error());
   if (*postgres) return restore_cluster(context, args, *vault, *target);
   if (target->kind != sources::TargetKind::kTime)
-    return failed(usage("say which snapshot", "Give --snapshot ID, --snapshot latest, or --at TIME."));
+    return failed(restore_usage("say which snapshot", "Give --snapshot ID, --snapshot latest, or --at TIME."));
   auto snapshot = files_at(*vault->repository, scope, target->time);
   if (!snapshot) return failed(std::move(snapshot).error());
   return restore_files(context, args, *vault, *snapshot);

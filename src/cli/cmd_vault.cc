@@ -73,7 +73,7 @@ Result<vault::CheckOptions> check_options(const Arguments& args, Rng& rng) {
   return out;
 }
 
-Outcome run_check(Context& context, const Arguments& args) {
+Outcome check_vault(Context& context, const Arguments& args) {
   auto read = check_options(args, context.env.rng);
   if (!read) return failed(std::move(read).error());
   auto vault = open_checked(context, args);
@@ -167,7 +167,7 @@ std::vector<Command> vault_commands() {
        "",
        0,
        0,
-       run_check},
+       check_vault},
       {{"vault", "copy"},
        "bring a copy of the vault in another region up to date",
        {"holdfast vault copy --vault /backup/main --to /mnt/eu/main", "holdfast vault copy --to /mnt/eu/main -o json",

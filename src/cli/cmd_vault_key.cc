@@ -71,7 +71,7 @@ Json slot_json(const vault::Slot& slot) {
            slot.kind == vault::SlotKind::kRecipient ? Json(vault::recipient_text(slot.recipient)) : Json());
 }
 
-Outcome run_list(Context& context, const Arguments& args) {
+Outcome list_keys(Context& context, const Arguments& args) {
   auto vault = open_vault(context, args);
   if (!vault) return failed(std::move(vault).error());
   Json list = Json::array();
@@ -157,7 +157,7 @@ Outcome run_rotate(Context& context, const Arguments& args) {
 }
 
 // The page is safe in its file before the vault knows the key: a slot whose key is nowhere helps nobody.
-Outcome run_export(Context& context, const Arguments& args) {
+Outcome export_kit(Context& context, const Arguments& args) {
   auto vault = open_vault(context, args);
   if (!vault) return failed(std::move(vault).error());
   vault::Slots slots(*vault->repository);
@@ -237,7 +237,7 @@ std::vector<Command> vault_key_commands() {
        "",
        0,
        0,
-       run_list},
+       list_keys},
       {{"vault", "key", "new"},
        "make a key pair: a private key for a file here, and the recipient that stands for it",
        {"holdfast vault key new --to /etc/holdfast/identity", "holdfast vault key new --to identity -o json",
@@ -285,7 +285,7 @@ std::vector<Command> vault_key_commands() {
        "",
        0,
        0,
-       run_export},
+       export_kit},
       {{"vault", "key", "rehearse"},
        "prove that the recovery kit alone restores: open with it, read the newest snapshots whole",
        {"holdfast vault key rehearse --vault /backup/main --kit kit.txt",

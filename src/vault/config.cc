@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "base/hex.h"
 #include "vault/chunk.h"
+#include "vault/names.h"
 
 namespace hf::vault {
 
@@ -13,10 +14,8 @@ namespace {
 constexpr std::size_t kMaxLabel = 64;
 constexpr std::size_t kMaxSalt = 64;
 constexpr std::size_t kMaxWrapped = 1024;
-constexpr std::size_t kKeyBytes = 32;
+constexpr std::size_t kPublicKeyBytes = 32;
 constexpr std::size_t kSignerFromEnd = sizeof(crypto::PublicKey) + sizeof(crypto::Signature);
-
-std::string config_name(std::uint64_t number) { return "config/" + std::to_string(number); }
 
 void write_chunker(ByteWriter& out, const ChunkerParameters& p) {
   out.u32(p.min_bytes).u32(p.avg_bytes).u32(p.max_bytes);
@@ -44,8 +43,8 @@ Bytes encode_body(const Config& c) {
 }
 
 Result<crypto::PublicKey> read_public(ByteReader& in) {
-  HF_ASSIGN(ByteView view, in.raw(kKeyBytes));
-  return to_array<kKeyBytes>(view);
+  HF_ASSIGN(ByteView view, in.raw(kPublicKeyBytes));
+  return to_array<kPublicKeyBytes>(view);
 }
 
 Result<ChunkerParameters> read_chunker(ByteReader& in) {
@@ -191,7 +190,7 @@ Result<Config> parse_config(ByteView object, std::string_view name) {
   if (outer.payload.size() < kSignerFromEnd)
     return make_error(ErrorKind::kCorrupt, std::string(name) + ": has no signature");
   const ByteView tail = ByteView(outer.payload).last(kSignerFromEnd);
-  const crypto::PublicKey signer[] = {to_array<kKeyBytes>(tail.first(kKeyBytes))};
+  const crypto::PublicKey signer[] = {to_array<kPublicKeyBytes>(tail.first(kPublicKeyBytes))};
   HF_ASSIGN(const SignedObject signed_object, decode_signed(object, ObjectKind::kConfig, name, signer));
   HF_ASSIGN(Config config, decode_body(signed_object.body, name, signed_object.header.newer_minor()));
   if (config.admin_public != signer[0]) {
@@ -223,9 +222,9 @@ Result<Created> create_config(crypto::Entropy& entropy, const SlotLock& lock, st
   Keys& keys = out.keys;
   entropy.fill(keys.vault);
   keys.level = Level::kAdmin;
-  keys.id_key = entropy.secret(kKeyBytes);
-  keys.chunker_key = entropy.secret(kKeyBytes);
-  keys.index_key = entropy.secret(kKeyBytes);
+  keys.id_key = entropy.secret(kPublicKeyBytes);
+  keys.chunker_key = entropy.secret(kPublicKeyBytes);
+  keys.index_key = entropy.secret(kPublicKeyBytes);
   keys.vault_private = crypto::new_box_key(entropy);
   keys.vault_public = keys.vault_private->public_key;
   keys.admin = crypto::new_signing_key(entropy);

@@ -12,7 +12,7 @@ namespace {
 constexpr std::size_t kBatchChunks = 512;            // small files: many rounds of sixteen lanes
 constexpr std::size_t kBatchBytes = 1u << 20;        // large ones: what a core's cache holds
 constexpr std::size_t kSpaceBytes = 256 * 1024;      // that one call of space() gives at most
-constexpr std::size_t kZeroBytes = 256 * 1024;
+constexpr std::size_t kZeroPage = 256 * 1024;
 
 class StreamContent final : public QueuedContent {
  public:
@@ -93,7 +93,7 @@ class PagesContent final : public QueuedContent {
   }
 
   Status hole(std::uint64_t length) override {
-    static constexpr std::array<std::uint8_t, kZeroBytes> kZeros{};
+    static constexpr std::array<std::uint8_t, kZeroPage> kZeros{};
     for (std::uint64_t done = 0; done < length;) {
       const std::size_t step = static_cast<std::size_t>(std::min<std::uint64_t>(length - done, kZeros.size()));
       HF_TRY(write(ByteView(kZeros).first(step)));

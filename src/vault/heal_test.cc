@@ -19,7 +19,7 @@ using testing::restore_files;
 using testing::TestFile;
 using testing::TestVault;
 
-std::vector<TestFile> some_files() {
+std::vector<TestFile> damaged_files() {
   Rng rng(7);
   return {{"a", to_bytes("hello")},
           {"b/large", testing::random_bytes(rng, 1'500'000)},
@@ -36,7 +36,7 @@ struct Pair {
   Pair() {
     auto repository = vault.open();
     EXPECT_TRUE(backup_files(*repository, {{"first", to_bytes("one")}}, "small"));
-    auto snapshot = backup_files(*repository, some_files(), "large");
+    auto snapshot = backup_files(*repository, damaged_files(), "large");
     EXPECT_TRUE(snapshot);
     id = snapshot->id;
     EXPECT_TRUE(Attachments(*repository).put("plan", "main", to_bytes("text of a plan")));
@@ -82,7 +82,7 @@ struct Pair {
     EXPECT_EQ(check_text(), "") << what;
     auto files = restore_files(*vault.open(), id);
     ASSERT_TRUE(files) << what;
-    const std::vector<TestFile> wanted = some_files();
+    const std::vector<TestFile> wanted = damaged_files();
     ASSERT_EQ(files->size(), wanted.size()) << what;
     for (std::size_t i = 0; i < wanted.size(); ++i) EXPECT_TRUE((*files)[i].bytes == wanted[i].bytes) << what;
   }
@@ -188,12 +188,12 @@ TEST(Heal, WhatNothingHealsIsToldAndStoredAgainByTheNextBackup) {
   EXPECT_TRUE(damage.set_aside);
   EXPECT_TRUE(p.vault.store.snapshot()[pack] == bad);    // not removed: parts of it may still be wanted
   ASSERT_FALSE(restore_files(*p.vault.open(), p.id));
-  auto again = backup_files(*p.vault.open(), some_files(), "large");
+  auto again = backup_files(*p.vault.open(), damaged_files(), "large");
   ASSERT_TRUE(again);
   EXPECT_GT(again->new_bytes, 1'400'000u);
   auto files = restore_files(*p.vault.open(), p.id);    // the old snapshot, by the new chunks
   ASSERT_TRUE(files) << files.error().text;
-  EXPECT_TRUE((*files)[1].bytes == some_files()[1].bytes);
+  EXPECT_TRUE((*files)[1].bytes == damaged_files()[1].bytes);
   PruneOptions options;
   options.policy.all.last = 100;
   auto repository = p.vault.open();

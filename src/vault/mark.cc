@@ -13,7 +13,7 @@ constexpr std::size_t kBufferIds = 4u << 20;         // 64 MB of references betw
 constexpr std::size_t kCursorRows = kIndexBlockEntries;
 
 // The rows of one run in order, a block at a time.
-struct Cursor {
+struct TreeCursor {
   const IndexRun* run = nullptr;
   std::size_t number = 0;              // of the run
   std::uint64_t block = 0;
@@ -155,7 +155,7 @@ void Marker::choose_copies(std::vector<Copy>& copies, bool live) {
 
 // All runs at once in the order of ids, so that the copies of a chunk come together.
 Status Marker::choose() {
-  std::vector<Cursor> cursors;
+  std::vector<TreeCursor> cursors;
   const std::vector<IndexRun>& runs = source_->index().runs();
   for (std::size_t r = 0; r < runs.size(); ++r) cursors.push_back({&runs[r], r, 0, {}, 0});
   const auto later = [&](std::size_t a, std::size_t b) {
@@ -170,7 +170,7 @@ Status Marker::choose() {
   std::optional<ChunkId> id;
   bool live = false;
   for (std::uint64_t steps = 0; !next.empty(); ++steps) {
-    Cursor& cursor = cursors[next.top()];
+    TreeCursor& cursor = cursors[next.top()];
     next.pop();
     const IndexEntry& entry = cursor.rows[cursor.at];
     if (id && *id != entry.chunk.id) {

@@ -11,7 +11,7 @@ namespace hf::vault {
 
 namespace {
 
-Error damaged(std::string_view name, std::string_view why) {
+Error damaged_pack(std::string_view name, std::string_view why) {
   return make_error(ErrorKind::kCorrupt, std::string(name) + ": " + std::string(why))
       .with_object(std::string(name));
 }
@@ -25,11 +25,11 @@ Result<PackKey> open_pack(ByteView header, const Keys& keys, std::string_view na
         .with_hint("Use a passphrase or key of level 'read' or 'admin'.");
   }
   HF_ASSIGN(const DecodedHeader decoded, decode_header(header, ObjectKind::kPack, name));
-  if ((decoded.header.flags & kFlagOpenEnded) == 0) return damaged(name, "its header is not that of a pack");
+  if ((decoded.header.flags & kFlagOpenEnded) == 0) return damaged_pack(name, "its header is not that of a pack");
   if (!std::ranges::equal(decoded.header.tlv(kTlvVaultId), keys.vault))
-    return damaged(name, "belongs to another vault");
+    return damaged_pack(name, "belongs to another vault");
   auto key = crypto::box_open(*keys.vault_private, kPackKeyInfo, decoded.header.tlv(kTlvWrappedKey));
-  if (!key.has_value() || key->size() != crypto::kAeadKeyBytes) return damaged(name, "its key does not open");
+  if (!key.has_value() || key->size() != crypto::kAeadKeyBytes) return damaged_pack(name, "its key does not open");
   PackKey out;
   out.key = std::make_shared<const crypto::AeadKey>(Secret(std::move(*key)));
   out.header_digest = crypto::sha256(header.first(decoded.size));
@@ -41,15 +41,15 @@ Result<PackKey> open_pack(ByteView header, const Keys& keys, std::string_view na
 Result<PackFooter> parse_pack_footer(ByteView footer, std::uint64_t object_size, std::string_view name) {
   if (footer.size() != kPackFooterBytes || object_size > kMaxPackBytes ||
       object_size < kHeaderBytes + kPackFooterBytes) {
-    return damaged(name, "has not the size of a pack");
+    return damaged_pack(name, "has not the size of a pack");
   }
   const ByteView body = footer.first(kPackFooterBody);
   const crypto::Digest check = crypto::sha256(body);
   if (!std::ranges::equal(ByteView(check).first(kPackFooterCheck), footer.last(kPackFooterCheck))) {
-    return damaged(name, "its last 64 bytes are damaged, or it ends early");
+    return damaged_pack(name, "its last 64 bytes are damaged, or it ends early");
   }
   if (!std::ranges::equal(body.first(kPackFooterMagic.size()), kPackFooterMagic))
-    return damaged(name, "has no footer");
+    return damaged_pack(name, "has no footer");
   ByteReader in(body.subspan(kPackFooterMagic.size()), name);
   PackFooter out;
   HF_ASSIGN(out.directory_offset, in.u64());
@@ -67,19 +67,20 @@ Result<PackFooter> parse_pack_footer(ByteView footer, std::uint64_t object_size,
   const bool adjacent = inside && out.directory_length == directory && out.directory_offset >= kHeaderBytes &&
                         out.directory_offset + directory == out.parity_offset &&
                         out.parity_offset + out.parity_length + kPackFooterBytes == object_size;
-  if (out.total_length != object_size || !adjacent) return damaged(name, "its footer does not fit its size");
-  if (out.parity_kind == kParityReedSolomon && !ParityLayout::of(out)) return damaged(name, "its parity cannot be laid out so");
+  if (out.total_length != object_size || !adjacent) return damaged_pack(name, "its footer does not fit its size");
+  if (out.parity_kind == kParityReedSolomon && !ParityLayout::of(out))
+    return damaged_pack(name, "its parity cannot be laid out so");
   return out;
 }
 
 Result<std::vector<PackEntry>> open_directory(const PackKey& key, const PackFooter& footer, ByteView sealed,
                                               std::string_view name) {
-  if (sealed.size() != footer.directory_length) return damaged(name, "its directory has the wrong length");
+  if (sealed.size() != footer.directory_length) return damaged_pack(name, "its directory has the wrong length");
   const Bytes end = encode_pack_footer(footer);
   const Bytes associated = directory_associated(key.header_digest, ByteView(end).first(kPackFooterBody));
   Bytes plain(footer.directory_length - crypto::kAeadTagBytes);
   if (!key.key->open(crypto::counter_nonce(footer.directory_offset), associated, sealed, plain))
-    return damaged(name, "its directory is damaged");
+    return damaged_pack(name, "its directory is damaged");
   ByteReader in(plain, name);
   std::vector<PackEntry> entries;
   entries.reserve(footer.count);
@@ -87,11 +88,11 @@ Result<std::vector<PackEntry>> open_directory(const PackKey& key, const PackFoot
   while (!in.at_end()) {
     HF_ASSIGN(PackEntry entry, decode_pack_entry(in));
     HF_TRY(check_pack_entry(entry, name));
-    if (entry.offset != at) return damaged(name, "its directory has a gap at byte " + std::to_string(at));
+    if (entry.offset != at) return damaged_pack(name, "its directory has a gap at byte " + std::to_string(at));
     at += entry.stored_length;
     entries.push_back(entry);
   }
-  if (at != footer.directory_offset) return damaged(name, "its directory does not cover it");
+  if (at != footer.directory_offset) return damaged_pack(name, "its directory does not cover it");
   return entries;
 }
 
@@ -106,7 +107,7 @@ std::string describe(const PackEntry& entry) {
 Status decode_chunk(const PackKey& key, const PackEntry& entry, ByteView stored, Decompressor& decompressor, Bytes& scratch,
                     MutableByteView plain, std::string_view name) {
   HF_TRY(check_pack_entry(entry, name));
-  if (stored.size() != entry.stored_length) return damaged(name, describe(entry) + " has the wrong length");
+  if (stored.size() != entry.stored_length) return damaged_pack(name, describe(entry) + " has the wrong length");
   HF_CHECK(plain.size() == entry.plain_length);
   const bool compressed = (entry.flags & kChunkCompressed) != 0;
   const std::size_t length = stored.size() - crypto::kAeadTagBytes;
@@ -114,14 +115,14 @@ Status decode_chunk(const PackKey& key, const PackEntry& entry, ByteView stored,
   const MutableByteView opened = compressed ? MutableByteView(scratch).first(length) : plain;
   const ChunkAssociated associated(key.header_digest, entry);
   if (!key.key->open(crypto::counter_nonce(entry.offset), associated.view(), stored, opened))
-    return damaged(name, describe(entry) + " is damaged");
+    return damaged_pack(name, describe(entry) + " is damaged");
   if (!compressed) return ok();
   Status done = decompressor.decompress(opened, plain);
-  return done ? ok() : Status(damaged(name, describe(entry) + ": " + done.error().text));
+  return done ? ok() : Status(damaged_pack(name, describe(entry) + ": " + done.error().text));
 }
 
 Error wrong_id(const PackEntry& entry, std::string_view name) {
-  return damaged(name, describe(entry) + " is not what its id says");
+  return damaged_pack(name, describe(entry) + " is not what its id says");
 }
 
 Result<Bytes> read_chunk(const PackKey& key, const PackEntry& entry, ByteView stored,
@@ -138,7 +139,7 @@ Result<Bytes> read_chunk(const PackKey& key, const PackEntry& entry, ByteView st
 Result<OpenedPack> read_pack_directory(const RangeReader& reader, std::uint64_t object_size, const Keys& keys,
                                        std::string_view name) {
   OpenedPack out;
-  if (object_size < kHeaderBytes + kPackFooterBytes) return damaged(name, "is too short for a pack");
+  if (object_size < kHeaderBytes + kPackFooterBytes) return damaged_pack(name, "is too short for a pack");
   const auto head =
       static_cast<std::size_t>(std::min<std::uint64_t>(object_size, kHeaderBytes + kMaxTlvBytes));
   HF_ASSIGN(out.header, reader(0, head));

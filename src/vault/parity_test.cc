@@ -11,13 +11,13 @@ namespace {
 
 using testing::SeededEntropy;
 
-struct Packed {
+struct PackedWithParity {
   Created vault = testing::test_vault();
   Bytes object;
   FinishedPack finished;
   PackFooter footer;
 
-  Packed(std::size_t bytes, unsigned percent, std::uint64_t seed) {
+  PackedWithParity(std::size_t bytes, unsigned percent, std::uint64_t seed) {
     SeededEntropy entropy(seed);
     Rng rng(seed);
     const ChunkHasher hasher(vault.keys.id_key);
@@ -38,7 +38,7 @@ struct Packed {
   ParityLayout layout() const { return ParityLayout::of(footer).value(); }
 };
 
-void expect_repaired(const Packed& p, const Bytes& damaged, const std::string& what) {
+void expect_repaired(const PackedWithParity& p, const Bytes& damaged, const std::string& what) {
   const auto repaired = repair_pack(damaged, "packs/x");
   ASSERT_TRUE(repaired.has_value()) << what << ": " << repaired.error().text;
   ASSERT_EQ(repaired->object, p.object) << what;
@@ -60,7 +60,7 @@ TEST(Parity, IsAboutAsLargeAsAskedFor) {
 }
 
 TEST(Parity, WhatIsWholeComesBackAsItIs) {
-  const Packed p(300'000, 3, 1);
+  const PackedWithParity p(300'000, 3, 1);
   const auto same = repair_pack(p.object, "packs/x").value();
   EXPECT_EQ(same.object, p.object);
   EXPECT_EQ(same.blocks + same.records + same.unknown, 0u);
@@ -72,7 +72,7 @@ TEST(Parity, WhatIsWholeComesBackAsItIs) {
 TEST(Parity, OneRunOfItsShareIsRepairedAnywhere) {
   for (const unsigned percent : {1u, 3u, 20u}) {
     for (const std::size_t bytes : {1u, 700u, 5'000u, 60'000u, 400'000u, 2'500'000u}) {
-      const Packed p(bytes, percent, percent + bytes);
+      const PackedWithParity p(bytes, percent, percent + bytes);
       const std::size_t run = std::max<std::size_t>(1, p.layout().covered * percent / 100);
       std::vector<std::size_t> places = {0, p.footer.directory_offset, p.footer.parity_offset,
                                          p.object.size() - kPackFooterBytes, p.object.size() - run,
@@ -91,7 +91,7 @@ TEST(Parity, OneRunOfItsShareIsRepairedAnywhere) {
 }
 
 TEST(Parity, EveryByteAloneOfASmallPack) {
-  const Packed p(900, 3, 4);
+  const PackedWithParity p(900, 3, 4);
   for (std::size_t at = 0; at < p.object.size(); ++at) {
     Bytes damaged = p.object;
     damaged[at] ^= 0x40;
@@ -102,7 +102,7 @@ TEST(Parity, EveryByteAloneOfASmallPack) {
 // As many blocks and records of each stripe as it has parity, chosen at random; with one more, nothing is handed out.
 TEST(Parity, AsManyBlocksOfEachStripeAsItHasParityAndNotOneMore) {
   for (std::uint64_t seed = 0; seed < 20; ++seed) {
-    const Packed p(1'000'000 + seed * 37'111, 3, seed);
+    const PackedWithParity p(1'000'000 + seed * 37'111, 3, seed);
     const ParityLayout layout = p.layout();
     Rng rng(seed);
     Bytes damaged = p.object;
@@ -132,7 +132,7 @@ TEST(Parity, AsManyBlocksOfEachStripeAsItHasParityAndNotOneMore) {
 }
 
 TEST(Parity, ACutOrAddedEndIsRepaired) {
-  const Packed p(500'000, 3, 9);
+  const PackedWithParity p(500'000, 3, 9);
   const std::size_t region = p.footer.parity_length;
   for (const std::size_t cut : {1u, 63u, 64u, 65u, 3000u}) {
     expect_repaired(p, Bytes(p.object.begin(), p.object.end() - static_cast<std::ptrdiff_t>(cut)), "cut " + std::to_string(cut));
@@ -147,7 +147,7 @@ TEST(Parity, ACutOrAddedEndIsRepaired) {
 }
 
 TEST(Parity, WithoutItNothingIsRepaired) {
-  Packed p(50'000, 0, 3);
+  PackedWithParity p(50'000, 0, 3);
   EXPECT_EQ(p.footer.parity_kind, 0);
   EXPECT_EQ(p.footer.parity_length, 0u);
   p.object[100] ^= 1;
@@ -156,7 +156,7 @@ TEST(Parity, WithoutItNothingIsRepaired) {
 
 // Whatever lies there: an error, or an object that agrees with all checksums that are left. Never a crash.
 TEST(Parity, RandomBytesNeverCrash) {
-  const Packed p(30'000, 3, 5);
+  const PackedWithParity p(30'000, 3, 5);
   Rng rng(12);
   for (int round = 0; round < 300; ++round) {
     Bytes damaged = p.object;
@@ -171,7 +171,7 @@ TEST(Parity, RandomBytesNeverCrash) {
 }
 
 TEST(Parity, AFooterThatSaysWhatCannotBeIsRefused) {
-  const Packed p(30'000, 3, 6);
+  const PackedWithParity p(30'000, 3, 6);
   const auto refused = [&](auto change) {
     PackFooter footer = p.footer;
     change(footer);
@@ -188,7 +188,7 @@ TEST(Parity, AFooterThatSaysWhatCannotBeIsRefused) {
 }
 
 TEST(Parity, DamagedRecordsAreCounted) {
-  Packed p(400'000, 3, 7);
+  PackedWithParity p(400'000, 3, 7);
   const ParityLayout layout = p.layout();
   const auto check = [&] {
     return check_parity(layout, ByteView(p.object).last(kPackFooterBytes),

@@ -13,7 +13,7 @@
 namespace hf::vault {
 namespace {
 
-constexpr std::size_t kRunChunks = 200'000;          // of one new index run
+constexpr std::size_t kRebuiltRunChunks = 200'000;          // of one new index run
 
 class Rebuilder {
  public:
@@ -53,7 +53,7 @@ class Rebuilder {
       if (named.contains(*name) || gone.contains(*name) || under_way.contains(name->session)) continue;
       HF_TRY(index_pack(*name));
       HF_TRY(lease_->beat_if_due());
-      if (run_.chunks() >= kRunChunks) HF_TRY(write_run());
+      if (run_.chunks() >= kRebuiltRunChunks) HF_TRY(write_run());
     }
     HF_TRY(write_run());
     // Every pack that exists is in a run that opens now.

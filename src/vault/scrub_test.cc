@@ -17,7 +17,7 @@ using testing::restore_files;
 using testing::TestFile;
 using testing::TestVault;
 
-std::vector<TestFile> some_files(std::uint64_t seed, std::size_t bytes = 400'000) {
+std::vector<TestFile> scrubbed_files(std::uint64_t seed, std::size_t bytes = 400'000) {
   Rng rng(seed);
   return {{"a", to_bytes("hello")},
           {"b/large", testing::random_bytes(rng, bytes)},
@@ -32,7 +32,7 @@ void remove_all(MemoryStore& store, const std::string& prefix) {
   }
 }
 
-std::string check_text(Repository& repository) {
+std::string scrub_check_text(Repository& repository) {
   CheckOptions options;
   options.read_data = true;
   auto report = repository.check(options);
@@ -45,7 +45,7 @@ std::string check_text(Repository& repository) {
 struct Scrubbed : TestVault {
   Scrubbed() {
     auto repository = open();
-    for (std::uint64_t i = 1; i <= 4; ++i) EXPECT_TRUE(backup_files(*repository, some_files(i), "c" + std::to_string(i)));
+    for (std::uint64_t i = 1; i <= 4; ++i) EXPECT_TRUE(backup_files(*repository, scrubbed_files(i), "c" + std::to_string(i)));
     ledger.store = repository->store_id();
   }
   ScrubReport scrub(const ScrubOptions& options = {}) {
@@ -167,7 +167,7 @@ TEST(Scrub, LedgersSurviveAsTextAndNotOtherwise) {
 
 TEST(Rebuild, TheIndexFromPacksAlone) {
   TestVault v;
-  auto snapshot = backup_files(*v.open(), some_files(1, 2'000'000));
+  auto snapshot = backup_files(*v.open(), scrubbed_files(1, 2'000'000));
   ASSERT_TRUE(snapshot);
   remove_all(v.store, "index/");
   ASSERT_FALSE(restore_files(*v.open(), snapshot->id));
@@ -177,19 +177,19 @@ TEST(Rebuild, TheIndexFromPacksAlone) {
   EXPECT_EQ(report->indexed_packs, 2u);
   auto files = restore_files(*v.open(), snapshot->id);
   ASSERT_TRUE(files) << files.error().text;
-  EXPECT_TRUE((*files)[1].bytes == some_files(1, 2'000'000)[1].bytes);
-  EXPECT_EQ(check_text(*v.open()), "");
+  EXPECT_TRUE((*files)[1].bytes == scrubbed_files(1, 2'000'000)[1].bytes);
+  EXPECT_EQ(scrub_check_text(*v.open()), "");
   auto again = rebuild_vault(*v.open(), {});
   ASSERT_TRUE(again);
   EXPECT_EQ(again->indexed_packs, 0u);
-  auto next = backup_files(*v.open(), some_files(1, 2'000'000));      // its own packs again: nothing is stored twice
+  auto next = backup_files(*v.open(), scrubbed_files(1, 2'000'000));      // its own packs again: nothing is stored twice
   ASSERT_TRUE(next);
   EXPECT_LT(next->new_bytes, 10'000u);
 }
 
 TEST(Rebuild, DamagedRunsAreReplaced) {
   TestVault v;
-  auto snapshot = backup_files(*v.open(), some_files(1));
+  auto snapshot = backup_files(*v.open(), scrubbed_files(1));
   std::string run;
   for (const auto& [name, bytes] : v.store.snapshot()) {
     if (name.starts_with("index/")) run = name;
@@ -201,7 +201,7 @@ TEST(Rebuild, DamagedRunsAreReplaced) {
     auto report = rebuild_vault(*v.open(), {});
     ASSERT_TRUE(report) << report.error().text;
     EXPECT_EQ(report->removed_runs, 1u);
-    EXPECT_EQ(check_text(*v.open()), "");
+    EXPECT_EQ(scrub_check_text(*v.open()), "");
     EXPECT_FALSE(v.store.snapshot().contains(run));
     for (const auto& [name, content] : v.store.snapshot()) {
       if (name.starts_with("index/")) run = name;
@@ -211,8 +211,8 @@ TEST(Rebuild, DamagedRunsAreReplaced) {
 
 TEST(Rebuild, SnapshotsFromPacksAlone) {
   TestVault v;
-  ASSERT_TRUE(backup_files(*v.open(), some_files(1), "web"));
-  ASSERT_TRUE(backup_files(*v.open(), some_files(2), "db"));
+  ASSERT_TRUE(backup_files(*v.open(), scrubbed_files(1), "web"));
+  ASSERT_TRUE(backup_files(*v.open(), scrubbed_files(2), "db"));
   auto before = v.open()->snapshots();
   remove_all(v.store, "index/");
   remove_all(v.store, "commits/");
@@ -227,9 +227,9 @@ TEST(Rebuild, SnapshotsFromPacksAlone) {
     EXPECT_EQ((*after)[i].started, (*before)[i].started);
     auto files = restore_files(*v.open(), (*after)[i].id);
     ASSERT_TRUE(files) << files.error().text;
-    EXPECT_TRUE((*files)[1].bytes == some_files(i + 1)[1].bytes);
+    EXPECT_TRUE((*files)[1].bytes == scrubbed_files(i + 1)[1].bytes);
   }
-  EXPECT_EQ(check_text(*v.open()), "");
+  EXPECT_EQ(scrub_check_text(*v.open()), "");
   EXPECT_TRUE(rebuild_vault(*v.open(), {true})->snapshots.empty());
 }
 
@@ -237,7 +237,7 @@ TEST(Rebuild, SnapshotsFromPacksAlone) {
 // was swept stays out of the index, because a collector that was suspended may yet remove it.
 TEST(Rebuild, NotesOutliveRepackingAndSweptPacksStayOut) {
   TestVault v;
-  ASSERT_TRUE(backup_files(*v.open(), some_files(1), "web"));
+  ASSERT_TRUE(backup_files(*v.open(), scrubbed_files(1), "web"));
   std::set<PackName> packs;
   std::map<std::string, Bytes> old;
   for (const auto& [name, bytes] : v.store.snapshot()) {
@@ -265,7 +265,7 @@ TEST(Rebuild, NotesOutliveRepackingAndSweptPacksStayOut) {
 // A snapshot of which a chunk is gone does not come back.
 TEST(Rebuild, WhatIsNotWholeDoesNotComeBack) {
   TestVault v;
-  ASSERT_TRUE(backup_files(*v.open(), some_files(1), "web"));
+  ASSERT_TRUE(backup_files(*v.open(), scrubbed_files(1), "web"));
   remove_all(v.store, "index/");
   remove_all(v.store, "commits/");
   for (const auto& [name, bytes] : v.store.snapshot()) {

@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::string_view kSignedName = "snapshot";               // the same wherever the record is carried
 constexpr std::string_view kNoteMagic = "holdfast/v1 snapshot note";   // and a zero byte
-constexpr std::string_view kBoxInfo = "holdfast/v1 snapshot";
+constexpr std::string_view kSnapshotInfo = "holdfast/v1 snapshot";
 constexpr std::size_t kMaxText = 64 * 1024;
 constexpr std::uint64_t kMaxItems = 16 * 1024;
 
@@ -118,7 +118,7 @@ Result<SnapshotRecord> decode_record(ByteView bytes) {
 
 Result<Bytes> seal_record(crypto::Entropy& entropy, const Keys& keys, const SnapshotRecord& record) {
   const Bytes plain = encode_record(record);
-  HF_ASSIGN(Bytes box, crypto::box_seal(entropy, keys.vault_public, kBoxInfo, plain));
+  HF_ASSIGN(Bytes box, crypto::box_seal(entropy, keys.vault_public, kSnapshotInfo, plain));
   if (box.size() > kMaxRecordObject / 2) {
     return make_error(ErrorKind::kExhausted, "the snapshot's record would be " + std::to_string(box.size()) +
                       " bytes: its paths, tags and attributes are too many");
@@ -142,7 +142,7 @@ Result<SnapshotRecord> open_record(ByteView sealed, std::string_view carrier, co
     return make_error(ErrorKind::kDenied, "this key may write to the vault, but not read its snapshots")
         .with_hint("Use a passphrase or key file of level read.");
   }
-  auto plain = crypto::box_open(*keys.vault_private, kBoxInfo, object->body);
+  auto plain = crypto::box_open(*keys.vault_private, kSnapshotInfo, object->body);
   if (!plain) return named(std::move(plain).error());
   auto record = decode_record(*plain);
   if (!record) return named(std::move(record).error());
