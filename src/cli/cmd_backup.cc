@@ -4,6 +4,7 @@
 #include "cli/attach.h"
 #include "cli/commands.h"
 #include "cli/exit_codes.h"
+#include "cli/interrupt.h"
 #include "cli/journal_access.h"
 #include "cli/plan_file.h"
 #include "cli/selection.h"
@@ -37,6 +38,8 @@ struct Done {
   vault::SnapshotInfo snapshot;
   std::vector<sources::FailedItem> failed;
   std::vector<std::string> warnings;
+  std::uint64_t resumed_files = 0;  // of a run that was cut short
+  std::uint64_t resumed_bytes = 0;
   double seconds = 0;
   std::optional<std::uint64_t> left_out;  // of trees
 };
@@ -69,7 +72,10 @@ Result<Done> back_up(Context& context, OpenVault& vault, const BackupJob& job) {
     out.snapshot = report.snapshot;
     out.failed = report.failed;
     out.left_out = report.left_out;
+    out.resumed_files = report.files_resumed;
+    out.resumed_bytes = report.resumed_bytes;
   }
+  remember(context, vault);
   out.seconds = std::chrono::duration<double>(context.env.clock.mono() - begin).count();
   return out;
 }
@@ -85,6 +91,10 @@ Outcome report(Context& context, const BackupJob& job, const Done& done) {
       .set("component", job.component)
       .set("files", s.files)
       .set("source_bytes", s.source_bytes);
+  if (done.resumed_bytes > 0)
+    context.out.line("went on with an interrupted run: " + format_count(done.resumed_files) + " files, " +
+                     format_bytes(done.resumed_bytes) + " were not read again");
+  data.set("resumed_files", done.resumed_files).set("resumed_bytes", done.resumed_bytes);
   data.set("new_bytes", s.new_bytes).set("stored_bytes", s.stored_bytes);
   data.set("throughput_bytes_per_second",
            done.seconds > 0 ? static_cast<std::int64_t>(static_cast<double>(s.source_bytes) / done.seconds) : 0);
@@ -150,6 +160,7 @@ Outcome run_component(Context& context, const Arguments& args, const std::string
   job->tags = args.all("--tag");
   auto vault = open_plan_vault(context, file->loaded.plan, job->vault_name);
   if (!vault) return failed(std::move(vault).error());
+  if (Status seen = check_seen(*vault, args); !seen) return failed(std::move(seen).error());
   auto done = back_up(context, *vault, *job);
   if (!done) return failed(std::move(done).error().with_context("backing up '" + name + "'"));
   Outcome out = report(context, *job, *done);
@@ -173,7 +184,7 @@ Outcome run_all(Context& context, const Arguments& args) {
   return all;
 }
 
-Outcome run_backup(Context& context, const Arguments& args) {
+Outcome back_up_what_is_said(Context& context, const Arguments& args) {
   if (args.flag("--all")) return run_all(context, args);
   if (!args.positional().empty()) return run_component(context, args, args.positional()[0]);
   BackupJob job;
@@ -189,15 +200,22 @@ Outcome run_backup(Context& context, const Arguments& args) {
         make_error(ErrorKind::kUsage, "say what to back up: a component of the plan, --all, --path, or --postgres")
             .with_hint("For example: holdfast backup run --vault /backup --path /etc"));
   }
-  auto vault = open_vault(context, args);
+  auto vault = open_checked_vault(context, args);
   if (!vault) return failed(std::move(vault).error());
   auto done = back_up(context, *vault, job);
   if (!done) return failed(std::move(done).error());
   return report(context, job, *done);
 }
 
+Outcome run_backup(Context& context, const Arguments& args) {
+  const Interruptible here(context,
+                           "No snapshot was made; the packs that were stored are durable. Run the same command again: it "
+                           "goes on from there, without reading those files or sending those packs again.");
+  return here.told(back_up_what_is_said(context, args));
+}
+
 Outcome list_snapshots(Context& context, const Arguments& args) {
-  auto vault = open_vault(context, args);
+  auto vault = open_checked_vault(context, args);
   if (!vault) return failed(std::move(vault).error());
   auto snapshots = vault->repository->snapshots();
   if (!snapshots) return failed(std::move(snapshots).error());
@@ -250,7 +268,7 @@ std::vector<Command> backup_commands() {
        {"holdfast backup run orders-db",
         "holdfast backup run --vault /backup/main --path /etc --path /srv --exclude '*.tmp'",
         "holdfast backup run --vault /backup/main --postgres 'host=/run/postgresql user=postgres'"},
-       vault_options_and(run_options()),
+       checked_vault_options(run_options()),
        "[COMPONENT]",
        0,
        1,
@@ -259,7 +277,7 @@ std::vector<Command> backup_commands() {
        "the snapshots of a vault, newest last",
        {"holdfast backup list --vault /backup/main", "holdfast backup list -o json | jq '.data.snapshots[-1]'",
         "HOLDFAST_VAULT=/backup/main holdfast backup list"},
-       vault_options(),
+       checked_vault_options(),
        "",
        0,
        0,

@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "cli/commands.h"
+#include "cli/interrupt.h"
 #include "cli/plan_file.h"
 #include "cli/vault_access.h"
 #include "vault/collect.h"
@@ -96,6 +97,7 @@ Result<PruneJob> job_of_plan(Context& context, const Arguments& args) {
   PruneJob job;
   job.policy = policy_of_plan(plan, *vault);
   HF_ASSIGN(job.vault, open_plan_vault(context, plan, name));
+  HF_TRY(check_seen(job.vault, args));
   return job;
 }
 
@@ -108,7 +110,7 @@ Result<PruneJob> prune_job(Context& context, const Arguments& args) {
   }
   PruneJob job;
   HF_ASSIGN(job.policy, policy_of_words(args));
-  HF_ASSIGN(job.vault, open_vault(context, args));
+  HF_ASSIGN(job.vault, open_checked_vault(context, args));
   return job;
 }
 
@@ -128,7 +130,7 @@ Json data_of(Context& context, const vault::PruneReport& report, bool dry_run) {
   return data.set("pending", report.pending).set("why_pending", why).set("dry_run", dry_run);
 }
 
-Outcome run_prune(Context& context, const Arguments& args) {
+Outcome prune_as_said(Context& context, const Arguments& args) {
   vault::PruneOptions options;
   options.dry_run = args.flag("--dry-run");
   options.accept_clock = args.flag("--accept-clock");
@@ -139,6 +141,7 @@ Outcome run_prune(Context& context, const Arguments& args) {
   if (!job) return failed(std::move(job).error());
   options.policy = std::move(job->policy);
   auto report = vault::prune_vault(*job->vault.repository, options);
+  remember(context, job->vault);
   if (!report) return failed(std::move(report).error());
   Json data = data_of(context, *report, options.dry_run);
   if (options.dry_run) return finished(data);
@@ -150,8 +153,15 @@ Outcome run_prune(Context& context, const Arguments& args) {
   return finished(data);
 }
 
+Outcome run_prune(Context& context, const Arguments& args) {
+  const Interruptible here(context,
+                           "Every snapshot that was to stay is whole; what was removed so far stays removed. Run the same "
+                           "command again: it ends the work.");
+  return here.told(prune_as_said(context, args));
+}
+
 std::vector<Option> prune_options() {
-  return vault_options_and({
+  return checked_vault_options({
       {"--name", "VAULT", "a vault of the plan; its rows say what is kept", false, false},
       {"--keep", "DURATION", "keep what is younger, by the store's clock", false, false},
       {"--keep-last", "N", "keep the last N of each series", false, false},

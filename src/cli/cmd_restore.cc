@@ -3,6 +3,7 @@
 
 #include "cli/commands.h"
 #include "cli/exit_codes.h"
+#include "cli/interrupt.h"
 #include "cli/vault_access.h"
 #include "sources/files.h"
 #include "sources/postgres_restore.h"
@@ -159,10 +160,10 @@ Result<bool> is_about_postgres(vault::Repository& repository, const vault::Snaps
   return postgres;
 }
 
-Outcome run_restore(Context& context, const Arguments& args) {
+Outcome restore_what_is_said(Context& context, const Arguments& args) {
   auto target = target_of(args);
   if (!target) return failed(std::move(target).error());
-  auto vault = open_vault(context, args);
+  auto vault = open_checked_vault(context, args);
   if (!vault) return failed(std::move(vault).error());
   vault::SnapshotFilter scope = scope_of(args);
   if (target->kind == sources::TargetKind::kSnapshot) {
@@ -181,6 +182,13 @@ Outcome run_restore(Context& context, const Arguments& args) {
   return restore_files(context, args, *vault, *snapshot);
 }
 
+Outcome run_restore(Context& context, const Arguments& args) {
+  const Interruptible here(context,
+                           "Files that stand under their own names are whole; what is missing is not there yet. Run the same "
+                           "command again to have all of it; a data directory needs an empty target.");
+  return here.told(restore_what_is_said(context, args));
+}
+
 }  // namespace
 
 std::vector<Command> restore_commands() {
@@ -191,7 +199,7 @@ std::vector<Command> restore_commands() {
         "holdfast restore --vault /backup/main --at 2026-05-01T10:02:31Z --to /var/lib/postgresql/15/restored --owner "
         "postgres",
         "holdfast restore --vault /backup/main --snapshot 4f2a --in-place"},
-       vault_options_and(
+       checked_vault_options(
            {{"--snapshot", "ID", "a snapshot, or latest", false, false},
             {"--at", "TIME", "the state at a time (RFC 3339)", false, false},
             {"--lsn", "LSN", "the state before a WAL position", false, false},

@@ -3,6 +3,7 @@
 #include "cli/commands.h"
 #include "cli/exit_codes.h"
 #include "cli/healing.h"
+#include "cli/interrupt.h"
 #include "cli/vault_access.h"
 #include "vault/pack.h"
 
@@ -73,11 +74,12 @@ Result<vault::CheckOptions> check_options(const Arguments& args, Rng& rng) {
   return out;
 }
 
-Outcome check_vault(Context& context, const Arguments& args) {
+Outcome check_and_heal(Context& context, const Arguments& args) {
   auto read = check_options(args, context.env.rng);
   if (!read) return failed(std::move(read).error());
   auto vault = open_checked(context, args);
   if (!vault) return failed(std::move(vault).error());
+  if (Status seen = check_seen(vault->vault, args); !seen) return failed(std::move(seen).error());
   vault::CheckOptions options = vault->options();
   options.read_data = read->read_data;
   options.read_data_percent = read->read_data_percent;
@@ -98,10 +100,16 @@ Outcome check_vault(Context& context, const Arguments& args) {
   return checked_outcome(data, report->damaged, vault->repair);
 }
 
-Outcome run_copy(Context& context, const Arguments& args) {
+Outcome check_vault(Context& context, const Arguments& args) {
+  const Interruptible here(context,
+                           "A check changes nothing but what --repair healed. Run it again, or a part of it by --read-data=10%.");
+  return here.told(check_and_heal(context, args));
+}
+
+Outcome copy(Context& context, const Arguments& args) {
   auto credentials = vault_credentials(context, args);
   if (!credentials) return failed(std::move(credentials).error());
-  auto from = open_vault(context, args);
+  auto from = open_checked_vault(context, args);
   if (!from) return failed(std::move(from).error());
   auto to = open_vault(context, *args.get("--to"), *credentials);
   if (!to) {
@@ -110,7 +118,9 @@ Outcome run_copy(Context& context, const Arguments& args) {
       e.hint = "Create the copy first: holdfast vault init --copy-of " + from->url + " --vault " + *args.get("--to");
     return failed(std::move(e));
   }
+  if (Status seen = check_seen(*to, args); !seen) return failed(std::move(seen).error());
   auto report = from->repository->copy_to(*to->repository);
+  remember(context, *to);
   if (!report) return failed(std::move(report).error());
   context.out.line("copied " + format_count(report->packs) + " packs, " + format_count(report->commits) +
                    " snapshots, " + format_count(report->wal_objects) + " WAL objects, " +
@@ -122,15 +132,22 @@ Outcome run_copy(Context& context, const Arguments& args) {
   return finished(data);
 }
 
+Outcome run_copy(Context& context, const Arguments& args) {
+  const Interruptible here(context,
+                           "Snapshots that were copied are whole there, and packs that were copied are not sent again. Run "
+                           "the same command again: it goes on from there.");
+  return here.told(copy(context, args));
+}
+
 std::vector<Option> check_options_of_vault() {
-  std::vector<Option> out = vault_options_and(
+  std::vector<Option> out = checked_vault_options(
       {{"--read-data", "SHARE", "read and authenticate every byte; --read-data=10% reads a sample", false, false, "100%"}});
   for (Option& option : healing_options()) out.push_back(std::move(option));
   return out;
 }
 
 Outcome run_unlock(Context& context, const Arguments& args) {
-  auto vault = open_vault(context, args);
+  auto vault = open_checked_vault(context, args);
   if (!vault) return failed(std::move(vault).error());
   auto done = vault->repository->unlock_leases();
   if (!done) return failed(std::move(done).error());
@@ -172,7 +189,7 @@ std::vector<Command> vault_commands() {
        "bring a copy of the vault in another region up to date",
        {"holdfast vault copy --vault /backup/main --to /mnt/eu/main", "holdfast vault copy --to /mnt/eu/main -o json",
         "holdfast vault init --copy-of /backup/main --vault /mnt/eu/main && holdfast vault copy --to /mnt/eu/main"},
-       vault_options_and({{"--to", "URL", "the copy", true, false}}),
+       checked_vault_options({{"--to", "URL", "the copy", true, false}}),
        "",
        0,
        0,
@@ -181,7 +198,7 @@ std::vector<Command> vault_commands() {
        "finish what writers that died had committed",
        {"holdfast vault unlock --vault /backup/main", "holdfast vault unlock -o json",
         "holdfast vault check --vault /backup/main"},
-       vault_options(),
+       checked_vault_options(),
        "",
        0,
        0,

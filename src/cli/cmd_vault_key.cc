@@ -72,7 +72,7 @@ Json slot_json(const vault::Slot& slot) {
 }
 
 Outcome list_keys(Context& context, const Arguments& args) {
-  auto vault = open_vault(context, args);
+  auto vault = open_checked_vault(context, args);
   if (!vault) return failed(std::move(vault).error());
   Json list = Json::array();
   for (const vault::Slot& slot : vault::Slots(*vault->repository).list()) {
@@ -116,7 +116,7 @@ Outcome run_add(Context& context, const Arguments& args) {
   if (label.empty() || label.size() > kMaxLabelBytes)
     return failed(make_error(ErrorKind::kUsage, "a slot needs a label of 1 to 64 bytes")
                       .with_hint("Say whose it is: --label backup-host-3"));
-  auto vault = open_vault(context, args);
+  auto vault = open_checked_vault(context, args);
   if (!vault) return failed(std::move(vault).error());
   auto change = vault::Slots(*vault->repository).add({std::move(*lock), *level, label, true, {}});
   if (!change) return failed(std::move(change).error());
@@ -130,7 +130,7 @@ Outcome run_drop(Context& context, const Arguments& args) {
   const auto number = parse_whole<std::uint32_t>(args.positional()[0]);
   if (!number)
     return failed(make_error(ErrorKind::kUsage, "'" + args.positional()[0] + "' is not the number of a slot"));
-  auto vault = open_vault(context, args);
+  auto vault = open_checked_vault(context, args);
   if (!vault) return failed(std::move(vault).error());
   auto change = vault::Slots(*vault->repository).drop(*number);
   if (!change) return failed(std::move(change).error());
@@ -144,7 +144,7 @@ Outcome run_rotate(Context& context, const Arguments& args) {
   if (!lock) return failed(std::move(lock).error());
   auto credentials = vault_credentials(context, args);
   if (!credentials) return failed(std::move(credentials).error());
-  auto vault = open_vault(context, args);
+  auto vault = open_checked_vault(context, args);
   if (!vault) return failed(std::move(vault).error());
   vault::Slots slots(*vault->repository);
   auto old = slots.opened_by(*credentials);
@@ -158,7 +158,7 @@ Outcome run_rotate(Context& context, const Arguments& args) {
 
 // The page is safe in its file before the vault knows the key: a slot whose key is nowhere helps nobody.
 Outcome export_kit(Context& context, const Arguments& args) {
-  auto vault = open_vault(context, args);
+  auto vault = open_checked_vault(context, args);
   if (!vault) return failed(std::move(vault).error());
   vault::Slots slots(*vault->repository);
   crypto::SystemEntropy entropy;
@@ -221,7 +221,7 @@ std::vector<Option> lock_options(std::vector<Option> more) {
   more.push_back({"--new-passphrase-file", "FILE", "the passphrase that shall open it", false, false});
   more.push_back({"--new-key-file", "FILE", "the key file that shall open it", false, false});
   more.push_back({"--recipient", "KEY", "whose private key shall open it: holdfast-recipient-1-...", false, false});
-  return vault_options_and(std::move(more));
+  return checked_vault_options(std::move(more));
 }
 
 }  // namespace
@@ -233,7 +233,7 @@ std::vector<Command> vault_key_commands() {
        "who can open the vault, and when a recovery kit was last proven",
        {"holdfast vault key list --vault /backup/main", "holdfast vault key list --vault /backup/main -o json",
         "holdfast vault key list --vault /backup/main --key-file /etc/holdfast/key"},
-       vault_options(),
+       checked_vault_options(),
        "",
        0,
        0,
@@ -262,7 +262,7 @@ std::vector<Command> vault_key_commands() {
        "close a slot",
        {"holdfast vault key drop 3 --vault /backup/main", "holdfast vault key drop 3 --vault /backup/main -o json",
         "holdfast vault key list --vault /backup/main"},
-       vault_options(),
+       checked_vault_options(),
        "SLOT",
        1,
        1,
@@ -281,7 +281,7 @@ std::vector<Command> vault_key_commands() {
        "print a recovery kit: a key of its own, as text and QR code, with what to type",
        {"holdfast vault key export --vault /backup/main", "holdfast vault key export --vault /backup/main --to kit.txt",
         "holdfast vault key export --vault /backup/main | lp"},
-       vault_options_and({{"--to", "FILE", "write it there instead of printing it; it must not exist", false, false}}),
+       checked_vault_options({{"--to", "FILE", "write it there instead of printing it; it must not exist", false, false}}),
        "",
        0,
        0,

@@ -80,7 +80,7 @@ Result<Subject> subject_of_plan(Context& context, const Arguments& args, const s
 Result<Subject> subject_of_vault(Context& context, const Arguments& args) {
   Subject out;
   out.component = args.get_or("--component", "");
-  HF_ASSIGN(out.vault, open_vault(context, args));
+  HF_ASSIGN(out.vault, open_checked_vault(context, args));
   out.options.scope.component = out.component;
   out.options.wal.vault_url = out.vault.url;
   out.options.wal.key_file = args.get_or("--key-file", "");
@@ -196,7 +196,7 @@ std::vector<Command> verify_commands() {
            "restore a component into a scratch place, boot it, ask it, measure, tear it down",
            {"holdfast verify orders-db", "holdfast verify orders-db --from eu",
             "holdfast verify --vault /backup/main --key-file /etc/holdfast/key"},
-           vault_options_and(
+           checked_vault_options(
                {{"--from", "NAME", "which vault of the plan (default: that of the full backup)", false, false},
                 {"--component", "NAME", "without a plan: which component of the vault", false, false},
                 {"--scratch", "DIR", "where the scratch folder is made (default /tmp)", false, false},

@@ -2,6 +2,7 @@
 // Every command file defines functions that return Commands; cli/wire.cc lists them all by hand.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <map>
 #include <optional>
@@ -51,6 +52,9 @@ struct Context {
   std::map<std::string, std::string> environment;  // HOLDFAST_* and what env: references name
   // Sets what is done when a person interrupts a second time, before the process ends at once; empty: nothing.
   std::function<void(std::function<void()>)> before_forced_end;
+  // Ends the process so long after the first interruption, if it has not ended by then; zero: never.
+  std::function<void(std::chrono::milliseconds)> force_end_after;
+  bool interruptible = false;  // stores opened now answer no more once `stop` was requested (interrupt.h)
 };
 
 struct Command {

@@ -16,6 +16,7 @@ std::vector<Command> backup_commands();    // backup run, list, show
 std::vector<Command> diff_commands();      // backup diff
 std::vector<Command> stats_commands();     // vault stats
 std::vector<Command> mount_commands();     // mount
+std::vector<Command> pin_commands();       // backup pin, unpin; vault hold set, release, list
 std::vector<Command> restore_commands();   // restore
 std::vector<Command> verify_commands();    // verify
 std::vector<Command> wal_commands();       // wal receive, fetch, push, seal, check

@@ -100,7 +100,8 @@ int run(const std::vector<Command>& commands, const std::vector<std::string>& wo
                   given.plan.value_or(default_plan(files)),
                   given.plan.has_value(),
                   environment,
-                  [&signals](std::function<void()> last) { signals.before_forced_end(std::move(last)); }};
+                  [&signals](std::function<void()> last) { signals.before_forced_end(std::move(last)); },
+                  [&signals](std::chrono::milliseconds grace) { signals.force_end_after(grace); }};
   std::string name = words_of(*given.command);
   WallTime started = clock.wall();
   MonoTime started_mono = clock.mono();

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <utility>
 
 #include "cli/exit_codes.h"
 
@@ -13,6 +14,7 @@ namespace hf::cli {
 namespace {
 constexpr auto kRedrawEvery = std::chrono::milliseconds(100);
 constexpr auto kHeartbeatEvery = std::chrono::seconds(30);
+constexpr auto kLockPatience = std::chrono::milliseconds(200);
 constexpr std::size_t kLeastFolded = 24;  // columns that a folded text needs to be readable
 
 // 0 where nobody looks at a screen.
@@ -95,13 +97,25 @@ void Output::progress(std::string_view text) {
   last_progress_ = now;
 }
 
-void Output::begin(std::string_view) {
-  last_progress_ = clock_.mono();
+void Output::begin(std::string_view command) {
+  command_ = command;
+  began_ = clock_.wall();
+  began_mono_ = last_progress_ = clock_.mono();
   if (format_ == Format::kJsonl) put(STDOUT_FILENO, "{\"type\":\"version\",\"schema\":\"1\"}\n");
 }
 
 int Output::end(std::string_view command, const Outcome& outcome, WallTime started, MonoTime started_mono) {
   std::lock_guard lock(mutex_);
+  return print_end(command, outcome, started, started_mono);
+}
+
+void Output::end_at_once(const Outcome& outcome) {
+  std::unique_lock lock(mutex_, kLockPatience);  // who holds it may be stuck in a pipe that nobody reads
+  if (lock.owns_lock()) print_end(command_, outcome, began_, began_mono_);
+}
+
+int Output::print_end(std::string_view command, const Outcome& outcome, WallTime started, MonoTime started_mono) {
+  if (std::exchange(ended_, true)) return outcome.exit_code;
   clear_progress();
   for (const std::string& w : outcome.warnings) put(STDERR_FILENO, "holdfast: warning: " + w + "\n");
   for (const Error& e : outcome.errors) put(STDERR_FILENO, render_error(e));

@@ -47,10 +47,13 @@ class Output {
 
   void begin(std::string_view command);
   int end(std::string_view command, const Outcome& outcome, WallTime started, MonoTime started_mono);
+  // The same from another thread, for a process that is about to be cut off. Only the first of them prints.
+  void end_at_once(const Outcome& outcome);
 
  private:
   void put(int fd, std::string_view text);
   void clear_progress();
+  int print_end(std::string_view command, const Outcome& outcome, WallTime started, MonoTime started_mono);
   Format format_;
   Clock& clock_;
   bool terminal_;
@@ -58,7 +61,11 @@ class Output {
   bool progress_shown_ = false;
   MonoTime last_progress_{};
   std::string last_text_;
-  std::mutex mutex_;
+  std::string command_;
+  WallTime began_{};
+  MonoTime began_mono_{};
+  bool ended_ = false;
+  std::timed_mutex mutex_;
 };
 
 // Aligned columns; the first row is the head. With a width, words of the last column go on below where they do not fit.

@@ -6,6 +6,7 @@
 #include "cli/exit_codes.h"
 #include "cli/plan_file.h"
 #include "vault/store/probe.h"
+#include "vault/store/stopping_store.h"
 
 namespace hf::cli {
 
@@ -28,7 +29,10 @@ Error adjusted(Error error) {
 }  // namespace
 
 vault::RepositoryContext repository_context(Context& context, vault::Store& store) {
-  return {store, entropy(), context.env.clock, context.env.log, host_name()};
+  vault::RepositoryContext out{store, entropy(), context.env.clock, context.env.log, host_name()};
+  if (context.interruptible) out.stop = context.stop;
+  out.local = {&context.env.files, join_path(context.state_dir, "vaults")};
+  return out;
 }
 
 vault::SlotLock lock_of(const vault::Credentials& credentials) {
@@ -81,6 +85,12 @@ std::vector<Option> vault_options_and(std::vector<Option> more) {
   return out;
 }
 
+std::vector<Option> checked_vault_options(std::vector<Option> more) {
+  std::vector<Option> out = vault_options_and(std::move(more));
+  out.push_back({"--accept-older", "", "the vault was put back to an older state, and that is known", false, false});
+  return out;
+}
+
 Result<std::string> vault_url(Context& context, const Arguments& args) {
   if (auto url = args.get("--vault")) return *url;
   if (auto it = context.environment.find("HOLDFAST_VAULT"); it != context.environment.end()) return it->second;
@@ -97,8 +107,12 @@ Result<vault::Credentials> vault_credentials(Context& context, const Arguments& 
 }
 
 Result<std::unique_ptr<vault::Store>> open_store(Context& context, const std::string& url) {
-  return vault::open_store({context.env.files, entropy(), context.env.clock, context.env.log, context.environment, context.stop},
-                           url);
+  HF_ASSIGN(std::unique_ptr<vault::Store> store,
+            vault::open_store({context.env.files, entropy(), context.env.clock, context.env.log, context.environment,
+                               context.stop},
+                              url));
+  if (!context.interruptible) return store;
+  return std::unique_ptr<vault::Store>(std::make_unique<vault::StoppingStore>(std::move(store), context.stop));
 }
 
 Json tell_abilities(Context& context, const vault::StoreAbilities& abilities) {
@@ -124,6 +138,21 @@ Result<OpenVault> open_vault(Context& context, const Arguments& args) {
   HF_ASSIGN(std::string url, vault_url(context, args));
   HF_ASSIGN(vault::Credentials credentials, vault_credentials(context, args));
   return open_vault(context, url, credentials);
+}
+
+Status check_seen(OpenVault& vault, const Arguments& args) {
+  return vault.repository->check_seen(args.flag("--accept-older"));
+}
+
+Result<OpenVault> open_checked_vault(Context& context, const Arguments& args) {
+  HF_ASSIGN(OpenVault vault, open_vault(context, args));
+  HF_TRY(check_seen(vault, args));
+  return vault;
+}
+
+void remember(Context& context, OpenVault& vault) {
+  if (Status seen = vault.repository->check_seen(false); !seen)
+    context.env.log.info("vault", "nothing is remembered of the vault", {{"error", seen.error().text}});
 }
 
 Result<OpenVault> init_vault(Context& context, const Arguments& args, const vault::InitOptions& given) {

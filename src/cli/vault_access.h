@@ -23,6 +23,7 @@ struct OpenVault {
 // --vault, --passphrase-file, --key-file: add them to a command that opens a vault.
 std::vector<Option> vault_options();
 std::vector<Option> vault_options_and(std::vector<Option> more);
+std::vector<Option> checked_vault_options(std::vector<Option> more = {});  // for open_checked_vault()
 
 // --vault, else HOLDFAST_VAULT. kUsage if neither.
 Result<std::string> vault_url(Context& context, const Arguments& args);
@@ -44,6 +45,10 @@ vault::SlotLock lock_of(const vault::Credentials& credentials);  // the slot tha
 
 Result<OpenVault> open_vault(Context& context, const std::string& url, const vault::Credentials& credentials);
 Result<OpenVault> open_vault(Context& context, const Arguments& args);
+// The same, and the vault must be as new as this machine saw it; --accept-older accepts one that is not.
+Result<OpenVault> open_checked_vault(Context& context, const Arguments& args);
+Status check_seen(OpenVault& vault, const Arguments& args);
+void remember(Context& context, OpenVault& vault);  // after a command that wrote: what the vault shows by now
 Result<OpenVault> init_vault(Context& context, const Arguments& args, const vault::InitOptions& options = {});
 // The vault that the plan names; its key from the plan.
 Result<OpenVault> open_plan_vault(Context& context, const plan::Plan& plan, const std::string& name);

@@ -9,6 +9,7 @@ namespace hf {
 namespace {
 
 constexpr int kExitInterrupted = 130;
+constexpr int kLookMs = 200;
 
 }  // namespace
 
@@ -37,18 +38,26 @@ void SignalStop::before_forced_end(std::function<void()> last) {
   last_ = std::move(last);
 }
 
+void SignalStop::force_end_after(std::chrono::milliseconds grace) { grace_ms_ = grace.count(); }
+
+void SignalStop::end_now() {
+  std::lock_guard lock(mutex_);
+  if (last_) last_();
+  ::_exit(kExitInterrupted);
+}
+
 void SignalStop::loop() {
   while (true) {
     pollfd fds[] = {{signals_.get(), POLLIN, 0}, {end_.fd(), POLLIN, 0}};
-    if (::poll(fds, 2, -1) < 0) continue;
+    const std::int64_t grace = source_.stop_requested() ? grace_ms_.load() : 0;
+    const int ready = ::poll(fds, 2, grace > 0 ? static_cast<int>(grace) : source_.stop_requested() ? kLookMs : -1);
+    if (ready < 0) continue;
     if (fds[1].revents != 0) return;
+    if (ready == 0 && grace > 0) end_now();
+    if (ready == 0) continue;            // who works may yet set its grace
     signalfd_siginfo info{};
     if (retry([&] { return ::read(signals_.get(), &info, sizeof info); }) != sizeof info) continue;
-    if (source_.stop_requested()) {
-      std::lock_guard lock(mutex_);
-      if (last_) last_();
-      ::_exit(kExitInterrupted);
-    }
+    if (source_.stop_requested()) end_now();
     source_.request_stop();
   }
 }

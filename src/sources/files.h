@@ -44,6 +44,8 @@ struct TreeBackupReport {
   std::uint64_t files_unchanged = 0;         // taken from the previous snapshot without being read
   std::uint64_t files_read = 0;
   std::uint64_t left_out = 0;                // files and whole folders, by the options above
+  std::uint64_t files_resumed = 0;           // taken from an earlier run that was cut short
+  std::uint64_t resumed_bytes = 0;           // ... and beginnings of large files
 };
 
 // The previous snapshot of the same host, component and paths is found by itself.

@@ -15,6 +15,11 @@ namespace {
 constexpr int kReadAttempts = 3;               // of a file that changes while it is read
 constexpr std::uint64_t kReadAheadFrom = 1u << 20;
 constexpr std::uint64_t kStatBlock = 512;
+constexpr std::uint64_t kPartBytes = std::uint64_t{64} << 20;   // of a large file, noted for a run that goes on with it
+
+vault::FileState state_of(const struct ::stat& st) {
+  return {static_cast<std::uint64_t>(st.st_size), file_time(st.st_mtim), file_time(st.st_ctim), st.st_ino, st.st_dev};
+}
 
 constexpr int kClockTickMillis = 20;           // of the slowest clock of a file system, with room to spare
 
@@ -65,7 +70,7 @@ Result<std::unique_ptr<vault::ContentWriter>> FileReader::read(int folder, const
     HF_ASSIGN(auto content, session_.begin_content(vault::ContentKind::kStream));
     source_error_.reset();
     let_tick_pass(before);
-    Status read = attempt(fd.get(), before, *content);
+    Status read = attempt(fd.get(), entry.path, before, *content);
     if (!read && !source_error_) return std::move(read).error();
     if (source_error_ && source_error_->kind != ErrorKind::kBusy) return nullptr;
     auto xattrs = read_xattrs(fd.get());
@@ -86,12 +91,18 @@ Result<std::unique_ptr<vault::ContentWriter>> FileReader::read(int folder, const
 }
 
 // An error of the file goes to source_error_ as well.
-Status FileReader::attempt(int fd, const struct ::stat& before, vault::ContentWriter& content) {
+Status FileReader::attempt(int fd, const std::string& path, const struct ::stat& before, vault::ContentWriter& content) {
   const std::uint64_t size = static_cast<std::uint64_t>(before.st_size);
+  std::uint64_t begin = 0;
+  part_.reset();
+  if (size > kPartBytes) {
+    part_ = Part{path, state_of(before), 0};
+    HF_ASSIGN(begin, session_.go_on(content, path, part_->state));
+  }
   if (size >= kReadAheadFrom) (void)::posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
   const bool dense = static_cast<std::uint64_t>(before.st_blocks) * kStatBlock >= size;
-  if (dense) return read_range(fd, 0, size, content);
-  for (std::uint64_t at = 0; at < size;) {
+  if (dense) return read_range(fd, begin, size, content);
+  for (std::uint64_t at = begin; at < size;) {
     const off_t data = ::lseek(fd, static_cast<off_t>(at), SEEK_DATA);
     if (data < 0 && errno == ENXIO) return content.hole(size - at);      // nothing but a hole to the end
     const bool plain = data < 0;                                         // a file system without holes
@@ -116,6 +127,11 @@ Status FileReader::read_range(int fd, std::uint64_t from, std::uint64_t to, vaul
     if (source_error_) return Error(*source_error_);
     HF_TRY(content.wrote(static_cast<std::size_t>(n)));
     from += static_cast<std::uint64_t>(n);
+    if (!part_) continue;
+    part_->bytes += static_cast<std::uint64_t>(n);
+    if (part_->bytes < kPartBytes) continue;
+    part_->bytes = 0;
+    session_.note(content, part_->path, part_->state);
   }
   return ok();
 }

@@ -27,13 +27,19 @@ class FileReader {
                                                      vault::Entry& entry);
 
  private:
-  Status attempt(int fd, const struct ::stat& before, vault::ContentWriter& content);
+  struct Part {                            // of a large file
+    std::string path;
+    vault::FileState state;
+    std::uint64_t bytes = 0;               // read since it was noted last
+  };
+  Status attempt(int fd, const std::string& path, const struct ::stat& before, vault::ContentWriter& content);
   Status read_range(int fd, std::uint64_t from, std::uint64_t to, vault::ContentWriter& content);
   std::unique_ptr<vault::ContentWriter> failed(Error error);
 
   vault::BackupSession& session_;
   NameCache& names_;
   std::optional<Error> source_error_;
+  std::optional<Part> part_;
 };
 
 }  // namespace hf::sources

@@ -64,7 +64,8 @@ class Walker {
   vault::Entry entry_here(const struct ::stat& st);
   Result<bool> reuse(const struct ::stat& st);
   Result<bool> reuse_linked(const struct ::stat& st);
-  bool same_as_before(const vault::EntryView& old, const struct ::stat& st);
+  bool same_as_before(const vault::EntryView& old, const struct ::stat& st, std::int64_t began);
+  Result<bool> go_on(const struct ::stat& st);
   Result<const vault::EntryView*> previous_entry(std::string_view path);
   Status fail(const std::string& path, const Error& error);
 
@@ -184,21 +185,34 @@ vault::Entry Walker::entry_here(const struct ::stat& st) {
 }
 
 // The same file, folder or link, unchanged for long enough to be sure. Its ctime vouches for mode, owner and attributes.
-bool Walker::same_as_before(const vault::EntryView& old, const struct ::stat& st) {
+bool Walker::same_as_before(const vault::EntryView& old, const struct ::stat& st, std::int64_t began) {
   const std::uint64_t size = S_ISREG(st.st_mode) ? static_cast<std::uint64_t>(st.st_size) : 0;
   const bool same = old.inode == st.st_ino && old.device == st.st_dev && old.size == size &&
                     old.mtime == file_time(st.st_mtim) && old.ctime == file_time(st.st_ctim) &&
                     old.mode == (st.st_mode & 07777u) && old.type == entry_type(st.st_mode) && old.uid == st.st_uid &&
                     old.gid == st.st_gid && old.user == names_.user(st.st_uid) && old.group == names_.group(st.st_gid);
-  return same && std::max(old.ctime.seconds, old.mtime.seconds) + kTrustAfterSeconds < previous_began_;
+  return same && std::max(old.ctime.seconds, old.mtime.seconds) + kTrustAfterSeconds < began;
 }
 
 // Adds the previous snapshot's entry, as it stands, where nothing changed.
 Result<bool> Walker::reuse(const struct ::stat& st) {
   HF_ASSIGN(const vault::EntryView* old, previous_entry(path_));
-  if (old == nullptr || !same_as_before(*old, st)) return false;
+  if (old == nullptr || !same_as_before(*old, st, previous_began_)) return false;
   if (old->link_group != 0 || (st.st_nlink > 1 && !S_ISDIR(st.st_mode))) return reuse_linked(st);
   return session_->add_unchanged(*old);
+}
+
+// Adds the entry that an earlier run, which was cut short, had made of it.
+Result<bool> Walker::go_on(const struct ::stat& st) {
+  if (options_.reread || st.st_nlink > 1) return false;
+  const vault::BegunEntry* begun = session_->begun(path_);
+  if (begun == nullptr || begun->view.link_group != 0) return false;
+  if (!same_as_before(begun->view, st, std::chrono::floor<Seconds>(begun->sure).time_since_epoch().count())) return false;
+  HF_ASSIGN(const bool added, session_->add_unchanged(begun->view));
+  if (!added) return false;
+  ++report_.files_resumed;
+  report_.resumed_bytes += begun->view.size;
+  return true;
 }
 
 // A file with several names: its group has a number in this snapshot, so that its entry is made anew, with the old content.
@@ -353,6 +367,8 @@ Status Walker::visit_file(int folder, const char* name, const struct ::stat& st)
     ++report_.files_unchanged;
     return ok();
   }
+  HF_ASSIGN(const bool resumed, go_on(st));
+  if (resumed) return ok();
   const std::uint64_t group = entry.link_group;
   entry.path = path_;
   HF_ASSIGN(auto content, reader_->read(folder, name, st, entry));
@@ -406,6 +422,7 @@ Result<TreeBackupReport> Walker::run() {
   }
   std::map<std::string, std::string> attributes;
   if (!report_.failed.empty()) attributes["failed_items"] = std::to_string(report_.failed.size());
+  report_.resumed_bytes += session_->progress().resumed_bytes;
   HF_ASSIGN(report_.snapshot, session_->commit(attributes, !report_.failed.empty()));
   return std::move(report_);
 }

@@ -4,7 +4,9 @@
 #include <deque>
 
 #include "vault/content.h"
+#include "vault/names.h"
 #include "vault/parts.h"
+#include "vault/session_journal.h"
 #include "vault/tree.h"
 
 namespace hf::vault {
@@ -14,8 +16,10 @@ constexpr std::size_t kMaxWaitingEntries = 4096;   // entries whose chunks are s
 
 class Session final : public BackupSession {
  public:
-  Session(const Repository::Core& core, SnapshotMeta meta, std::unique_ptr<Lease> lease, std::unique_ptr<ChunkStore> chunks)
+  Session(const Repository::Core& core, SnapshotMeta meta, std::unique_ptr<SessionJournal> journal,
+          std::unique_ptr<Lease> lease, std::unique_ptr<ChunkStore> chunks)
       : core_(core),
+        journal_(std::move(journal)),
         lease_(std::move(lease)),
         chunks_(std::move(chunks)),
         queue_(core, *chunks_, [this]() -> Status {
@@ -25,6 +29,7 @@ class Session final : public BackupSession {
         tree_(core.tree_table, core.config.parameters.tree, chunks_->metadata()) {
     info_.meta = std::move(meta);
     info_.started = core.clock.wall();
+    sure_ = info_.started;
   }
   ~Session() override { abandon(); }
 
@@ -49,6 +54,10 @@ class Session final : public BackupSession {
     return true;
   }
 
+  const BegunEntry* begun(std::string_view path) override { return journal_ ? journal_->find(path) : nullptr; }
+  Result<std::uint64_t> go_on(ContentWriter& content, const std::string& path, const FileState& state) override;
+  void note(ContentWriter& content, const std::string& path, const FileState& state) override;
+
   Result<bool> add_unchanged(const EntryView& entry) override;
   Status add(const Entry& entry) override { return enqueue({Entry(entry), nullptr, {}}); }
 
@@ -70,7 +79,7 @@ class Session final : public BackupSession {
 
   BackupProgress progress() const override {
     const StoredTotals totals = chunks_->totals();
-    return {info_.entries, info_.files, info_.source_bytes, totals.new_bytes, totals.stored_bytes};
+    return {info_.entries, info_.files, info_.source_bytes, totals.new_bytes, totals.stored_bytes, resumed_bytes_};
   }
 
  private:
@@ -78,9 +87,10 @@ class Session final : public BackupSession {
     Entry entry;
     std::unique_ptr<QueuedContent> content;   // null: the entry is complete
     Bytes record;                             // of an unchanged entry: that of the previous tree
+    WallTime sure{};                          // a time before it was read
   };
   Status alive() const {
-    if (lease_ != nullptr) return ok();
+    if (lease_ != nullptr) return core_.check_going();
     return make_error(ErrorKind::kBlocked, "this backup has ended");
   }
   Status next_path(std::string_view path);
@@ -92,6 +102,7 @@ class Session final : public BackupSession {
   void finish_commit(ByteView sealed);
 
   const Repository::Core& core_;
+  std::unique_ptr<SessionJournal> journal_;   // may be null
   std::unique_ptr<Lease> lease_;              // null once committed, abandoned or undecided
   std::unique_ptr<ChunkStore> chunks_;
   ChunkQueue queue_;
@@ -99,8 +110,44 @@ class Session final : public BackupSession {
   std::deque<Waiting> waiting_;
   std::string last_path_;
   bool any_path_ = false;
+  WallTime sure_{};                           // when the last entry came: what comes next is read after it
+  std::uint64_t resumed_bytes_ = 0;
+  // The large file that is being read, as far as the journal has it.
+  const ContentWriter* noted_ = nullptr;
+  std::size_t noted_extents_ = 0;
+  std::uint64_t noted_bytes_ = 0;
   SnapshotInfo info_;
 };
+
+Result<std::uint64_t> Session::go_on(ContentWriter& content, const std::string& path, const FileState& state) {
+  noted_ = &content;
+  noted_extents_ = 0;
+  noted_bytes_ = 0;
+  if (!journal_) return std::uint64_t{0};
+  std::vector<Extent> extents = journal_->find_part(path, state, core_.clock.wall());
+  std::size_t durable = 0;
+  std::uint64_t bytes = 0;
+  for (; durable < extents.size(); ++durable) {
+    HF_ASSIGN(const bool known, may_reuse(std::span(extents).subspan(durable, 1)));
+    if (!known || bytes + extents[durable].length > state.size) break;
+    bytes += extents[durable].length;
+  }
+  extents.resize(durable);
+  if (durable == 0 || !static_cast<QueuedContent&>(content).go_on(std::move(extents))) return std::uint64_t{0};
+  noted_extents_ = durable;
+  noted_bytes_ = bytes;
+  resumed_bytes_ += bytes;
+  return bytes;
+}
+
+void Session::note(ContentWriter& content, const std::string& path, const FileState& state) {
+  if (!journal_ || noted_ != &content) return;
+  const std::vector<Extent> extents = static_cast<QueuedContent&>(content).known_extents(noted_extents_);
+  if (extents.empty()) return;
+  journal_->part(path, state, noted_bytes_, extents, sure_);
+  noted_extents_ += extents.size();
+  for (const Extent& extent : extents) noted_bytes_ += extent.length;
+}
 
 // Each path comes after the last one.
 Status Session::next_path(std::string_view path) {
@@ -116,6 +163,8 @@ Status Session::next_path(std::string_view path) {
 
 Status Session::enqueue(Waiting waiting) {
   HF_TRY(next_path(waiting.entry.path));
+  waiting.sure = sure_;
+  sure_ = core_.clock.wall();
   waiting_.push_back(std::move(waiting));
   HF_TRY(lease_->beat_if_due());
   return drain(waiting_.size() >= kMaxWaitingEntries);
@@ -168,6 +217,8 @@ Status Session::write_entry(Waiting& waiting) {
     if (!content.digests.empty()) HF_TRY(set_page_digests(entry, content.digests, chunks_->metadata()));
   }
   HF_TRY(waiting.record.empty() ? tree_.add(entry) : tree_.add_unchanged(entry.path, waiting.record, entry.size));
+  const bool noted = journal_ && waiting.record.empty() && entry.type == EntryType::kFile && entry.size > 0;
+  if (noted && !tree_.last_record().empty()) journal_->entry(tree_.last_record(), waiting.sure);
   count(entry.type, entry.size);
   return ok();
 }
@@ -206,12 +257,16 @@ Result<SnapshotInfo> Session::commit(const std::map<std::string, std::string>& a
     return std::move(sealed).error();
   }
   info_.id = id_of_sealed(*sealed);
+  if (journal_) journal_->deciding();
   Status decided = lease_->decide(*sealed);
   if (!decided) {
+    const bool sent = decided.error().kind != ErrorKind::kCancelled || decided.error().effect != Effect::kNone;
+    if (!sent) lease_->give_up();            // a stop came before
     // The lease stays: the fate may yet arrive at the store, and must find it there.
     lease_.reset();
     return Error(std::move(decided).error()).with_context("committing the snapshot");
   }
+  if (journal_) journal_->end();
   finish_commit(*sealed);
   lease_.reset();
   return info_;
@@ -232,24 +287,38 @@ void Session::finish_commit(ByteView sealed) {
 void Session::abandon() {
   waiting_.clear();
   queue_.stop();                                 // its workers use the lease
+  if (journal_ && lease_ != nullptr) journal_->flush();
   if (lease_ != nullptr) lease_->give_up();
   lease_.reset();
 }
 
 }  // namespace
 
+// The sessions of this journal's earlier runs: their processes have ended, or the journal would be locked.
+static void end_leases(const Repository::Core& core, const SessionJournal& journal) {
+  for (const SessionId& session : journal.ended_sessions()) {
+    for (const char* part : {"beat", "open"}) (void)core.store.remove(lease_name(session, part));
+  }
+}
+
 Result<std::unique_ptr<BackupSession>> begin_session(const Repository::Core& core, SnapshotMeta meta) {
   HF_TRY(core.check_writable());
   HF_ASSIGN(const auto finished, finish_committed_leases(core, false));
   for (const std::string& session : finished)
     core.log.info("vault", "finished the commit of an earlier run", {{"session", session}});
+  std::unique_ptr<SessionJournal> journal = SessionJournal::open(core, meta);
   HF_ASSIGN(std::unique_ptr<Lease> lease, Lease::open(core));
-  auto chunks = ChunkStore::open(core, *lease);
+  if (journal) {
+    end_leases(core, *journal);                  // only now: this lease protects their packs
+    journal->begin(lease->session());
+  }
+  auto chunks = ChunkStore::open(core, *lease, journal.get());
   if (!chunks) {
     lease->give_up();
     return std::move(chunks).error();
   }
-  return std::unique_ptr<BackupSession>(std::make_unique<Session>(core, std::move(meta), std::move(lease), std::move(*chunks)));
+  return std::unique_ptr<BackupSession>(
+      std::make_unique<Session>(core, std::move(meta), std::move(journal), std::move(lease), std::move(*chunks)));
 }
 
 }  // namespace hf::vault

@@ -48,12 +48,28 @@ class ContentWriter {
   virtual Result<Content> finish() = 0;
 };
 
+// By which a file is known to be unchanged.
+struct FileState {
+  std::uint64_t size = 0;
+  FileTime mtime;
+  FileTime ctime;
+  std::uint64_t inode = 0;
+  std::uint64_t device = 0;
+};
+
+// An entry that an earlier run of this backup, which was cut short, had done.
+struct BegunEntry {
+  EntryView view;
+  WallTime sure{};                               // a time before it was read
+};
+
 struct BackupProgress {
   std::uint64_t entries = 0;
   std::uint64_t files = 0;
   std::uint64_t source_bytes = 0;
   std::uint64_t new_bytes = 0;
   std::uint64_t stored_bytes = 0;
+  std::uint64_t resumed_bytes = 0;               // of files that an earlier run had done
 };
 
 class BackupSession {
@@ -70,6 +86,14 @@ class BackupSession {
   // Adds the entry as it stands in the previous snapshot, byte for byte. False, and nothing is added, where may_reuse()
   // would say no, or for a file of very many extents.
   virtual Result<bool> add_unchanged(const EntryView& entry) = 0;
+
+  // What an earlier run that was cut short knew of this path; null if nothing. Asked for in the order of the entries; valid
+  // until the next call. It may stand in this snapshot by add_unchanged() if the file is as it was.
+  virtual const BegunEntry* begun(std::string_view) { return nullptr; }
+  // The same for a large file in mid-reading: the content holds what that run had durable, and is read on from there. To be
+  // called first; returns the offset.
+  virtual Result<std::uint64_t> go_on(ContentWriter&, const std::string&, const FileState&) { return std::uint64_t{0}; }
+  virtual void note(ContentWriter&, const std::string&, const FileState&) {}    // so far it is read: for a later run
 
   // Entries come in the tree's order of paths (compare_paths), each path once; kInvalid otherwise.
   virtual Status add(const Entry& entry) = 0;                       // its extents, if any, are of this session or reusable

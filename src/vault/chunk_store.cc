@@ -21,18 +21,36 @@ constexpr int kReloads = 3;                       // of the index, for one chunk
 
 }  // namespace
 
-Result<std::unique_ptr<ChunkStore>> ChunkStore::open(const Repository::Core& core, Lease& lease) {
-  std::unique_ptr<ChunkStore> store(new ChunkStore(core, lease));
+Result<std::unique_ptr<ChunkStore>> ChunkStore::open(const Repository::Core& core, Lease& lease, SessionJournal* journal) {
+  std::unique_ptr<ChunkStore> store(new ChunkStore(core, lease, journal));
   HF_ASSIGN(store->source_, ChunkSource::open(core));
   for (const BrokenObject& b : store->source_->broken()) {      // its chunks are stored again
     core.log.warning("vault", "index run not used", {{"object", b.object}, {"error", b.error.text}});
   }
   HF_TRY(core.store.list("packs/", [&](const ObjectInfo& info) {
-    if (auto name = parse_pack_name(info.name)) store->present_.insert(*name);
+    if (auto name = parse_pack_name(info.name)) store->present_[*name] = info.size;
     return ok();
   }));
   store->use_index();
+  if (journal != nullptr) HF_TRY(store->adopt_journal());
   return store;
+}
+
+// Packs of earlier sessions that are durable, and that no index run names.
+Status ChunkStore::adopt_journal() {
+  for (const SessionJournal::Pack& pack : journal_->take_packs()) {
+    const auto there = present_.find(pack.name);
+    if (there == present_.end() || there->second != pack.pack.size || lease_.epoch().forbids(pack.name)) continue;
+    bool all_known = true;
+    for (const PackEntry& entry : pack.pack.entries) {
+      HF_ASSIGN(const bool one, known(entry.id));
+      all_known = all_known && one;
+    }
+    if (all_known) continue;
+    journal_->pack(pack.name, pack.pack);        // for the next run, should this one be cut short, too
+    HF_TRY(adopt(pack.name, pack.pack));
+  }
+  return ok();
 }
 
 void ChunkStore::use_index() {
@@ -145,6 +163,7 @@ Status ChunkStore::finish(std::unique_ptr<OpenPack> pack) {
     const std::lock_guard lock(pack_mutex_);
     name.number = next_pack_++;
   }
+  if (journal_ != nullptr) journal_->pack(name, finished);
   HF_TRY(core_.create_once(pack_object_name(name), pack->writer.bytes()));
   stored_bytes_ += pack->writer.bytes().size();
   {
@@ -157,15 +176,18 @@ Status ChunkStore::finish(std::unique_ptr<OpenPack> pack) {
 // Into the run that is being collected, which is written once it is full.
 Status ChunkStore::index(const PackName& name, const FinishedPack& pack) {
   IndexRunWriter full;
+  std::vector<PackName> packs;
   std::uint32_t number = 0;
   {
     const std::lock_guard lock(pack_mutex_);
     run_.add(name, pack);
+    run_packs_.push_back(name);
     if (run_.chunks() < kRunChunks) return ok();
     full = std::exchange(run_, IndexRunWriter());
+    packs = std::exchange(run_packs_, {});
     number = next_run_++;
   }
-  return write_run(std::move(full), number);
+  return write_run(std::move(full), std::move(packs), number);
 }
 
 Status ChunkStore::adopt(const PackName& name, const FinishedPack& pack) {
@@ -177,11 +199,12 @@ Status ChunkStore::adopt(const PackName& name, const FinishedPack& pack) {
   return index(name, pack);
 }
 
-Status ChunkStore::write_run(IndexRunWriter run, std::uint32_t number) {
+Status ChunkStore::write_run(IndexRunWriter run, std::vector<PackName> packs, std::uint32_t number) {
   if (run.empty()) return ok();
   const std::string name = index_name(lease_.session(), number);
   HF_ASSIGN(const Bytes bytes, run.finish(core_.entropy, core_.keys, name));
   HF_TRY(core_.create_once(name, bytes));
+  if (journal_ != nullptr) journal_->run(packs);
   stored_bytes_ += bytes.size();
   return ok();
 }
@@ -191,7 +214,7 @@ Status ChunkStore::flush() {
   for (const PackKind kind : {PackKind::kData, PackKind::kMetadata}) {
     if (slot(kind)) HF_TRY(finish(std::move(slot(kind))));
   }
-  return write_run(std::exchange(run_, IndexRunWriter()), next_run_++);
+  return write_run(std::exchange(run_, IndexRunWriter()), std::exchange(run_packs_, {}), next_run_++);
 }
 
 }  // namespace hf::vault

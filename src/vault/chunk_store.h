@@ -12,6 +12,7 @@
 #include "vault/core.h"
 #include "vault/id_set.h"
 #include "vault/pack.h"
+#include "vault/session_journal.h"
 
 namespace hf::vault {
 
@@ -29,8 +30,9 @@ struct ChunkEncoder {
 
 class ChunkStore {
  public:
-  // After the lease was opened: lists the packs and index runs.
-  static Result<std::unique_ptr<ChunkStore>> open(const Repository::Core& core, Lease& lease);
+  // After the lease was opened: lists the packs and index runs. What `journal`, which may be null and else outlives this,
+  // knows of earlier sessions' packs is used, and it learns of those of this one.
+  static Result<std::unique_ptr<ChunkStore>> open(const Repository::Core& core, Lease& lease, SessionJournal* journal = nullptr);
 
   Result<bool> known(const ChunkId& id);              // may be referred to by this session
   // fresh[i] = 1 for ids that were neither known nor claimed before: the caller must put() them.
@@ -59,23 +61,26 @@ class ChunkStore {
     PackEntry entry;
     bool verify = false;           // a sample of all records
   };
-  ChunkStore(const Repository::Core& core, Lease& lease) : core_(core), lease_(lease) {}
+  ChunkStore(const Repository::Core& core, Lease& lease, SessionJournal* journal)
+      : core_(core), lease_(lease), journal_(journal) {}
+  Status adopt_journal();
   void use_index();
   Result<bool> known_locked(const ChunkId& id);
   Result<Place> reserve(PackKind kind, const ChunkId& id, std::size_t plain, std::size_t stored, bool compressed);
   std::unique_ptr<OpenPack> sealed(OpenPack* pack);
   Status finish(std::unique_ptr<OpenPack> pack);
   Status index(const PackName& name, const FinishedPack& pack);
-  Status write_run(IndexRunWriter run, std::uint32_t number);
+  Status write_run(IndexRunWriter run, std::vector<PackName> packs, std::uint32_t number);
   std::unique_ptr<OpenPack>& slot(PackKind kind) { return kind == PackKind::kData ? data_ : trees_; }
 
   const Repository::Core& core_;
   Lease& lease_;
+  SessionJournal* journal_;
 
   std::mutex index_mutex_;
   std::unique_ptr<ChunkSource> source_;
   std::optional<KnownChunks> indexed_;
-  std::set<PackName> present_;
+  std::map<PackName, std::uint64_t> present_;           // with their sizes
   IdSet ours_;
 
   std::mutex pack_mutex_;
@@ -84,6 +89,7 @@ class ChunkStore {
   std::vector<std::unique_ptr<OpenPack>> closing_;     // closed, and still being sealed into
   std::vector<PackBuffer> buffers_;                    // free
   IndexRunWriter run_;
+  std::vector<PackName> run_packs_;
   std::uint32_t next_pack_ = 0;
   std::uint32_t next_run_ = 0;
   std::uint64_t records_ = 0;

@@ -49,6 +49,31 @@ class StreamContent final : public QueuedContent {
     return cut(tail_.size);
   }
 
+  // Batches come back in order, so what is known is a beginning. A hole at the end may yet grow.
+  std::vector<Extent> known_extents(std::size_t first) const override {
+    std::vector<Extent> out;
+    const std::size_t known = ids_.ids.size() - ids_.waiting;
+    std::size_t next = 0;
+    for (std::size_t i = 0; i < extents_.size(); ++i) {
+      Extent extent = extents_[i];
+      if (extent.hole && i + 1 == extents_.size()) break;
+      if (!extent.hole && next == known) break;
+      if (!extent.hole) extent.chunk = ids_.ids[next++];
+      if (i >= first) out.push_back(extent);
+    }
+    return out;
+  }
+
+  bool go_on(std::vector<Extent> extents) override {
+    if (size_ != 0 || tail_.size != 0) return false;
+    for (const Extent& extent : extents) {
+      size_ += extent.length;
+      if (!extent.hole) ids_.ids.push_back(extent.chunk);
+    }
+    extents_ = std::move(extents);
+    return true;
+  }
+
   Content take() override {
     std::size_t next = 0;
     for (Extent& extent : extents_) {

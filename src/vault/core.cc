@@ -12,6 +12,8 @@ Repository::Core::Core(const RepositoryContext& context, Config config_in, Keys 
       clock(context.clock),
       log(context.log),
       host(context.host),
+      stop(context.stop),
+      local(context.local),
       config(std::move(config_in)),
       keys(std::move(keys_in)),
       store_id(store_id_in),
@@ -27,6 +29,10 @@ std::array<std::uint8_t, 16> Repository::Core::keyed_name(std::string_view what,
   in.raw(as_bytes("holdfast/v1 ")).raw(as_bytes(what)).u8(0).raw(text);
   const crypto::Digest digest = crypto::hmac_sha256(keys.id_key.reveal(), in.take());
   return to_array<16>(ByteView(digest).first(16));
+}
+
+Status Repository::Core::check_going() const {
+  return stop.stop_requested() ? Status(make_error(ErrorKind::kCancelled, "interrupted")) : ok();
 }
 
 Status Repository::Core::check_writable() const {

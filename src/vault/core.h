@@ -26,6 +26,8 @@ class Repository::Core {
   Clock& clock;
   Log& log;
   std::string host;
+  std::stop_token stop;
+  LocalState local;
   Config config;
   Keys keys;
   StoreId store_id;
@@ -39,6 +41,7 @@ class Repository::Core {
 
   // The first 16 bytes of HMAC(id key, "holdfast/v1 <what>" 00 <text>): names that say nothing.
   std::array<std::uint8_t, 16> keyed_name(std::string_view what, ByteView text) const;
+  Status check_going() const;                // kCancelled once a stop was asked for
   Status check_writable() const;             // kUnsupported if the config is of a newer minor version
 
   // Creates an object once. After a lost answer it is read back: ours (equal bytes) is success.

@@ -6,6 +6,7 @@
 #include "vault/collect.h"
 #include "vault/names.h"
 #include "vault/parts.h"
+#include "vault/pins.h"
 #include "vault/wal_archive.h"
 #include "vault/wal_objects.h"
 
@@ -63,12 +64,15 @@ Status check_clock(const Repository::Core& core, const Epoch& epoch, WallTime no
   return ok();
 }
 
-Result<std::vector<RetentionInput>> read_inputs(const Repository::Core& core, const std::vector<CommittedRecord>& commits) {
+Result<std::vector<RetentionInput>> read_inputs(const Repository::Core& core, const std::vector<CommittedRecord>& commits,
+                                                const std::map<SnapshotId, PinStates>& pins = {}) {
   std::vector<RetentionInput> out;
   for (const CommittedRecord& commit : commits) {
     HF_ASSIGN(SnapshotRecord record, open_record(commit.sealed, commit.object, core.keys, core.writers));
     record.info.number = commit.number;
-    out.push_back({std::move(record.info), commit.written, Pin::kNone, ""});
+    const auto pin = pins.find(commit.id);
+    const PinStates states = pin == pins.end() ? PinStates{} : pin->second;
+    out.push_back({std::move(record.info), commit.written, states.strongest(), states.reason()});
   }
   return out;
 }
@@ -158,13 +162,22 @@ Result<PruneReport> prune_vault(Repository& repository, const PruneOptions& opti
     HF_ASSIGN(now, store_now(core));
   }
   if (!options.accept_clock) HF_TRY(check_clock(core, epoch, now, commits));
-  HF_ASSIGN(const std::vector<RetentionInput> inputs, read_inputs(core, commits));
+  HF_ASSIGN(const auto pins, read_pins(repository));
+  HF_ASSIGN(const std::vector<RetentionInput> inputs, read_inputs(core, commits, pins));
   PruneReport report;
   report.snapshots = judge(inputs, options.policy, now);
   if (options.dry_run) return report;
   std::set<SnapshotId> ids;
   for (const RetentionVerdict& v : report.snapshots) {
     if (!v.keep) ids.insert(v.id);
+  }
+  HF_ASSIGN(const auto late, read_pins(repository));         // set while this was being decided
+  for (RetentionVerdict& v : report.snapshots) {
+    const auto pin = late.find(v.id);
+    if (v.keep || pin == late.end() || pin->second.strongest() == Pin::kNone) continue;
+    v.keep = true;
+    v.rule = "pinned meanwhile";
+    ids.erase(v.id);
   }
   HF_TRY(forget(core, ids, epoch));
   for (int pass = 0; pass < kPasses; ++pass) {

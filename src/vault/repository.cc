@@ -7,6 +7,7 @@
 #include "vault/core.h"
 #include "vault/names.h"
 #include "vault/parts.h"
+#include "vault/seen.h"
 #include "vault/snapshot_record.h"
 #include "vault/store/probe.h"
 
@@ -242,6 +243,8 @@ Result<std::vector<std::string>> Repository::unlock_leases() {
   HF_TRY(core_->check_writable());
   return finish_committed_leases(*core_, true);
 }
+
+Status Repository::check_seen(bool accept_older) { return vault::check_seen(*core_, accept_older); }
 
 std::string Repository::vault_id() const { return to_hex(core_->config.vault); }
 std::string Repository::store_id() const { return to_hex(core_->store_id); }

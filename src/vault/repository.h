@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "crypto/keys.h"
+#include "io/files.h"
 #include "vault/backup.h"
 #include "vault/keys.h"
 #include "vault/restore.h"
@@ -28,6 +30,12 @@
 
 namespace hf::vault {
 
+// A folder of this machine alone, where vaults are remembered: what a backup that was cut short had done. None: nothing is.
+struct LocalState {
+  Files* files = nullptr;
+  std::string folder;
+};
+
 // What a repository needs from outside; all of it outlives the repository.
 struct RepositoryContext {
   Store& store;
@@ -35,6 +43,8 @@ struct RepositoryContext {
   Clock& clock;
   Log& log;
   std::string host;                          // this machine's name: whose committed leases may be finished here
+  std::stop_token stop{};                    // ends backups, with kCancelled
+  LocalState local{};
 };
 
 struct InitOptions {
@@ -142,6 +152,10 @@ class Repository {
   Result<CopyReport> copy_to(Repository& other);
   // Finishes committed leases of other hosts, too (their commit object was not written), and lists what it did.
   Result<std::vector<std::string>> unlock_leases();
+
+  // Is the store as new as this machine saw it (seen.h)? kBlocked if not. Remembers what it shows; a command that wrote calls
+  // it again.
+  Status check_seen(bool accept_older);
 
   std::string vault_id() const;              // 32 hexadecimal digits, shared with the copies
   std::string store_id() const;              // this store's own

@@ -128,6 +128,7 @@ class TreeWriter {
   // A whole entry by its record in another tree of this vault (EntryView), which its reader has proven.
   Status add_unchanged(std::string_view path, ByteView record, std::uint64_t size);
   Result<TreeRoot> finish();
+  ByteView last_record() const { return record_; }   // of the last add() of an entry that is whole in it; else empty
 
  private:
   Status add_record(ByteView record, std::string_view path, bool continues);
@@ -135,6 +136,7 @@ class TreeWriter {
   GearChunker chunker_;
   StoreChunk store_;
   Bytes chunk_;
+  Bytes record_;
   std::string chunk_path_;
   bool chunk_continues_ = false;
   Bytes index_;                      // the sparse index so far: about 100 bytes per 128 KiB of tree

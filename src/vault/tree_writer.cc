@@ -29,7 +29,9 @@ Status TreeWriter::add(const Entry& entry) {
   if (Status checked = check_entry(entry); !checked)
     return std::move(checked).error().with_context("entry '" + entry.path + "'");
   HF_TRY(in_order(entry.path));
-  HF_TRY(add_record(encode_entry_record(entry), entry.path, false));
+  record_ = encode_entry_record(entry);
+  HF_TRY(add_record(record_, entry.path, false));
+  if (entry.extents.size() > kRecordExtents) record_.clear();
   for (std::size_t at = kRecordExtents; at < entry.extents.size(); at += kRecordExtents) {
     const auto part =
         std::span(entry.extents).subspan(at, std::min(kRecordExtents, entry.extents.size() - at));
