@@ -77,7 +77,7 @@ TEST(Scrub, SeveralPartsReadEverythingOnceAndThenTheOldest) {
     }
   }
   EXPECT_EQ(v.ledger.objects.size(), 8u);
-  EXPECT_LE(verified, 12u);
+  EXPECT_LT(verified, 16u);
   WallTime oldest = WallTime::max();
   std::string name;
   for (const auto& [object, entry] : v.ledger.objects) {
@@ -86,7 +86,7 @@ TEST(Scrub, SeveralPartsReadEverythingOnceAndThenTheOldest) {
   ScrubOptions one;
   one.limit_percent = 1;
   const ScrubReport report = v.scrub(one);
-  EXPECT_LE(report.verified_objects, 2u);                 // the oldest, and one more where that was a small one
+  EXPECT_LT(report.verified_objects, 8u);                 // the oldest, and more where those were small
   EXPECT_GT(v.ledger.objects.at(name).verified, oldest);
   EXPECT_TRUE(report.oldest);
 }

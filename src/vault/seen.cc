@@ -87,8 +87,9 @@ Status remember(const Repository::Core& core, const SeenMemory& memory) {
 }  // namespace
 
 Result<SeenMemory> read_seen(const Repository::Core& core) {
-  HF_ASSIGN(const Bytes bytes, read_file(*core.local.files, path_of(core), kMaxBytes));
-  ByteReader in(bytes, path_of(core));
+  const std::string path = path_of(core);
+  HF_ASSIGN(const Bytes bytes, read_file(*core.local.files, path, kMaxBytes));
+  ByteReader in(bytes, path);
   const std::size_t sum = sizeof(crypto::Digest);
   if (bytes.size() < sum) return in.corrupt("too short");
   const ByteView body = ByteView(bytes).first(bytes.size() - sum);
