@@ -6,6 +6,9 @@ namespace hf::vault {
 namespace {
 
 constexpr std::string_view kTemporaryFolder = ".tmp";
+// An object is written within minutes: a temporary file so old, by the clock of its file system, is of a writer that died.
+// One that was only suspended finds it gone, and its put fails without effect.
+constexpr Micros kLeftoverAge = 24h;
 
 Error about(Error error, const std::string& name) {
   error.object = name;
@@ -19,6 +22,18 @@ Status DirectoryStore::write_temporary(const std::string& path, ByteView bytes) 
   HF_ASSIGN(auto file, files_.open(path, OpenMode::kCreateNew, 0600));
   HF_TRY(file->write_at(0, bytes));
   return file->sync();
+}
+
+// `temporary`: just written. Best effort; a leftover takes room and nothing else.
+void DirectoryStore::remove_leftovers(const std::string& temporary) {
+  const auto now = files_.stat(temporary);
+  const auto entries = files_.list(parent_path(temporary));
+  if (!now || !entries) return;
+  for (const DirectoryEntry& entry : *entries) {
+    const std::string path = join_path(parent_path(temporary), entry.name);
+    const auto info = files_.stat(path);
+    if (info && !info->is_directory && info->modified + kLeftoverAge < now->modified) (void)files_.remove(path);
+  }
 }
 
 Status DirectoryStore::publish(const std::string& temporary, const std::string& path, IfExists policy) {
@@ -39,6 +54,7 @@ Status DirectoryStore::put(const std::string& name, ByteView bytes, PutMode mode
   const std::string path = path_of(name);
   Status written = write_temporary(temporary, bytes);
   const bool tried = written.has_value();
+  if (tried) std::call_once(tidied_, [&] { remove_leftovers(temporary); });
   if (written) written = publish(temporary, path, mode == PutMode::kCreate ? IfExists::kFail : IfExists::kReplace);
   if (written) return ok();
   Error error = std::move(written).error();

@@ -1,6 +1,8 @@
 // The conformance suite on every store, and what is particular to directories.
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "base/hex.h"
 #include "io/testing_files.h"
 #include "io/testing_folder.h"
@@ -91,6 +93,23 @@ TEST(DirectoryStore, ForeignFilesAreNotObjects) {
   std::string seen;
   ASSERT_TRUE(store.list("", [&](const ObjectInfo& info) { seen += info.name + " "; return ok(); }));
   EXPECT_EQ(seen, "a ");
+}
+
+TEST(DirectoryStore, WhatAWriterThatDiedLeftIsRemovedADayLater) {
+  TestFolder folder;
+  PosixFiles files;
+  crypto::SystemEntropy entropy;
+  for (const char* name : {".tmp/old", ".tmp/fresh"}) {
+    ASSERT_TRUE(files.make_dirs(folder.file(".tmp")));
+    ASSERT_TRUE(write_file_atomic(files, folder.file(name), as_bytes("half a pack")));
+  }
+  const auto yesterday = std::filesystem::file_time_type::clock::now() - std::chrono::hours(25);
+  std::filesystem::last_write_time(folder.file(".tmp/old"), yesterday);
+  DirectoryStore store(files, entropy, folder.path());
+  ASSERT_TRUE(store.put("a", as_bytes("1"), PutMode::kCreate));
+  EXPECT_FALSE(file_exists(files, folder.file(".tmp/old")));
+  EXPECT_TRUE(file_exists(files, folder.file(".tmp/fresh")));       // its writer may be at work
+  EXPECT_EQ(to_text(*store.get("a")), "1");
 }
 
 TEST(OpenStore, KnowsItsAddresses) {
