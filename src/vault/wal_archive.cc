@@ -14,6 +14,7 @@ namespace hf::vault {
 namespace {
 
 constexpr int kAssembleAttempts = 5;     // frames vanish under us when somebody else seals the segment
+constexpr int kPutAttempts = 5;          // the same
 
 Error corrupt_pair(const std::string& a, const std::string& b) {
   return make_error(ErrorKind::kCorrupt, a + " and " + b + " hold different bytes for the same place in the log")
@@ -21,17 +22,30 @@ Error corrupt_pair(const std::string& a, const std::string& b) {
       .with_hint("Two servers wrote this timeline, or an object is damaged: run `holdfast vault check --read-data`.");
 }
 
+// Nothing where the object is gone: somebody else sealed its segment meanwhile.
+Result<std::optional<BlobHead>> read_head_if_there(const Repository::Core& core, const std::string& name, ObjectKind kind) {
+  auto info = core.store.stat(name);
+  if (!info && info.error().kind == ErrorKind::kNotFound) return std::optional<BlobHead>();
+  if (!info) return std::move(info).error();
+  auto head = read_blob_head(core.store, *info, kind, core.writers);
+  if (!head && head.error().kind == ErrorKind::kNotFound) return std::optional<BlobHead>();
+  if (!head) return std::move(head).error();
+  return std::optional(std::move(*head));
+}
+
 // Creates the blob once. An object of that name with the same plain bytes is success.
 Result<bool> put_blob(const Repository::Core& core, ObjectKind kind, const std::string& name, ByteView metadata, ByteView plain) {
   HF_TRY(core.check_writable());
   HF_ASSIGN(const Bytes bytes, encode_blob(core.entropy, core.keys, kind, name, metadata, plain));
-  Status created = core.create_once(name, bytes);
-  if (created) return true;
-  if (created.error().kind != ErrorKind::kExists) return Error(std::move(created).error());
-  HF_ASSIGN(const ObjectInfo info, core.store.stat(name));
-  HF_ASSIGN(const BlobHead head, read_blob_head(core.store, info, kind, core.writers));
-  if (head.plain_digest == blob_digest(core.keys, plain)) return false;
-  return make_error(ErrorKind::kExists, name + " exists with other bytes").with_object(name);
+  for (int attempt = 1;; ++attempt) {
+    Status created = core.create_once(name, bytes);
+    if (created) return true;
+    if (created.error().kind != ErrorKind::kExists) return Error(std::move(created).error());
+    HF_ASSIGN(const std::optional<BlobHead> head, read_head_if_there(core, name, kind));
+    if (head && head->plain_digest == blob_digest(core.keys, plain)) return false;
+    if (head) return make_error(ErrorKind::kExists, name + " exists with other bytes").with_object(name);
+    if (attempt == kPutAttempts) return listed_but_gone(name, created.error());
+  }
 }
 
 struct Piece {
@@ -133,12 +147,10 @@ Status drop_frames(const Repository::Core& core, const std::string& prefix, Lsn 
     const WalName& frame = listed.frames[i];
     const std::string& object = listed.frame_objects[i];
     if (frame.start < start || frame.end > start + whole.size()) return corrupt_pair(sealed, object);
-    auto info = core.store.stat(object);
-    if (!info && info.error().kind == ErrorKind::kNotFound) continue;
-    if (!info) return std::move(info).error();
-    HF_ASSIGN(const BlobHead head, read_blob_head(core.store, *info, ObjectKind::kWalFrame, core.writers));
+    HF_ASSIGN(const std::optional<BlobHead> head, read_head_if_there(core, object, ObjectKind::kWalFrame));
+    if (!head) continue;
     const ByteView same = whole.subspan(frame.start - start, frame.end - frame.start);
-    if (head.plain_digest != blob_digest(core.keys, same)) return corrupt_pair(sealed, object);
+    if (head->plain_digest != blob_digest(core.keys, same)) return corrupt_pair(sealed, object);
   }
   for (const std::string& object : listed.frame_objects) HF_TRY(core.store.remove(object));
   return ok();

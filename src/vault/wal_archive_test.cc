@@ -144,6 +144,66 @@ TEST_F(WalArchiveTest, TwoReceiversRaceAndNothingIsLost) {
   EXPECT_TRUE(repository->check({.read_data = true})->damaged.empty());
 }
 
+// Another receiver, which seals the same segment: at the call that it is told, all frames are gone.
+class SealedElsewhere final : public Store {
+ public:
+  SealedElsewhere(MemoryStore& inner, std::uint64_t at) : inner_(inner), at_(at) {}
+  using Store::get;
+  Status put(const std::string& name, ByteView bytes, PutMode mode) override {
+    act();
+    return inner_.put(name, bytes, mode);
+  }
+  Result<Bytes> get(const std::string& name, ByteRange range) override {
+    act();
+    return inner_.get(name, range);
+  }
+  Result<ObjectInfo> stat(const std::string& name) override {
+    act();
+    return inner_.stat(name);
+  }
+  Status list(const std::string& prefix, const std::function<Status(const ObjectInfo&)>& each) override {
+    act();
+    return inner_.list(prefix, each);
+  }
+  Status remove(const std::string& name) override { return inner_.remove(name); }
+  StoreProperties properties() const override { return inner_.properties(); }
+  std::uint64_t calls() const { return calls_; }
+
+ private:
+  void act() {
+    if (++calls_ != at_) return;
+    for (const auto& [name, bytes] : inner_.snapshot()) {
+      if (name.starts_with("wal/") && name.find('-') != std::string::npos) (void)inner_.remove(name);
+    }
+  }
+  MemoryStore& inner_;
+  const std::uint64_t at_;
+  std::uint64_t calls_ = 0;
+};
+
+TEST_F(WalArchiveTest, FramesMayGoAtAnyCallWhileASegmentIsStored) {
+  for (std::uint64_t call = 1;; ++call) {
+    TestVault fresh(call);
+    auto plain = fresh.open();
+    SealedElsewhere counting(fresh.store, 0);
+    auto counted = fresh.open(&counting);
+    SealedElsewhere store(fresh.store, counting.calls() + call);
+    auto opened = fresh.open(&store);
+    WalArchive archive(*opened);
+    ASSERT_TRUE(WalArchive(*plain).put_frame(frame(kSize, 1000)));
+    Status again = archive.put_frame(frame(kSize, 1000));
+    EXPECT_TRUE(again) << "call " << call << ": " << again.error().text;
+    ASSERT_TRUE(WalArchive(*plain).put_frame(frame(kSize + 1000, 1000)));
+    Status sealed = archive.put_segment(frame(kSize, kSize));
+    EXPECT_TRUE(sealed) << "call " << call << ": " << sealed.error().text;
+    auto data = WalArchive(*plain).read_segment(kSystem, 1, 1);
+    ASSERT_TRUE(data) << "call " << call << ": " << data.error().text;
+    EXPECT_TRUE(data->bytes == log_bytes(Lsn{kSize}, kSize)) << "call " << call;
+    if (store.calls() < counting.calls() + call) break;
+    ASSERT_LT(call, 100u);
+  }
+}
+
 TEST_F(WalArchiveTest, SealingSurvivesAnyFailingCall) {
   for (const bool lost : {false, true}) {
     for (std::uint64_t call = 1;; ++call) {
