@@ -255,10 +255,11 @@ struct PostgresActionTest : ::testing::Test {
     bench.step("promote", in.set("dsn", standby.dsn()).set("primary_dsn", primary.dsn()));
   }
   // As a fence step leaves it: everything that the primary has written is sealed.
-  void fenced(const std::string& replay_to, std::string system_id = {}, const std::string& component = "orders") {
+  void fenced(const std::string& replay_to, std::string system_id = {}, const std::string& component = "orders",
+              int timeline = 1) {
     if (system_id.empty()) system_id = primary.value("select system_identifier from pg_control_system()");
     Json proof = Json::object(), known = Json::object();
-    proof.set("component", component).set("level", "quorum").set("system_id", system_id).set("timeline", 1);
+    proof.set("component", component).set("level", "quorum").set("system_id", system_id).set("timeline", timeline);
     bench.facts["fence"] = known.set("fence_proof", proof).set("replay_to", replay_to);
   }
   std::string state() { return standby.value("select pg_is_in_recovery()"); }
@@ -320,6 +321,31 @@ TEST_F(PostgresActionTest, PromoteRefusesAServerOfAnotherCluster) {
   ASSERT_FALSE(refused.has_value());
   EXPECT_EQ(refused.error().kind, ErrorKind::kBlocked);
   EXPECT_EQ(state(), "t");
+}
+
+// Positions of two timelines do not compare: one that is far enough on another has not what was sealed.
+TEST_F(PostgresActionTest, PromoteRefusesAStandbyOfAnotherTimeline) {
+  fenced("0/0", {}, "orders", 2);
+  const auto waits = promote.start(bench.context());
+  ASSERT_TRUE(waits.has_value()) << waits.error().text;
+  EXPECT_FALSE(waits->finished);
+  EXPECT_EQ(state(), "t") << waits->detail;
+  remote::TestCluster third;
+  ASSERT_TRUE(standby.promote());
+  third.copy_from(standby);
+  third.become_standby(standby.dsn(), "");
+  third.start();
+  ASSERT_TRUE(third.wait_ready());
+  Json in = bench.run.steps[0].input;
+  bench.step("promote", in.set("dsn", third.dsn()));
+  fenced("0/0");
+  const auto refused = promote.start(bench.context());
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().kind, ErrorKind::kBlocked);
+  EXPECT_EQ(third.value("select pg_is_in_recovery()"), "t");
+  fenced("0/0", {}, "orders", 2);
+  EXPECT_TRUE(bench.finish(promote).has_value()) << "the timeline that it follows was sealed";
+  EXPECT_EQ(third.value("select pg_is_in_recovery()"), "f");
 }
 
 // The primary itself takes writes on the sealed timeline: that is not the promotion that was wanted.

@@ -1,12 +1,15 @@
 // From a step's input to the verdict's, and from the verdict to facts.
 #include "actions/fence.h"
 
+#include <algorithm>
+
 #include "record/proof_events.h"
 
 namespace hf::actions {
 namespace {
 
 constexpr Micros kSealTimeout = 10s;
+constexpr Micros kStandbyTimeout = 3s;
 
 FenceInput input_of(const Json& in) {
   FenceInput out;
@@ -100,24 +103,62 @@ FenceVerdict possible_fence(Spools& spools, const Json& receivers, const Json& q
   return fence_verdict(in);
 }
 
+struct FenceAction::Standing {
+  std::vector<Sealed> seals;
+  FenceVerdict verdict;
+  Timeline followed = 0;  // the newest in any spool
+  std::string unread;
+  // The receivers went on to another timeline after they sealed this one.
+  bool left() const { return verdict.proven && followed > verdict.timeline; }
+};
+
+FenceAction::Standing FenceAction::look(const runbook::StepContext& context) {
+  Standing out;
+  FenceInput in = input_of(context.step.input);
+  for (const Json& r : context.step.input["receivers"].items()) {
+    const std::string spool = r["spool"].as_string();
+    if (const auto seen = spools_.look(spool)) out.followed = std::max(out.followed, seen->timeline);
+    auto seals = spools_.seals(spool);
+    if (!seals) out.unread += "; " + r["name"].as_string() + " cannot be read: " + seals.error().text;
+    else out.seals.insert(out.seals.end(), seals->begin(), seals->end());
+  }
+  for (const Sealed& s : out.seals) in.seals.push_back(s.seal);
+  out.verdict = fence_verdict(in);
+  return out;
+}
+
+Result<bool> FenceAction::promoted(const runbook::StepContext& context) {
+  const Json& standby = context.step.input["standby"];
+  if (!standby.is_object()) return false;
+  HF_ASSIGN(remote::PgConnection db, connect(r_, context, standby["dsn"].as_string(), kStandbyTimeout));
+  HF_ASSIGN(const std::string writes, db.query_value("select not pg_is_in_recovery()", {}, kStandbyTimeout));
+  return writes == "t";
+}
+
 Result<runbook::Observation> FenceAction::observe(const runbook::StepContext& context) {
   if (!has_proof(context.step.input)) return runbook::Observation::not_done("this level has nothing to look at");
-  FenceInput in = input_of(context.step.input);
-  std::vector<Sealed> all;
-  std::string unread;
-  for (const Json& r : context.step.input["receivers"].items()) {
-    auto seals = spools_.seals(r["spool"].as_string());
-    if (!seals) unread += "; " + r["name"].as_string() + " cannot be read: " + seals.error().text;
-    else all.insert(all.end(), seals->begin(), seals->end());
+  const Standing now = look(context);
+  const FenceVerdict& v = now.verdict;
+  if (now.left()) {
+    const std::string state = "timeline " + std::to_string(v.timeline) + " is sealed, and the receivers follow timeline " +
+                              std::to_string(now.followed);
+    const auto done_before = promoted(context);
+    if (!done_before)
+      return runbook::Observation::unknown(state + "; whether that is the promoted standby's is not known: " +
+                                           done_before.error().text);
+    if (!*done_before) return runbook::Observation::not_done(state + now.unread);
   }
-  for (const Sealed& s : all) in.seals.push_back(s.seal);
-  const FenceVerdict v = fence_verdict(in);
-  if (v.proven) return runbook::Observation::done(v.explanation, fence_facts(context, v, all));
-  return runbook::Observation::not_done(v.explanation + unread);
+  if (v.proven) return runbook::Observation::done(v.explanation, fence_facts(context, v, now.seals));
+  return runbook::Observation::not_done(v.explanation + now.unread);
 }
 
 Result<runbook::Progress> FenceAction::start(const runbook::StepContext& context) {
   HF_TRY(supported(context));
+  if (const Standing now = look(context); now.left()) {
+    HF_ASSIGN(const bool done_before, promoted(context));
+    if (done_before)
+      return runbook::Progress::done(now.verdict.explanation, fence_facts(context, now.verdict, now.seals), false);
+  }
   FenceInput in = input_of(context.step.input);
   std::vector<Sealed> all;
   std::string silent;

@@ -60,6 +60,60 @@ TEST_F(FenceActionTest, AfterTheSealNothingIsAcknowledged) {
   EXPECT_EQ(commit.error().effect, Effect::kMaybe);
 }
 
+// A second failover, after the receivers followed the first: what they sealed then fences nobody now.
+TEST_F(FenceActionTest, SealsOfATimelineThatWasLeftProveNothingOfTheNext) {
+  remote::TestCluster first, second, third;
+  first.init();
+  first.start();
+  ASSERT_TRUE(first.wait_ready());
+  second.copy_from(first);
+  second.become_standby(first.dsn(), "");
+  second.start();
+  ASSERT_TRUE(second.wait_ready());
+  sources::WalReceiverOptions options;
+  options.dsn = first.dsn();
+  options.name = options.slot = "west";
+  options.spool = spool;
+  sources::MemoryTarget vault;
+  input("ANY 1 (west)");
+  {
+    sources::RunningReceiver receiver(options, vault);
+    ASSERT_TRUE(receiver.wait_for([](const auto& s) { return s.flushed.value != 0; }));
+    ASSERT_TRUE(bench.finish(action).has_value());
+  }
+  first.kill_all();
+  ASSERT_TRUE(second.promote());
+  third.copy_from(second);
+  third.become_standby(second.dsn(), "");
+  third.start();
+  ASSERT_TRUE(third.wait_ready());
+  options.dsn = second.dsn();
+  sources::RunningReceiver receiver(options, vault);
+  ASSERT_TRUE(receiver.wait_for([](const auto& s) { return s.timeline == 2 && s.flushed.value != 0; }));
+  second.value("alter system set synchronous_standby_names = 'ANY 1 (west)'");
+  second.value("select pg_reload_conf()");
+  Json in = bench.run.steps[0].input, standby = Json::object();
+  // The first failover, gone on with: its fence stands, and the new primary goes on.
+  bench.step("fence", in.set("standby", standby.set("name", "second").set("dsn", second.dsn())));
+  auto seen = action.observe(bench.context(1, true));
+  ASSERT_TRUE(seen.has_value()) << seen.error().text;
+  EXPECT_EQ(seen->state, runbook::ObservedState::kDone) << seen->detail;
+  const auto nothing = action.start(bench.context());
+  ASSERT_TRUE(nothing.has_value()) << nothing.error().text;
+  EXPECT_FALSE(nothing->changed);
+  EXPECT_EQ(second.value("create table t(n int); select 'acknowledged'"), "acknowledged");
+  // The second one, to the third server.
+  bench.step("fence", in.set("standby", standby.set("name", "third").set("dsn", third.dsn())));
+  seen = action.observe(bench.context());
+  ASSERT_TRUE(seen.has_value()) << seen.error().text;
+  EXPECT_EQ(seen->state, runbook::ObservedState::kNotDone) << seen->detail;
+  const auto sealed = bench.finish(action);
+  ASSERT_TRUE(sealed.has_value()) << sealed.error().text;
+  EXPECT_EQ(sealed->facts["timeline"].as_int(), 2);
+  remote::PgConnection after = second.connect();
+  EXPECT_FALSE(after.query("insert into t values (1)", {}, 4s).has_value()) << "the second primary was not fenced";
+}
+
 TEST_F(FenceActionTest, AQuorumThatIsStillPossibleIsBlocked) {
   input("ANY 1 (west, elsewhere)");
   const auto refused = action.start(bench.context());

@@ -11,11 +11,14 @@ constexpr Micros kQueryTimeout = 5s;
 constexpr Micros kOldPrimaryTimeout = 2s;
 constexpr Micros kPollEvery = 100ms;
 
-// pg_walfile_name() needs a server out of recovery; its first 8 digits are the timeline written to now.
+// pg_walfile_name() needs a server out of recovery; its first 8 digits are the timeline written to now. The timeline
+// that a standby follows is the newest of which it has noted anything.
 constexpr const char* kLook =
     "select pg_is_in_recovery(), (select system_identifier from pg_control_system()),"
     " case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_lsn() end,"
-    " case when pg_is_in_recovery() then null else substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) end";
+    " case when pg_is_in_recovery() then null else substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) end,"
+    " greatest((select timeline_id from pg_control_checkpoint()),"
+    " (select min_recovery_end_timeline from pg_control_recovery()), (select received_tli from pg_stat_wal_receiver))";
 
 }  // namespace
 
@@ -24,6 +27,7 @@ struct PromoteAction::Seen {
   std::string system_id;
   Lsn lsn;                // replayed, or written
   Timeline timeline = 0;  // 0 in recovery
+  Timeline followed = 0;  // at least this one; in recovery it may already replay the next
 };
 
 struct PromoteAction::Gate {
@@ -35,7 +39,7 @@ struct PromoteAction::Gate {
 
 Result<PromoteAction::Seen> PromoteAction::look(const runbook::StepContext& context, remote::PgConnection& db) {
   HF_ASSIGN(const remote::PgRows rows, db.query(kLook, {}, kQueryTimeout));
-  if (rows.rows.size() != 1 || rows.rows[0].size() != 4)
+  if (rows.rows.size() != 1 || rows.rows[0].size() != 5)
     return make_error(ErrorKind::kFailed,
                       "step '" + context.step.name + "': " + db.server() + " gave an odd answer about its state");
   Seen seen;
@@ -44,6 +48,7 @@ Result<PromoteAction::Seen> PromoteAction::look(const runbook::StepContext& cont
   if (!rows.is_null(0, 2)) {
     HF_ASSIGN(seen.lsn, parse_lsn(rows.text(0, 2)));
   }
+  seen.followed = parse_whole<Timeline>(rows.text(0, 4)).value_or(0);
   if (rows.is_null(0, 3)) return seen;
   const auto timeline = parse_whole<Timeline>(rows.text(0, 3), 16);
   if (!timeline)
@@ -129,6 +134,21 @@ Result<runbook::Progress> PromoteAction::poll(const runbook::StepContext& contex
   return progress;
 }
 
+// The positions of two timelines do not compare. A checkpoint notes which one a standby replays, where it noted none
+// since it came there.
+Result<bool> PromoteAction::on_sealed_timeline(const Gate& g, const Seen& seen, remote::PgConnection& db,
+                                               const std::string& name) {
+  if (g.timeline == 0) return true;  // a waiver
+  if (seen.followed > g.timeline)
+    return make_error(ErrorKind::kBlocked, "'" + name + "' follows timeline " + std::to_string(seen.followed) +
+                                               ", and what was sealed is timeline " + std::to_string(g.timeline) +
+                                               ": its primary is not fenced")
+        .with_hint("Plan the failover anew, so that the receivers seal what this standby follows.");
+  if (seen.followed == g.timeline) return true;
+  static_cast<void>(db.query("checkpoint", {}, kQueryTimeout));
+  return false;
+}
+
 Result<runbook::Progress> PromoteAction::go_on(const runbook::StepContext& context, bool asked) {
   HF_ASSIGN(const Gate g, gate(context));
   HF_ASSIGN(const std::string dsn, text_of(context, "dsn"));
@@ -147,6 +167,11 @@ Result<runbook::Progress> PromoteAction::go_on(const runbook::StepContext& conte
     return runbook::Progress::running(handle.set("phase", "replaying").set("replay_to", format_lsn(g.replay_to)),
                                       kPollEvery,
                                       "replayed to " + format_lsn(seen.lsn) + " of " + format_lsn(g.replay_to));
+  HF_ASSIGN(const bool same, on_sealed_timeline(g, seen, db, context.step.input["name"].as_string()));
+  if (!same)
+    return runbook::Progress::running(handle.set("phase", "replaying").set("replay_to", format_lsn(g.replay_to)), kPollEvery,
+                                      "replayed to " + format_lsn(seen.lsn) + ", but of timeline " +
+                                          std::to_string(seen.followed) + ", not of the sealed " + std::to_string(g.timeline));
   HF_TRY(db.query_value("select pg_promote(false)", {}, kQueryTimeout));
   return runbook::Progress::running(handle.set("phase", "promoting"), kPollEvery,
                                     "replayed to " + format_lsn(seen.lsn) + ", promoting");

@@ -24,6 +24,8 @@ class PromoteAction final : public runbook::Action {
   Result<Seen> look(const runbook::StepContext& context, remote::PgConnection& db);
   Result<Gate> gate(const runbook::StepContext& context);
   Result<runbook::Progress> go_on(const runbook::StepContext& context, bool asked);
+  // False: not yet, as far as it has noted.
+  Result<bool> on_sealed_timeline(const Gate& g, const Seen& seen, remote::PgConnection& db, const std::string& name);
   Json facts(const runbook::StepContext& context, const Seen& seen) const;
   bool old_primary_answers(const runbook::StepContext& context);
   Resources& r_;

@@ -202,6 +202,14 @@ Status Maker::fill(StepSpec& out, const plan::Fence& f) {
   const Json q = quorum(f.component, *plan_.find_component(f.component));
   out.input.set("component", f.component).set("level", to_string(f.level)).set("receivers", receivers(f.component));
   for (const auto& [name, value] : q.members()) out.input.set(name, value);
+  for (const plan::Step& other : runbook_.steps) {  // whose promotion it is for
+    const auto* p = other.as<plan::Promote>();
+    if (!p || p->component != f.component) continue;
+    HF_ASSIGN(const plan::Instance* to, successor(p->component, p->to));
+    Json standby = Json::object();
+    out.input.set("standby", standby.set("name", to->name).set("dsn", plan::to_string(to->dsn)));
+    break;
+  }
   out.summary = "fence the old primary of '" + f.component + "', level " + std::string(to_string(f.level)) +
                 ": its receivers seal the timeline";
   return ok();
