@@ -1,4 +1,4 @@
-// backup run, list, show: by component of a plan, or of paths and databases without any plan.
+// backup run, list: by component of a plan, or of paths and databases without any plan.
 #include <sys/resource.h>
 
 #include "cli/attach.h"
@@ -7,7 +7,9 @@
 #include "cli/interrupt.h"
 #include "cli/journal_access.h"
 #include "cli/plan_file.h"
+#include "cli/path_json.h"
 #include "cli/selection.h"
+#include "cli/snapshot_json.h"
 #include "cli/vault_access.h"
 #include "record/data_events.h"
 #include "sources/files.h"
@@ -222,24 +224,9 @@ Outcome list_snapshots(Context& context, const Arguments& args) {
   Json list = Json::array();
   std::vector<std::vector<std::string>> rows = {{"SNAPSHOT", "TIME", "HOST", "COMPONENT", "KIND", "SIZE", "PATHS"}};
   for (const vault::SnapshotInfo& s : *snapshots) {
-    Json paths = Json::array(), tags = Json::array();
     std::string words;
-    for (const std::string& p : s.meta.paths) {
-      paths.push(p);
-      words += (words.empty() ? "" : " ") + p;
-    }
-    for (const std::string& t : s.meta.tags) tags.push(t);
-    Json one = Json::object();
-    one.set("snapshot", long_id(s.id))
-        .set("time", format_time(s.finished))
-        .set("host", s.meta.host)
-        .set("component", s.meta.component);
-    one.set("kind", vault::to_string(s.meta.kind))
-        .set("paths", paths)
-        .set("source_bytes", s.source_bytes)
-        .set("tags", tags)
-        .set("partial", s.partial);
-    list.push(one);
+    for (const std::string& p : s.meta.paths) words += (words.empty() ? "" : " ") + shown_path(p);
+    list.push(snapshot_json(s));
     rows.push_back({short_id(s.id), format_time(std::chrono::floor<Seconds>(s.finished)), s.meta.host, s.meta.component,
                     std::string(vault::to_string(s.meta.kind)), format_bytes(s.source_bytes), words});
   }

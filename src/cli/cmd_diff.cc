@@ -9,12 +9,6 @@ namespace hf::cli {
 
 namespace {
 
-std::string_view type_word(vault::EntryType type) {
-  static constexpr std::string_view kWords[] = {"file",         "folder", "link",  "hard-link", "character-device",
-                                                "block-device", "fifo",   "socket"};
-  return kWords[static_cast<std::size_t>(type) - 1];
-}
-
 std::string line_of(const vault::Change& change) {
   using vault::ChangeKind;
   const char* mark = change.kind == ChangeKind::kAdded ? "+ " : change.kind == ChangeKind::kRemoved ? "- " : "M ";
@@ -35,7 +29,7 @@ Json json_of(const vault::Change& change) {
   for (const std::string& word : change.what) what.push(word);
   Json one = Json::object().set("kind", vault::to_string(change.kind));
   set_path(one, "/" + change.path);
-  return one.set("entry", type_word(change.type))
+  return one.set("entry", entry_word(change.type))
       .set("old_bytes", change.old_bytes)
       .set("new_bytes", change.new_bytes)
       .set("what", what);

@@ -8,11 +8,12 @@
 namespace hf::cli {
 
 std::vector<Command> plan_commands();      // lint, explain, schema
-std::vector<Command> vault_commands();     // vault init, list, check, copy
+std::vector<Command> vault_commands();     // vault init, check, copy, unlock
 std::vector<Command> prune_commands();     // vault prune
 std::vector<Command> scrub_commands();     // vault scrub, rebuild
 std::vector<Command> vault_key_commands(); // vault key list, new, add, drop, rotate, export, rehearse
-std::vector<Command> backup_commands();    // backup run, list, show
+std::vector<Command> backup_commands();    // backup run, list
+std::vector<Command> show_commands();      // backup show, vault list
 std::vector<Command> diff_commands();      // backup diff
 std::vector<Command> stats_commands();     // vault stats
 std::vector<Command> mount_commands();     // mount

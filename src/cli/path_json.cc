@@ -26,4 +26,10 @@ std::string shown_path(const std::string& path) {
   return out;
 }
 
+std::string_view entry_word(vault::EntryType type) {
+  static constexpr std::string_view kWords[] = {"file",         "folder", "link",  "hard-link", "character-device",
+                                                "block-device", "fifo",   "socket"};
+  return kWords[static_cast<std::size_t>(type) - 1];
+}
+
 }  // namespace hf::cli

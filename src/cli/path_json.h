@@ -1,9 +1,11 @@
-// A path in machine output and on a terminal: bytes that need not be text.
+// What a snapshot holds, in machine output and on a terminal: paths, which are bytes that need not be text, and entries' types.
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "base/json.h"
+#include "vault/tree.h"
 
 namespace hf::cli {
 
@@ -11,5 +13,6 @@ namespace hf::cli {
 void set_path(Json& object, const std::string& path);
 // One line, without control characters: what is neither printable nor UTF-8 stands as \ooo, a backslash as \\.
 std::string shown_path(const std::string& path);
+std::string_view entry_word(vault::EntryType type);   // "file", "folder", "link", ...
 
 }  // namespace hf::cli
