@@ -30,3 +30,9 @@ expect_json 13 journal verify;           says "hint:"
 expect 13 journal list
 expect 13 status
 flip_byte "$segment" 250
+
+# A journal that cannot be written: the backup is made, and each way of asking for it says what is not recorded.
+mv "$HOLDFAST_STATE/journal" "$HOLDFAST_STATE/elsewhere"
+: >"$HOLDFAST_STATE/journal"
+expect 0 backup run web;                 says "not in the journal"
+expect_json 0 backup run --all;          [ "$(count warnings)" = 1 ] || fail "no warning"; says "web: the backup is in the vault, but not in the journal"
