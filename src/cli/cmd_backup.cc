@@ -181,6 +181,7 @@ Outcome run_all(Context& context, const Arguments& args) {
     if (one.exit_code != 0) all.exit_code = kExitPartial;
     list.push(one.data);
     all.errors.insert(all.errors.end(), one.errors.begin(), one.errors.end());
+    for (const std::string& w : one.warnings) all.warnings.push_back(c.name + ": " + w);
   }
   all.data.set("backups", list);
   return all;

@@ -20,6 +20,10 @@ Outcome write_bundle(Context& context, const Arguments& args) {
   auto plan = plan_text_of_run(context, **journal, *run);
   if (!plan) return failed(std::move(plan).error());
   const std::string to = args.get_or("--to", "evidence-" + *run + ".tar");
+  if (file_exists(context.env.files, to))
+    return failed(make_error(ErrorKind::kExists, to + " is there already; evidence is never overwritten")
+                      .with_hint("Give another name with --to FILE, or move that file away.")
+                      .with_object(to));
   if (auto wrote = evidence::export_bundle(**journal, context.env.files, *run, *plan, to); !wrote)
     return failed(std::move(wrote).error());
   context.out.line("evidence of run " + *run + " is in " + to);

@@ -32,7 +32,8 @@ void print_plan(Context& context, const runbook::FailoverPlan& plan) {
   if (plan.risk.text.empty()) context.out.line("At risk: nothing, because no database is promoted");
   else context.out.line("At risk:\n  " + one_part_a_line(plan.risk.text));
   for (const runbook::RunWaiver& w : plan.spec.waivers)
-    context.out.line("Relies on a waiver: " + w.rule + " at " + w.at + ", by " + w.by + ": " + w.reason);
+    context.out.line("Relies on a waiver: " + w.rule + " at " + w.at + ", by " + w.by +
+                     (w.until ? ", until " + format_time(*w.until) : "") + ": " + w.reason);
   context.out.line("Approvals needed: " + std::to_string(plan.spec.approvals) + ". Plan " + plan.hash);
 }
 
@@ -95,7 +96,7 @@ Outcome run_apply(Context& context, const Arguments& args) {
   if (auto component = args.get("--waive-fence")) {
     const std::string by = args.get_or("--waived-by", ""), reason = args.get_or("--reason", "");
     if (auto may = check_waiver(file->loaded.plan, *component, by, reason); !may) return failed(std::move(may).error());
-    request.spec.waivers.push_back({std::string(runbook::kFenceRule), *component, by, reason});
+    request.spec.waivers.push_back({std::string(runbook::kFenceRule), *component, by, reason, {}});
   }
   return execute_run(context, *file, request);
 }

@@ -39,7 +39,9 @@ Outcome run_lint(Context& context, const Arguments&) {
 }
 
 Outcome run_explain(Context& context, const Arguments& args) {
-  auto text = plan::explain(args.positional()[0]);
+  const std::string& name = args.positional()[0];
+  std::string meaning = explain_error_id(name);
+  auto text = meaning.empty() ? plan::explain(name) : Result<std::string>(std::move(meaning));
   if (!text) return failed(std::move(text).error());
   context.out.text(*text + (text->ends_with('\n') ? "" : "\n"));
   return finished(Json::object().set("text", *text));

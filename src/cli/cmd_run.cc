@@ -1,5 +1,7 @@
 // run list, show, resume, approve, cancel; status: what was done, what goes on, how things stand.
+#include <algorithm>
 #include <map>
+#include <set>
 
 #include "cli/commands.h"
 #include "cli/exit_codes.h"
@@ -18,7 +20,16 @@ struct RunLine {
   std::string id, kind, runbook, component, state = "running", verdict;
   WallTime started{};
   std::optional<WallTime> finished;
+  std::size_t approvals_needed = 0;  // asked for, and not given yet
+  std::set<std::string> approvers;
+
+  bool waits() const { return !finished && approvers.size() < approvals_needed; }
 };
+
+RunLine* find_line(std::vector<RunLine>& runs, const std::string& id) {
+  const auto at = std::ranges::find(runs, id, &RunLine::id);
+  return at == runs.end() ? nullptr : &*at;
+}
 
 Result<std::vector<RunLine>> all_runs(journal::Journal& journal) {
   std::vector<RunLine> out;
@@ -31,17 +42,23 @@ Result<std::vector<RunLine>> all_runs(journal::Journal& journal) {
                      "running",
                      "",
                      e.event.time,
+                     {},
+                     0,
                      {}});
+    RunLine* run = find_line(out, e.event.run);
+    if (run == nullptr) return true;
+    if (auto asked = record::body_of<record::ApprovalRequested>(e.event))
+      run->approvals_needed = static_cast<std::size_t>(std::max<std::int64_t>(asked->needed, 0));
+    if (auto given = record::body_of<record::ApprovalGiven>(e.event)) run->approvers.insert(given->by);
     if (auto finished = record::body_of<record::RunFinished>(e.event)) {
-      for (RunLine& r : out) {
-        if (r.id != e.event.run) continue;
-        r.state = std::string(record::to_string(finished->state));
-        r.verdict = finished->verdict;
-        r.finished = e.event.time;
-      }
+      run->state = std::string(record::to_string(finished->state));
+      run->verdict = finished->verdict;
+      run->finished = e.event.time;
     }
     return true;
   }));
+  for (RunLine& r : out)
+    if (r.waits()) r.state = "waits for approval";
   return out;
 }
 
@@ -81,7 +98,7 @@ Outcome run_show(Context& context, const Arguments& args) {
   if (!facts) return failed(std::move(facts).error());
   runbook::RunReport report = runbook::report_of(*spec, *facts);
   print_report(context, *spec, report);
-  if (report.state == runbook::RunState::kRunning) context.out.line("Next: holdfast run resume " + *run);
+  print_next(context, *run, report);
   return finished(report_json(*spec, report));
 }
 
@@ -217,8 +234,9 @@ Outcome run_status(Context& context, const Arguments&) {
   rows.insert(rows.end(), good.begin(), good.end());
   context.out.table(rows);
   for (const RunLine& r : runs)
-    if (r.state == "running")
-      context.out.line("unfinished run " + r.id + " (" + r.kind + "); next: holdfast run resume " + r.id);
+    if (!r.finished)
+      context.out.line("unfinished run " + r.id + " (" + r.kind + ", " + r.state + "); next: holdfast run " +
+                       (r.waits() ? "approve " + r.id + " --by NAME" : "resume " + r.id));
   return finished(Json::object().set("components", list));
 }
 

@@ -21,9 +21,12 @@ enum ExitCode : int {
   kExitStopRecovery = 255,  // wal fetch: neither fetched nor proven absent
 };
 
-// Stable error ids that decide an exit code by themselves.
-inline constexpr std::string_view kNoPlanId = "HF1001";
-inline constexpr std::string_view kNoVaultId = "HF1002";
+// Every error has a stable id: its own, or that of its kind. Those of the plan's rules begin at HF1001.
+inline constexpr std::string_view kNoPlanId = "HF0010";
+inline constexpr std::string_view kNoVaultId = "HF0011";  // these two decide an exit code by themselves
+std::string error_id(const Error& error);
+// What an id of error_id() means; empty for any other text.
+std::string explain_error_id(std::string_view id);
 
 int exit_code_of(const Error& error);
 

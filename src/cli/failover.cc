@@ -151,6 +151,7 @@ Outcome outcome_of(Context& context, const runbook::RunSpec& spec, const runbook
   Outcome out = finished(data, code);
   for (const runbook::StepReport& s : report.steps)
     if (s.failure) out.errors.push_back(s.failure->error().with_context("step '" + s.name + "'"));
+  print_next(context, spec.id, report);
   if (report.state == runbook::RunState::kFinished && report.verdict != runbook::Verdict::kSucceeded)
     out.errors.push_back(unfinished(spec, report));
   return out;
@@ -207,9 +208,19 @@ Status check_waiver(const plan::Plan& plan, const std::string& component, const 
       .with_hint("Those who may are the groups and addresses with `may: [waive]` under `groups` in the plan.");
 }
 
+namespace {
+
+Error needs_journal(Error why) {
+  return std::move(why).with_context(why.kind == ErrorKind::kBusy
+                                         ? "another command has the journal; a run needs it alone"
+                                         : "a run needs a journal that can be written; nothing was started");
+}
+
+}  // namespace
+
 Status refuse_if_busy(Context& context, const runbook::RunSpec& spec) {
   auto journal = open_journal(context, spec.target, kWaitForRun);
-  if (!journal) return std::move(journal).error().with_context("another command has the journal; a run needs it alone");
+  if (!journal) return needs_journal(std::move(journal).error());
   runbook::History history = history_of(context, **journal, spec.target);
   HF_TRY(runbook::refuse_known(history, spec.id));
   return refuse_beside_open_run(history, spec);
@@ -222,7 +233,7 @@ Outcome execute_run(Context& context, const PlanFile& file, const RunRequest& re
   const std::string region = file.loaded.plan.failover ? file.loaded.plan.failover->target : "";
   auto journal = open_journal(context, region, kWaitForRun);
   if (!journal)
-    return failed(std::move(journal).error().with_context("another command has the journal; a run needs it alone"));
+    return failed(needs_journal(std::move(journal).error()));
   if (auto kept = keep_plan_text(context, file.hash, file.loaded.canonical); !kept)
     return failed(std::move(kept).error());
   runbook::History history = history_of(context, **journal, region);

@@ -1,10 +1,13 @@
 #include "cli/output.h"
 
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <utility>
 
 #include "cli/exit_codes.h"
@@ -14,6 +17,7 @@ namespace hf::cli {
 namespace {
 constexpr auto kRedrawEvery = std::chrono::milliseconds(100);
 constexpr auto kHeartbeatEvery = std::chrono::seconds(30);
+constexpr int kPipePatienceMs = 1000;  // then it is tried again
 constexpr auto kLockPatience = std::chrono::milliseconds(200);
 constexpr std::size_t kLeastFolded = 24;  // columns that a folded text needs to be readable
 
@@ -44,8 +48,16 @@ Output::Output(Format format, Clock& clock, bool terminal, bool color)
 void Output::put(int fd, std::string_view text) {
   while (!text.empty()) {
     ssize_t n = ::write(fd, text.data(), text.size());
-    if (n <= 0) return;  // a reader that went away stops nothing
-    text.remove_prefix(static_cast<std::size_t>(n));
+    if (n > 0) {
+      text.remove_prefix(static_cast<std::size_t>(n));
+    } else if (n < 0 && errno == EAGAIN) {  // a terminal or pipe that somebody made non-blocking
+      pollfd ready{fd, POLLOUT, 0};
+      ::poll(&ready, 1, kPipePatienceMs);
+    } else if (n == 0 || errno != EINTR) {
+      // A reader that went away stops nothing; a disk that is full does.
+      if (fd == STDOUT_FILENO && n < 0 && errno != EPIPE) output_errno_ = errno;
+      return;
+    }
   }
 }
 
@@ -119,7 +131,7 @@ int Output::print_end(std::string_view command, const Outcome& outcome, WallTime
   clear_progress();
   for (const std::string& w : outcome.warnings) put(STDERR_FILENO, "holdfast: warning: " + w + "\n");
   for (const Error& e : outcome.errors) put(STDERR_FILENO, render_error(e));
-  if (format_ == Format::kTable) return outcome.exit_code;
+  if (format_ == Format::kTable) return exit_code_after(outcome);
   Json errors = Json::array();
   for (const Error& e : outcome.errors) errors.push(error_json(e));
   Json warnings = Json::array();
@@ -134,7 +146,18 @@ int Output::print_end(std::string_view command, const Outcome& outcome, WallTime
   out.set("duration_seconds", static_cast<double>(static_cast<std::int64_t>(seconds * 1000)) / 1000.0);
   out.set("data", outcome.data).set("errors", errors).set("warnings", warnings);
   put(STDOUT_FILENO, dump_json(out) + "\n");
-  return outcome.exit_code;
+  return exit_code_after(outcome);
+}
+
+// What was asked for and did not reach its file is not done, whatever else went well.
+int Output::exit_code_after(const Outcome& outcome) {
+  // PostgreSQL reads the codes of the WAL commands: there, what is printed is no part of what is asked for.
+  if (output_errno_ == 0 || command_.starts_with("wal ")) return outcome.exit_code;
+  Error lost = make_error(output_errno_ == ENOSPC ? ErrorKind::kExhausted : ErrorKind::kFailed,
+                          std::string("writing standard output: ") + std::strerror(output_errno_))
+                   .with_hint("What was printed is not complete. The command's work itself was not undone by this.");
+  put(STDERR_FILENO, render_error(lost));
+  return outcome.exit_code == kExitOk ? static_cast<int>(kExitFailed) : outcome.exit_code;
 }
 
 namespace {
@@ -205,15 +228,13 @@ std::string format_count(std::uint64_t n) {
 
 Json error_json(const Error& e) {
   Json out = Json::object();
-  out.set("id", e.id).set("kind", to_string(e.kind)).set("message", e.text).set("hint", e.hint).set("object", e.object);
+  out.set("id", error_id(e)).set("kind", to_string(e.kind)).set("message", e.text).set("hint", e.hint).set("object", e.object);
   if (e.effect == Effect::kMaybe) out.set("effect", "maybe");
   return out;
 }
 
 std::string render_error(const Error& e) {
-  std::string out = "holdfast: " + e.text;
-  if (!e.id.empty()) out += " [" + e.id + "]";
-  out += "\n";
+  std::string out = "holdfast: " + e.text + " [" + error_id(e) + "]\n";
   if (e.effect == Effect::kMaybe) out += "  it is not known whether this took effect\n";
   if (!e.hint.empty()) out += "  hint: " + e.hint + "\n";
   return out;

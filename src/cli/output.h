@@ -53,6 +53,7 @@ class Output {
  private:
   void put(int fd, std::string_view text);
   void clear_progress();
+  int exit_code_after(const Outcome& outcome);
   int print_end(std::string_view command, const Outcome& outcome, WallTime started, MonoTime started_mono);
   Format format_;
   Clock& clock_;
@@ -65,6 +66,7 @@ class Output {
   WallTime began_{};
   MonoTime began_mono_{};
   bool ended_ = false;
+  int output_errno_ = 0;  // why standard output is not complete
   std::timed_mutex mutex_;
 };
 

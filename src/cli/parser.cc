@@ -22,7 +22,7 @@ const std::vector<Option>& common_options() {
 }
 
 Error usage(std::string text, std::string hint) {
-  return make_error(ErrorKind::kUsage, std::move(text)).with_hint(std::move(hint)).with_id("HF1000");
+  return make_error(ErrorKind::kUsage, std::move(text)).with_hint(std::move(hint));
 }
 
 // The command whose words are the longest beginning of what was typed.
@@ -52,6 +52,10 @@ Error unknown_command(const std::vector<Command>& commands, const std::vector<st
     hint = "There are:";
     for (const std::string& w : below) hint += " '" + w + "'";
   }
+  if (typed[0].starts_with('-'))
+    return usage("there is no command before '" + typed[0] + "'",
+                 "Options stand after the command, as in: holdfast status -o json");
+  if (said == typed[0] && !below.empty()) return usage("'" + said + "' alone is no command", hint);
   return usage("there is no command '" + said + "'", hint);
 }
 
@@ -186,6 +190,19 @@ std::string overview(const std::vector<Command>& commands) {
   return out + "\nEvery command has --help. Exit codes and output formats: docs/commands.md\n";
 }
 
+// Of the commands that begin with these words; empty where none does.
+std::string help_of_group(const std::vector<Command>& commands, const std::vector<std::string>& words) {
+  std::string examples;
+  std::vector<std::vector<std::string>> rows;
+  for (const Command& c : commands) {
+    if (c.words.size() <= words.size() || !std::equal(words.begin(), words.end(), c.words.begin())) continue;
+    if (rows.size() < 3) examples += "  " + c.examples.front() + "\n";
+    rows.push_back({"  " + words_of(c), c.summary});
+  }
+  if (rows.empty()) return "";
+  return examples + "\nCommands:\n" + render_table(rows) + "\nEach has --help.\n";
+}
+
 std::string help_of(const Command& c) {
   std::string out;
   for (const std::string& e : c.examples) out += "  " + e + "\n";
@@ -217,6 +234,10 @@ Result<std::variant<Parsed, HelpText>> parse_words(const std::vector<Command>& c
     return Answer(HelpText{overview(commands)});
   if (words[0] == "--version") return Answer(HelpText{std::string(kVersion) + "\n"});
   const Command* command = find_command(commands, words);
+  if (command == nullptr && (words.back() == "--help" || words.back() == "-h")) {
+    std::string help = help_of_group(commands, {words.begin(), words.end() - 1});
+    if (!help.empty()) return Answer(HelpText{std::move(help)});
+  }
   if (command == nullptr) return unknown_command(commands, words);
 
   std::vector<std::string> rest(words.begin() + static_cast<std::ptrdiff_t>(command->words.size()), words.end());

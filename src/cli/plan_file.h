@@ -17,7 +17,7 @@ struct PlanFile {
   std::string text() const;  // the sources, as they are kept with a run
 };
 
-// kNotFound with id HF1001 if there is no plan. Findings are in `loaded`: they are not an error here.
+// kNotFound with id kNoPlanId if there is no plan. Findings are in `loaded`: they are not an error here.
 Result<PlanFile> read_plan(Context& context);
 // The same, but a plan with unwaived errors is kInvalid, with the findings rendered on stderr.
 Result<PlanFile> read_valid_plan(Context& context);

@@ -109,4 +109,10 @@ void print_report(Context& context, const runbook::RunSpec& spec, const runbook:
                    (report.reason.empty() ? "" : " - " + report.reason));
 }
 
+void print_next(Context& context, const std::string& run, const runbook::RunReport& report) {
+  if (report.state == runbook::RunState::kRunning) context.out.line("Next: holdfast run resume " + run);
+  if (report.state == runbook::RunState::kWaitsForApproval)
+    context.out.line("Next: holdfast run approve " + run + " --by NAME, then holdfast run resume " + run);
+}
+
 }  // namespace hf::cli

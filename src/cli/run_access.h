@@ -26,6 +26,8 @@ Result<runbook::RunSpec> spec_of_run(runbook::History& history, const std::strin
 // `data` of `failover apply`, `run resume` and `run show`.
 Json report_json(const runbook::RunSpec& spec, const runbook::RunReport& report);
 void print_report(Context& context, const runbook::RunSpec& spec, const runbook::RunReport& report);
+// The command that comes next for a run that is not finished.
+void print_next(Context& context, const std::string& run, const runbook::RunReport& report);
 std::string_view state_word(const runbook::RunReport& report);  // "running", "waiting", "succeeded", "failed", ...
 
 }  // namespace hf::cli

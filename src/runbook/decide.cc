@@ -49,6 +49,7 @@ class Decider {
       f.object = w.at;
       f.by = w.by;
       f.reason = w.reason;
+      f.until = w.until.value_or(WallTime{});
       record(std::move(f));
     }
   }
@@ -227,13 +228,15 @@ class Decider {
       if (p->object == g.component && p->level >= g.level && p->level > plan::FenceLevel::kAttested)
         return std::nullopt;
     for (const Fact* w : run_.waivers)
-      if (w->rule == kFenceRule && w->object == g.component && !w->by.empty()) return std::nullopt;
+      if (w->rule == kFenceRule && w->object == g.component && !w->by.empty() && holds(*w)) return std::nullopt;
     return Failure{ErrorKind::kBlocked, Effect::kNone,
                    "the old primary of '" + g.component + "' is not proven to be fenced at level " +
                        std::string(to_string(g.level)),
                    "Bring the fence step to its proof, or have a named person waive it: two primaries would lose "
                    "what one of them acknowledged."};
   }
+
+  bool holds(const Fact& waiver) const { return waiver.until == WallTime{} || now_ < waiver.until; }
 
   WallTime deadline(const StepSpec& s, const StepView& v) const { return v.began.value_or(now_) + s.timeout; }
   bool late(const StepSpec& s, const StepView& v) const { return v.began && now_ >= deadline(s, v); }

@@ -232,6 +232,21 @@ TEST(Decide, PromotionNeedsAProofOfItsComponentAtItsLevel) {
   EXPECT_EQ(recorded(with(waiver)).failure->kind, ErrorKind::kBlocked) << "a waiver without a name";
   waiver.by = "maria";
   EXPECT_TRUE(std::holds_alternative<StartStep>(with(waiver)));
+  waiver.until = at(1);
+  EXPECT_EQ(recorded(with(waiver)).failure->kind, ErrorKind::kBlocked) << "a waiver past its end";
+  waiver.until = at(2);
+  EXPECT_TRUE(std::holds_alternative<StartStep>(with(waiver)));
+}
+
+TEST(Decide, AWaiverOfThePlanStandsInTheJournalWithItsEnd) {
+  RunSpec spec = promotion();
+  spec.waivers = {{std::string(kFenceRule), "orders", "maria", "power is cut", at(60)}};
+  const Fact f = recorded(decide(spec, {fact(FactKind::kRunStarted)}, at(1)).commands.at(0));
+  ASSERT_EQ(f.kind, FactKind::kWaiverRecorded);
+  const auto body = record::body_of<record::WaiverUsed>(event_of_fact(f));
+  ASSERT_TRUE(body.has_value()) << body.error().text;
+  EXPECT_EQ(*body, (record::WaiverUsed{std::string(kFenceRule), "orders", "maria", at(60), "power is cut"}));
+  EXPECT_EQ(fact_of_event(event_of_fact(f))->until, at(60));
 }
 
 TEST(Decide, ABlockedRunSaysSoWithExitCode4) {
@@ -302,7 +317,7 @@ TEST(RunSpec, SurvivesItsJson) {
   spec.impact_at = at(5);
   spec.rto = 90s;
   spec.planned_loss_bytes = 1ull << 60;
-  spec.waivers = {{"rule", "place", "maria", "because"}};
+  spec.waivers = {{"rule", "place", "maria", "because", at(60)}, {"rule", "here", "kim", "because", {}}};
   const auto back = run_spec_from_json(to_json(spec));
   ASSERT_TRUE(back.has_value()) << back.error().text;
   EXPECT_EQ(*canonical_json(to_json(*back)), *canonical_json(to_json(spec)));

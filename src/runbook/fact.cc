@@ -109,6 +109,10 @@ Json timer_body(const Fact& f) {
   return record::to_body(record::TimerSet{f.step + "/" + std::to_string(f.attempt), f.until}).set("reason", f.reason);
 }
 
+std::optional<WallTime> end_of(const Fact& waiver) {
+  return waiver.until == WallTime{} ? std::nullopt : std::optional(waiver.until);
+}
+
 Json body_of_fact(const Fact& f) {
   switch (f.kind) {
     case FactKind::kRunStarted: return started_body(*f.spec);
@@ -117,7 +121,7 @@ Json body_of_fact(const Fact& f) {
       return record::to_body(record::ApprovalRequested{f.attempt, f.reason, f.object});
     case FactKind::kApprovalGiven: return record::to_body(record::ApprovalGiven{f.by, f.object});
     case FactKind::kWaiverRecorded:
-      return record::to_body(record::WaiverUsed{f.rule, f.object, f.by, std::nullopt, f.reason})
+      return record::to_body(record::WaiverUsed{f.rule, f.object, f.by, end_of(f), f.reason})
           .set("level", to_string(f.level));
     case FactKind::kStepObserved: return observed_body(f);
     case FactKind::kStepIntent: return record::to_body(record::StepIntent{f.key, f.object, f.irreversible, f.reason});
@@ -193,6 +197,7 @@ Status read_waiver(const record::Event& e, Fact& f) {
   f.object = b.place;
   f.by = b.by;
   f.reason = b.reason;
+  f.until = b.until.value_or(WallTime{});
   return read_level(e, f);
 }
 

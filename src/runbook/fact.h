@@ -20,7 +20,7 @@ enum class FactKind : std::uint8_t {
   kRunResumed,         // a new process goes on: what was in flight before is orphaned
   kApprovalRequested,  // attempt (how many persons), reason
   kApprovalGiven,      // by
-  kWaiverRecorded,     // by, rule, object (component), level (that it stands for), reason
+  kWaiverRecorded,     // by, rule, object (component), level (that it stands for), reason, until (epoch: ends with the run)
   kStepObserved,       // step, attempt, phase, state, detail, facts
   kStepIntent,         // step, attempt, key, object (action), reason (summary): durable before the effect
   kStepRunning,        // step, attempt, handle, poll_after: the effect goes on without us

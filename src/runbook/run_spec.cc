@@ -147,7 +147,9 @@ Json to_json(const RunSpec& spec) {
   Json waivers = Json::array();
   for (const RunWaiver& w : spec.waivers) {
     Json one = Json::object();
-    waivers.push(one.set("rule", w.rule).set("at", w.at).set("by", w.by).set("reason", w.reason));
+    one.set("rule", w.rule).set("at", w.at).set("by", w.by).set("reason", w.reason);
+    if (w.until) one.set("until", format_time(*w.until));
+    waivers.push(std::move(one));
   }
   Json steps = Json::array();
   for (const StepSpec& s : spec.steps) steps.push(step_json(s));
@@ -180,9 +182,13 @@ Result<RunSpec> run_spec_from_json(const Json& j) {
       return make_error(ErrorKind::kInvalid, "a run's specification: planned_loss_bytes is '" + t->as_string() + "'");
   }
   spec.planned_loss = j["planned_loss"].as_string();
-  for (const Json& w : j["waivers"].items())
-    spec.waivers.push_back(
-        {w["rule"].as_string(), w["at"].as_string(), w["by"].as_string(), w["reason"].as_string()});
+  for (const Json& w : j["waivers"].items()) {
+    RunWaiver waiver{w["rule"].as_string(), w["at"].as_string(), w["by"].as_string(), w["reason"].as_string(), {}};
+    if (const Json* until = w.find("until")) {
+      HF_ASSIGN(waiver.until, parse_time(until->as_string()));
+    }
+    spec.waivers.push_back(std::move(waiver));
+  }
   for (const Json& s : j["steps"].items()) {
     HF_ASSIGN(StepSpec step, step_from(s));
     spec.steps.push_back(std::move(step));

@@ -56,6 +56,7 @@ struct RunWaiver {
   std::string at;
   std::string by;
   std::string reason;
+  std::optional<WallTime> until;  // the first instant at which it no longer holds; none: it ends with its run
 };
 
 struct RunSpec {

@@ -9,7 +9,7 @@
 namespace hf::runbook {
 namespace {
 
-constexpr Micros kLongestWait = 1s;  // wall timers are looked at again this often: the wall clock may be set
+constexpr Micros kLongestWait = 1s;  // a stop and a broken executor are noticed this soon
 
 Error unknown_action(const StepSpec& step) {
   return make_error(ErrorKind::kUnsupported,
@@ -36,7 +36,11 @@ struct Call {
 class Runner::Session {
  public:
   Session(Runner& runner, RunSpec spec, std::vector<Fact> facts)
-      : r_(runner), spec_(std::move(spec)), facts_(std::move(facts)) {}
+      : r_(runner),
+        spec_(std::move(spec)),
+        facts_(std::move(facts)),
+        began_(facts_.empty() ? r_.clock_.wall() : std::max(r_.clock_.wall(), facts_.back().time)),
+        began_mono_(r_.clock_.mono()) {}
   ~Session() { drain(); }
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
@@ -51,6 +55,9 @@ class Runner::Session {
     std::stop_source stop;
   };
 
+  // The run's time: the wall clock as it was when this session began, never behind the journal, then the monotonic one.
+  // A wall clock that is set meanwhile ends no step early and stretches no wait.
+  WallTime now() const { return began_ + std::chrono::duration_cast<Micros>(r_.clock_.mono() - began_mono_); }
   Fact fact(FactKind kind, const std::string& step, int attempt) const;
   void execute(const Command& command);
   void run(const ObserveStep& c);
@@ -72,6 +79,8 @@ class Runner::Session {
   Runner& r_;
   RunSpec spec_;
   std::vector<Fact> facts_;
+  const WallTime began_;
+  const MonoTime began_mono_;
   std::vector<FileLock> locks_;
   std::map<std::string, InFlight> in_flight_;
   std::map<std::string, MonoTime> next_poll_;
@@ -109,7 +118,7 @@ Fact Runner::Session::fact(FactKind kind, const std::string& step, int attempt) 
 }
 
 Status Runner::Session::append(Fact f) {
-  f.time = r_.clock_.wall();
+  f.time = now();
   HF_ASSIGN(f.seq, r_.history_.append(f));
   facts_.push_back(f);
   r_.log_.info("runbook", to_string(f.kind), {{"run", f.run}, {"step", f.step}, {"detail", f.reason}});
@@ -121,7 +130,7 @@ Status Runner::Session::append(Fact f) {
 Result<RunReport> Runner::Session::loop(std::stop_token stop) {
   for (;;) {
     const std::size_t before = facts_.size();
-    const Decision decision = decide(spec_, facts_, r_.clock_.wall(), r_.options_.rules);
+    const Decision decision = decide(spec_, facts_, now(), r_.options_.rules);
     if (decision.state != RunState::kRunning && in_flight_.empty()) return report_of(spec_, facts_);
     for (const Command& c : decision.commands) {
       if (broken_) execute(c);
@@ -138,9 +147,9 @@ Result<RunReport> Runner::Session::loop(std::stop_token stop) {
 }
 
 void Runner::Session::wait(const Decision& decision, std::stop_token stop) {
-  const MonoTime now = r_.clock_.mono();
-  MonoTime until = now + kLongestWait;
-  if (decision.wake_at) until = std::min(until, now + std::max(Micros(0), *decision.wake_at - r_.clock_.wall()));
+  const MonoTime mono = r_.clock_.mono();
+  MonoTime until = mono + kLongestWait;
+  if (decision.wake_at) until = std::min(until, mono + std::max(Micros(0), *decision.wake_at - now()));
   for (const auto& [step, due] : next_poll_)
     if (!in_flight_.contains(step)) until = std::min(until, due);
   if (auto done = r_.executor_.next(until, stop)) (*done)();
@@ -154,7 +163,7 @@ template <class Work, class Then>
 void Runner::Session::call(const std::string& step, const std::string& key, Work work, Then then) {
   const bool begun = std::ranges::any_of(
       facts_, [&](const Fact& f) { return f.kind == FactKind::kStepIntent && f.step == step && f.key == key; });
-  Call c{spec_, step, key, facts_of(facts_), r_.clock_.wall(), begun};
+  Call c{spec_, step, key, facts_of(facts_), now(), begun};
   const auto entry = r_.actions_.find(spec_.find_step(step)->action);
   Action* action = entry == r_.actions_.end() ? nullptr : entry->second;
   const std::stop_source own = in_flight_[step].stop;
@@ -322,6 +331,7 @@ Result<RunReport> Runner::start(const RunSpec& spec, std::stop_token stop) {
 Result<RunReport> Runner::resume(const std::string& run, std::stop_token stop) {
   HF_ASSIGN(std::vector<Fact> facts, history_.read(run));
   const RunSpec spec = *facts.front().spec;
+  const FactKind last_kind = facts.back().kind;
   Session session(*this, spec, std::move(facts));
   if (decide(spec, session.facts(), clock_.wall(), options_.rules).state == RunState::kFinished)
     return report_of(spec, session.facts());
@@ -329,7 +339,7 @@ Result<RunReport> Runner::resume(const std::string& run, std::stop_token stop) {
   Fact f;
   f.kind = FactKind::kRunResumed;
   f.run = run;
-  f.reason = "resumed after an interruption";
+  f.reason = last_kind == FactKind::kApprovalGiven ? "goes on after an approval" : "resumed after an interruption";
   HF_TRY(session.append(std::move(f)));
   return session.loop(stop);
 }

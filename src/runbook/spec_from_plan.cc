@@ -323,7 +323,7 @@ std::string Maker::filled(std::string text) const {
 void Maker::add_waivers(RunSpec& spec) const {
   for (const plan::Waiver& w : plan_.waivers) {
     if (w.until <= options_.now || (w.at != runbook_.name && !w.at.starts_with(runbook_.name + "."))) continue;
-    RunWaiver out{w.rule, w.at, w.by, w.reason};
+    RunWaiver out{w.rule, w.at, w.by, w.reason, w.until};
     for (const plan::Step& s : runbook_.steps) {
       const auto* p = s.as<plan::Promote>();
       if (p && w.rule == kFenceRule && w.at == runbook_.name + ".steps." + s.name) out.at = p->component;

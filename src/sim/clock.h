@@ -18,6 +18,7 @@ class SimClock final : public Clock {
     if (when.time_since_epoch() > elapsed_) elapsed_ = when.time_since_epoch();
   }
   void advance(Micros by) { elapsed_ += by; }
+  void set_wall(Micros by) { start_ += by; }  // somebody, or NTP, sets the wall clock
 
  private:
   WallTime start_;

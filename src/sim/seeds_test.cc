@@ -20,6 +20,7 @@ Scenario unkind_world(std::uint64_t seed) {
   s.crashes = static_cast<int>(rng.bounded(5));
   s.cancel_once = rng.chance(1, 8);
   s.approvals = rng.chance(1, 5) ? 2 : 0;
+  s.clock_sets = rate(300);
   return s;
 }
 

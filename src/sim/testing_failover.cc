@@ -29,6 +29,13 @@ Status Failover::people(runbook::History& history) {
   return ok();
 }
 
+void Failover::disturb_clock(std::size_t append) {
+  if (set_clock_ && set_clock_->first == append) clock_.set_wall(std::exchange(set_clock_, std::nullopt)->second);
+  if (scenario_.clock_sets == 0 || !rng_.chance(scenario_.clock_sets, 1000)) return;
+  const std::int64_t most = kLongestClockStep.count();
+  clock_.set_wall(Micros(static_cast<std::int64_t>(rng_.bounded(static_cast<std::uint64_t>(2 * most))) - most));
+}
+
 Result<runbook::RunReport> Failover::live(std::optional<Crash> crash) {
   journal::MemoryJournal journal(leaves_);
   if (crash) journal.fail_append(crash->append, crash->stored);
@@ -39,6 +46,9 @@ Result<runbook::RunReport> Failover::live(std::optional<Crash> crash) {
       [this] { world_.on_time(); });
   runbook::RunnerOptions options;
   options.rules = scenario_.rules;
+  options.after_append = [&, n = std::size_t{0}](std::uint64_t, std::string_view, const runbook::Fact&) mutable {
+    disturb_clock(n++);
+  };
   runbook::Runner runner(clock_, log_, history, actions_.table(), executor, options);
   const bool known = history.read(scenario_.spec.id).has_value();
   auto report = known ? runner.resume(scenario_.spec.id) : runner.start(scenario_.spec);

@@ -9,7 +9,7 @@ done
 [ ! -e "$HOLDFAST_STATE" ] || fail "a command that reads made a state folder"
 for words in "status" "document build" "run resume f-1" "failover plan" "failover apply f.json" "failover watch" "probe run --region east" "verify web"; do
   expect 10 $words
-  says "[HF1001]"
+  says "[HF0010]"
 done
 write_plan
 expect_json 0 status;              is data.components.0.name web; is data.components.0.protected false; is data.components.0.recovery_point_age_seconds null

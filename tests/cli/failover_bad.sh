@@ -29,3 +29,8 @@ expect 255 wal fetch one;                       says "takes NAME PATH"
 expect 255 wal fetch --nonsense one two;        says "no option --nonsense"
 expect 255 wal fecth one two;                   says "Did you mean 'holdfast wal fetch'?"
 expect 255 wal fetch one two --tail all;        says "--tail is sealed or any"
+# A state folder where no journal can be: it says that, not that somebody else has it.
+write_runbook
+expect 0 failover plan --save failover.json
+: >"$work/file"
+expect 1 failover apply failover.json --confirm "FAILOVER west" --state "$work/file";  says "nothing was started"

@@ -42,6 +42,7 @@ expect_json 0 journal list --run "$run";             [ "$(count data.entries)" -
 expect_json 0 journal verify
 
 expect_json 0 evidence export "$run" --to bundle.tar;  is data.bundle bundle.tar
+expect_json 1 evidence export "$run" --to bundle.tar;  is errors.0.kind exists; says "never overwritten"; says "--to FILE"
 expect 0 evidence export "$run";                     [ -s "evidence-$run.tar" ] || fail "the default name was not used"
 mv "$HOLDFAST_STATE" gone
 expect_json 0 evidence verify bundle.tar;            is data.run "$run"; is data.state succeeded; is data.first_bad null

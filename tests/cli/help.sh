@@ -7,6 +7,13 @@ expect 0 help;       cmp -s out overview || fail "help and no words differ"
 expect 0 --help;     cmp -s out overview || fail "--help and no words differ"
 sed -n '/^Commands:/,/^$/p' overview | sed -n 's/^  \([a-z-]*\( [a-z-]*\)\{0,1\}\)  .*/\1/p'| sed 's, *$,,' >commands
 [ "$(wc -l <commands)" -ge 30 ] || fail "the overview lists few commands"
+cut -s -d' ' -f1 commands | sort -u >groups
+while read -r group; do
+  expect 0 "$group" --help
+  [ ! -s err ] || fail "$group --help writes to stderr"
+  grep "^$group " commands | while read -r words; do prints "  $words  "; done
+done <groups
+expect 0 vault key --help; prints "  vault key rehearse  "
 while read -r words; do
   expect 0 $words --help
   [ ! -s err ] || fail "$words --help writes to stderr"

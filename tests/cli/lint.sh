@@ -7,7 +7,7 @@ expect 0 lint --plan "$source/docs/plan.example.yaml";       prints " 0 errors"
 write_plan
 expect 0 lint;                                               prints "holdfast.yaml: 0 errors"
 expect_json 1 lint --plan "$source/demo/mission-order.yaml"
-expect 10 lint --plan nowhere.yaml;                          says "[HF1001]"; says "--plan FILE"
+expect 10 lint --plan nowhere.yaml;                          says "[HF0010]"; says "--plan FILE"
 rm holdfast.yaml
 expect 10 lint;                                              says "there is no plan at holdfast.yaml"
 

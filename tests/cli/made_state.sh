@@ -15,6 +15,10 @@ expect_json 0 journal verify;            is data.first_bad null; events=$(value 
 expect_json 0 journal export --to events.jsonl
 [ "$(wc -l <events.jsonl)" = "$events" ] || fail "the export lacks events"
 expect 0 journal export;                 cmp out events.jsonl
+# Who did it is whom the kernel knows, whatever a variable says.
+USER=mallory LOGNAME=mallory expect 0 backup run web
+expect_json 0 journal list
+is "data.entries.$(($(count data.entries) - 1)).event.actor.id" "${SUDO_USER:-$(id -un)}"
 expect_json 0 run list;                  [ "$(count data.runs)" = 0 ]
 expect 1 run show f-2026;                says "f-2026"
 expect_json 0 evidence controls
@@ -30,3 +34,9 @@ expect_json 13 journal verify;           says "hint:"
 expect 13 journal list
 expect 13 status
 flip_byte "$segment" 250
+
+# A journal that cannot be written: the backup is made, and each way of asking for it says what is not recorded.
+mv "$HOLDFAST_STATE/journal" "$HOLDFAST_STATE/elsewhere"
+: >"$HOLDFAST_STATE/journal"
+expect 0 backup run web;                 says "not in the journal"
+expect_json 0 backup run --all;          [ "$(count warnings)" = 1 ] || fail "no warning"; says "web: the backup is in the vault, but not in the journal"

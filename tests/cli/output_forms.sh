@@ -19,8 +19,22 @@ expect 0 backup list --vault vault -o jsonl;       jsonl
 expect 0 vault check --vault vault -o jsonl;       jsonl
 expect 10 vault check --vault nowhere -o jsonl;    jsonl; says "no vault at nowhere"
 expect 2 vault chek -o jsonl;                      jsonl; says "Did you mean"
-expect_json 10 vault check --vault nowhere;        is errors.0.id HF1002; is ok false; says "no vault at nowhere"
+expect_json 10 vault check --vault nowhere;        is errors.0.id HF0011; is ok false; says "no vault at nowhere"
 expect 10 vault check --vault nowhere;             prints_nothing; says "hint:"
 
 # A reader that goes away is no reason to fail, nor to hang.
 "$holdfast" schema | head -1 >/dev/null
+
+# A disk that is full is one: what did not reach it was not printed. PostgreSQL's restore_command keeps its own codes.
+lost() { code=$1; shift; got=0; "$holdfast" "$@" >/dev/full 2>err || got=$?; [ $got = "$code" ] || fail "$*: exit code $got"; }
+lost 1 schema;                           says "writing standard output: No space left on device [HF0013]"
+lost 1 backup list --vault vault
+lost 1 backup list --vault vault -o json
+lost 1 backup list --vault vault -o jsonl
+lost 10 backup list --vault nowhere -o json
+lost 255 wal fetch one two
+
+# Every error has an id, and each id is explained.
+expect 1 explain nonsense;               says "[HF0004]"
+expect 0 explain HF0014;                 prints "corrupt"
+expect 0 explain HF0011;                 prints "vault"

@@ -16,6 +16,9 @@ effects() { [ "$(cat effects 2>/dev/null | wc -l)" = "$1" ] || fail "the step's 
 # Approvals by people whom the plan names, each counted once.
 planned 2
 apply 6 --approve dana;                        is data.state "waits for approval"; effects 0
+expect_json 0 run list;                        is data.runs.0.state "waits for approval"
+expect 0 run show "$run";                      prints "Next: holdfast run approve $run --by NAME"
+expect 0 status;                               prints "holdfast run approve $run --by NAME"
 expect 6 run resume "$run";                    prints "waits for approval"
 expect_json 0 run approve "$run" --by dana;    is data.run "$run"
 expect 6 run resume "$run" --approve dana

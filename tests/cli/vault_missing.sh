@@ -4,7 +4,7 @@
 make_files
 missing() {
   expect 10 "$@" --vault nowhere
-  says "no vault at nowhere [HF1002]"
+  says "no vault at nowhere [HF0011]"
   says "holdfast vault init --vault nowhere"
 }
 missing backup run --path files

@@ -16,6 +16,8 @@ expect 2 restore one two;                   says "not expected"
 expect 2 explain;                           says "takes NAME"
 expect 2 wal push;                          says "takes PATH"
 expect 2 run show a b;                      says "takes RUN"
+expect 2 vault;                             says "'vault' alone is no command"; says "'vault key list'"
+expect 2 -o json status;                    says "Options stand after the command"
 expect_json 2 bakup run;                    is errors.0.kind usage; is ok false
-expect_json 2 backup list --nonsense;       is errors.0.id HF1000
+expect_json 2 backup list --nonsense;       is errors.0.id HF0002
 [ ! -e "$HOLDFAST_STATE" ] || fail "a wrong word made a state folder"
