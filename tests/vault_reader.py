@@ -97,7 +97,7 @@ class Object:
     def __init__(self, data, kind):
         must(data[:8] == MAGIC, "magic")
         self.kind, major, _, suite, flags, tlv_length, payload = struct.unpack("<BBBBHHQ", data[8:24])
-        self.size = 32 + tlv_length
+        self.size, self.flags = 32 + tlv_length, flags
         must(hashlib.sha256(data[:24] + data[32:self.size]).digest()[:8] == data[24:32], "check of the header")
         must((major, suite) == (1, 1), "version or suite")
         must(self.kind == kind, f"kind {self.kind} where {kind} was expected")
@@ -206,7 +206,9 @@ class Vault:
         Ed25519PublicKey.from_public_bytes(writer).verify(footer[96:], text)
         blocks = [(1, min(315, chunks - i) * 52) for i in range(0, chunks, 315)]
         blocks += [(2, min(64, packs - i) * 256) for i in range(0, packs, 64)]
-        blocks.append((3, len(blocks) * 40))
+        fences = len(blocks) * 40
+        filters = len(range(0, chunks, 315)) * 512 if head.flags & 4 else 0
+        blocks.append((3, fences + filters))
         at, rows, digests = head.size, {1: b"", 2: b"", 3: b""}, []
         for number, (section, size) in enumerate(blocks):
             sealed = data[at:at + size + 16]
@@ -216,7 +218,14 @@ class Vault:
             at += size + 16
         must(at + 160 == len(data), "the blocks do not fill the run")
         must(digests.pop() == footer[32:64], "digest of the fences")
-        must([rows[3][i + 8:i + 40] for i in range(0, len(rows[3]), 40)] == digests, "digest of a block")
+        must([rows[3][i + 8:i + 40] for i in range(0, fences, 40)] == digests, "digest of a block")
+        for block in range(filters // 512):
+            bits = 0
+            for i in range(block * 315 * 52, min(chunks, (block + 1) * 315) * 52, 52):
+                for at in range(8, 26, 2):
+                    bits |= 1 << struct.unpack("<H", rows[1][i + at:i + at + 2])[0] % 4096
+            filter_at = fences + block * 512
+            must(rows[3][filter_at:filter_at + 512] == bits.to_bytes(512, "little"), "filter of a block")
         table = []
         for i in range(0, len(rows[2]), 256):
             session, number, _, _, header_length = struct.unpack("<16sIBBH", rows[2][i:i + 24])

@@ -4,6 +4,7 @@
 #include <deque>
 
 #include "vault/content.h"
+#include "vault/index_merge.h"
 #include "vault/names.h"
 #include "vault/parts.h"
 #include "vault/session_journal.h"
@@ -100,6 +101,7 @@ class Session final : public BackupSession {
   void count(EntryType type, std::uint64_t size);
   Result<Bytes> finish_record(const std::map<std::string, std::string>& attributes, bool partial);
   void finish_commit(ByteView sealed);
+  void merge_index();
 
   const Repository::Core& core_;
   std::unique_ptr<SessionJournal> journal_;   // may be null
@@ -269,6 +271,7 @@ Result<SnapshotInfo> Session::commit(const std::map<std::string, std::string>& a
   if (journal_) journal_->end();
   finish_commit(*sealed);
   lease_.reset();
+  merge_index();
   return info_;
 }
 
@@ -282,6 +285,16 @@ void Session::finish_commit(ByteView sealed) {
   info_.number = *number;
   Status removed = lease_->remove();
   if (!removed) core_.log.warning("vault", "lease not removed", {{"error", removed.error().text}});
+}
+
+// The snapshot is there; an index that stays as it is only makes look-ups slower.
+void Session::merge_index() {
+  const std::size_t runs = chunks_->runs();
+  chunks_->close();
+  if (runs < kFewestMerged) return;
+  const auto gone = merge_runs(core_, kMergesAfterBackup);
+  if (!gone) core_.log.warning("vault", "index runs not merged", {{"error", gone.error().text}});
+  if (gone && *gone != 0) core_.log.info("vault", "index runs merged", {{"runs", std::to_string(*gone)}});
 }
 
 void Session::abandon() {

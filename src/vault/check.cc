@@ -13,6 +13,7 @@
 #include "vault/parity.h"
 #include "vault/parts.h"
 #include "vault/record_reader.h"
+#include "vault/references.h"
 #include "vault/wal_objects.h"
 
 namespace hf::vault {
@@ -22,11 +23,43 @@ constexpr std::string_view kPackMissing = "pack is missing";
 constexpr std::uint64_t kPieceBytes = 2u << 20;   // of a pack, read at once
 constexpr int kAttempts = 3;                      // while other writers move what is being checked
 
+constexpr std::size_t kMaxRemembered = 500'000;   // chunks that were looked up one by one: 40 MB
+
+// What the index says of a pack's chunks, in 24 bytes whatever their number: two lists with the same sum are the same, but for
+// a forger's, who would have to sign the index and seal the directory.
+struct ChunkSum {
+  std::uint64_t count = 0;
+  std::uint64_t low = 0;
+  std::uint64_t high = 0;
+  void add(const PackEntry& e) {
+    const auto mixed = [](std::uint64_t v) {          // the end of splitmix64
+      v = (v ^ (v >> 30)) * 0xbf58476d1ce4e5b9ULL;
+      v = (v ^ (v >> 27)) * 0x94d049bb133111ebULL;
+      return v ^ (v >> 31);
+    };
+    std::array<std::uint64_t, 4> id{};
+    std::memcpy(id.data(), e.id.bytes.data(), sizeof id);
+    const std::uint64_t place = mixed(std::uint64_t{e.offset} << 32 | e.stored_length);
+    const std::uint64_t form = mixed(std::uint64_t{e.plain_length} << 8 | e.flags);
+    low += mixed(id[0] ^ mixed(id[1] + place));
+    high += mixed(id[2] ^ mixed(id[3] + form + place));
+    ++count;
+  }
+  static ChunkSum of(const std::vector<PackEntry>& entries) {
+    ChunkSum sum;
+    for (const PackEntry& e : entries) sum.add(e);
+    return sum;
+  }
+  friend bool operator==(const ChunkSum&, const ChunkSum&) = default;
+};
+
 struct IndexedPack {
   IndexPack row;
-  std::vector<PackEntry> chunks;            // as the index says; sorted by offset once all runs are read
+  ChunkSum chunks;                          // as the index says
+  std::size_t run = 0;                      // that says so, and its row there
+  std::uint32_t number = 0;
   bool unusable = false;                    // missing or cut short
-  bool partly_known = false;                // its index run is damaged: `chunks` may lack some
+  bool partly_known = false;                // its index run is damaged: `chunks` may not count all
   std::unordered_set<ChunkId, ChunkIdHash> bad;
 };
 
@@ -60,13 +93,14 @@ class Checker {
   Status check_small(const ObjectInfo& info);
   Status check_lease(const std::string& name, const LeasePart& lease);
   Status check_index();
-  Status read_run(const IndexRun& run);
+  Status read_run(const IndexRun& run, std::size_t number);
   Status check_packs();
   // These may run for several objects at once: each touches its own pack, and the report's counter is atomic.
   Status check_pack(const std::string& object, std::uint64_t size, IndexedPack* indexed, RecordReader& records);
-  Status check_directory(const std::string& object, std::uint64_t size, const IndexedPack* indexed);
-  Status read_pack(const std::string& object, std::uint64_t size, IndexedPack* indexed, RecordReader& records);
-  Status read_chosen(const ObjectInfo& info, IndexedPack* indexed, RecordReader& records);
+  Status check_directory(const std::string& object, std::uint64_t size, const IndexedPack* indexed, OpenedPack& opened);
+  Status read_pack(const std::string& object, std::uint64_t size, IndexedPack* indexed, OpenedPack* proven,
+                   RecordReader& records);
+  Status read_chosen(const ObjectInfo& info, IndexedPack* indexed, OpenedPack* opened, RecordReader& records);
   Status read_pieces(const std::string& object, const PackKey& key, std::span<const PackEntry> entries,
                      IndexedPack* indexed, RecordReader& records, bool& whole);
   Result<OpenedPack> open_for_reading(const std::string& object, std::uint64_t size, const IndexedPack* indexed);
@@ -74,6 +108,9 @@ class Checker {
   std::uint64_t rank(const std::string& object) const;
   Status check_snapshots();
   Result<std::vector<CommittedRecord>> read_all_commits();
+  Result<std::vector<std::vector<const IndexedPack*>>> pack_rows() const;
+  Result<bool> all_can_be_had(const std::vector<CommittedRecord>& commits);
+  Status refer(const CommittedRecord& commit, References& references, const std::function<Status()>& join);
   Status walk(const SnapshotRecord& record, const std::string& carrier, const std::string& id);
   Status check_reference(const ChunkId& chunk, const std::string& carrier, const std::string& snapshot);
   Status check_blobs();
@@ -169,32 +206,34 @@ Status Checker::check_lease(const std::string& name, const LeasePart& lease) {
 Status Checker::check_index() {
   HF_ASSIGN(source_, ChunkSource::open(core_));
   for (const BrokenObject& broken : source_->broken()) damage(broken.object, broken.error.text);
-  for (const IndexRun& run : source_->index().runs()) {
-    Status read = read_run(run);
-    if (!read) HF_TRY(finding(run.name(), std::move(read).error()));
+  const std::vector<IndexRun>& runs = source_->index().runs();
+  for (std::size_t r = 0; r < runs.size(); ++r) {
+    Status read = read_run(runs[r], r);
+    if (!read) HF_TRY(finding(runs[r].name(), std::move(read).error()));
   }
   HF_TRY(core_.store.list("index/", [&](const ObjectInfo& info) {
     report_.read_bytes += info.size;
     return ok();
   }));
-  for (auto& [name, pack] : packs_) std::ranges::sort(pack.chunks, {}, &PackEntry::offset);
   return ok();
 }
 
-Status Checker::read_run(const IndexRun& run) {
+Status Checker::read_run(const IndexRun& run, std::size_t number) {
   std::vector<IndexedPack*> rows;
   for (std::uint32_t row = 0; row < run.packs(); ++row) {
     HF_ASSIGN(IndexPack pack, run.pack(row));
     const PackName name = pack.name;
     IndexedPack& indexed = packs_[name];
     indexed.row = std::move(pack);
-    indexed.chunks.clear();                 // told by the last run that names it
+    indexed.chunks = {};                    // told by the last run that names it
+    indexed.run = number;
+    indexed.number = row;
     rows.push_back(&indexed);
   }
   Status read = run.for_each([&](const IndexEntry& entry) -> Status {
     if (entry.pack >= rows.size())
       return make_error(ErrorKind::kCorrupt, run.name() + ": a row names a pack that it does not list");
-    rows[entry.pack]->chunks.push_back(entry.chunk);
+    rows[entry.pack]->chunks.add(entry.chunk);
     ++report_.chunks;
     return ok();
   });
@@ -324,32 +363,36 @@ Status Checker::check_pack(const std::string& object, std::uint64_t size, Indexe
     return make_error(ErrorKind::kCorrupt, object + ": has " + std::to_string(size) + " bytes, " +
                                                std::to_string(indexed->row.size) + " were written");
   }
-  Status directory = check_directory(object, size, indexed);
+  OpenedPack opened;
+  Status directory = check_directory(object, size, indexed, opened);
   if (!directory && directory.error().kind != ErrorKind::kCorrupt) return directory;
-  if (sampled(object)) HF_TRY(read_chosen({object, size, {}}, indexed, records));   // which chunks are hit, too
+  // Also where the directory is damaged: which chunks are hit?
+  if (sampled(object)) HF_TRY(read_chosen({object, size, {}}, indexed, directory ? &opened : nullptr, records));
   return directory;
 }
 
-Status Checker::read_chosen(const ObjectInfo& info, IndexedPack* indexed, RecordReader& records) {
-  if (options_.hooks == nullptr) return read_pack(info.name, info.size, indexed, records);
+Status Checker::read_chosen(const ObjectInfo& info, IndexedPack* indexed, OpenedPack* opened, RecordReader& records) {
+  if (options_.hooks == nullptr) return read_pack(info.name, info.size, indexed, opened, records);
   HF_ASSIGN(const bool read, options_.hooks->before(info));
   if (!read) return ok();
-  Status whole = read_pack(info.name, info.size, indexed, records);
+  Status whole = read_pack(info.name, info.size, indexed, opened, records);
   if (whole || whole.error().kind == ErrorKind::kCorrupt) options_.hooks->after(info, whole.has_value());
   return whole;
 }
 
-Status Checker::check_directory(const std::string& object, std::uint64_t size, const IndexedPack* indexed) {
+// `opened`: what it found, for who can read.
+Status Checker::check_directory(const std::string& object, std::uint64_t size, const IndexedPack* indexed,
+                                OpenedPack& opened) {
   if (size < kPackFooterBytes) return make_error(ErrorKind::kCorrupt, object + ": is too short");
   HF_ASSIGN(const Bytes tail, core_.store.get(object, {size - kPackFooterBytes, kPackFooterBytes}));
   HF_TRY(parse_pack_footer(tail, size, object));
   data_bytes_ += kPackFooterBytes;
   if (!core_.keys.can_read()) return ok();
-  HF_ASSIGN(OpenedPack opened, read_pack_directory(store_range(core_.store, object), size, core_.keys, object));
+  HF_ASSIGN(opened, read_pack_directory(store_range(core_.store, object), size, core_.keys, object));
   data_bytes_ += opened.header.size() + opened.footer.directory_length;
-  if (indexed == nullptr || indexed->partly_known) return ok();
   std::ranges::sort(opened.entries, {}, &PackEntry::offset);
-  if (opened.header != indexed->row.header || opened.entries != indexed->chunks) {
+  if (indexed == nullptr || indexed->partly_known) return ok();
+  if (opened.header != indexed->row.header || ChunkSum::of(opened.entries) != indexed->chunks) {
     return make_error(ErrorKind::kCorrupt, object + ": its header or directory is not the one that the index knows");
   }
   return ok();
@@ -357,7 +400,8 @@ Status Checker::check_directory(const std::string& object, std::uint64_t size, c
 
 // Every byte. Who can read opens and proves every record: with header, directory and footer, which check_directory()
 // proved, they are the whole pack. Who cannot compares the digest in the index.
-Status Checker::read_pack(const std::string& object, std::uint64_t size, IndexedPack* indexed, RecordReader& records) {
+Status Checker::read_pack(const std::string& object, std::uint64_t size, IndexedPack* indexed, OpenedPack* proven,
+                          RecordReader& records) {
   bool whole = true;
   if (!core_.keys.can_read()) {
     if (indexed == nullptr) return ok();
@@ -365,7 +409,12 @@ Status Checker::read_pack(const std::string& object, std::uint64_t size, Indexed
     data_bytes_ += size;
     whole = pack_digest(bytes) == indexed->row.digest;
   } else {
-    HF_ASSIGN(const OpenedPack opened, open_for_reading(object, size, indexed));
+    OpenedPack opened;
+    if (proven != nullptr) {
+      opened = std::move(*proven);
+    } else {
+      HF_ASSIGN(opened, open_for_reading(object, size, indexed));
+    }
     HF_TRY(read_pieces(object, opened.key, opened.entries, indexed, records, whole));
     if (const auto parity = ParityLayout::of(opened.footer)) {             // which no record proves
       HF_ASSIGN(const Bytes end, core_.store.get(object, {parity->covered, parity->length() + kPackFooterBytes}));
@@ -377,12 +426,17 @@ Status Checker::read_pack(const std::string& object, std::uint64_t size, Indexed
   return make_error(ErrorKind::kCorrupt, object + ": its bytes are not those that were written");
 }
 
-// By the index where it knows the pack, so that a damaged directory does not hide which chunks are good.
+// Where the directory is not what it should be: by the index if it knows the pack, so that the good chunks are not hidden. Its
+// run is read through for that.
 Result<OpenedPack> Checker::open_for_reading(const std::string& object, std::uint64_t size, const IndexedPack* indexed) {
   if (indexed == nullptr) return read_pack_directory(store_range(core_.store, object), size, core_.keys, object);
   OpenedPack opened;
   HF_ASSIGN(opened.key, open_pack(indexed->row.header, core_.keys, object));
-  opened.entries = indexed->chunks;
+  HF_TRY(source_->index().runs()[indexed->run].for_each([&](const IndexEntry& entry) {
+    if (entry.pack == indexed->number) opened.entries.push_back(entry.chunk);
+    return ok();
+  }));
+  std::ranges::sort(opened.entries, {}, &PackEntry::offset);
   HF_ASSIGN(const Bytes tail, core_.store.get(object, {size - kPackFooterBytes, kPackFooterBytes}));
   if (auto footer = parse_pack_footer(tail, size, object)) opened.footer = *footer;
   return opened;
@@ -426,6 +480,7 @@ Result<std::vector<CommittedRecord>> Checker::read_all_commits() {
 
 Status Checker::check_snapshots() {
   HF_ASSIGN(const std::vector<CommittedRecord> commits, read_all_commits());
+  HF_ASSIGN(const bool whole, all_can_be_had(commits));
   for (const CommittedRecord& commit : commits) {
     ++report_.snapshots;
     report_.read_bytes += commit.sealed.size();
@@ -439,9 +494,69 @@ Status Checker::check_snapshots() {
       HF_TRY(finding(commit.object, std::move(record).error()));
       continue;
     }
-    HF_TRY(walk(*record, commit.object, to_hex(commit.id)));
+    if (!whole) HF_TRY(walk(*record, commit.object, to_hex(commit.id)));
   }
   return ok();
+}
+
+// Of each run, of each row of its packs.
+Result<std::vector<std::vector<const IndexedPack*>>> Checker::pack_rows() const {
+  std::vector<std::vector<const IndexedPack*>> rows;
+  for (const IndexRun& run : source_->index().runs()) {
+    rows.emplace_back();
+    for (std::uint32_t row = 0; row < run.packs(); ++row) {
+      HF_ASSIGN(const IndexPack pack, run.pack(row));
+      const auto known = packs_.find(pack.name);
+      rows.back().push_back(known == packs_.end() ? nullptr : &known->second);
+    }
+  }
+  return rows;
+}
+
+// Is everything that the snapshots refer to in a pack that gives it? If not, they are walked once more, to tell what is hit.
+Result<bool> Checker::all_can_be_had(const std::vector<CommittedRecord>& commits) {
+  if (!core_.keys.can_read()) return false;
+  bool all = true;
+  References references;
+  const auto join = [&]() -> Status {
+    HF_ASSIGN(const auto rows, pack_rows());          // each time: reading a tree may have taken up other runs
+    const auto match = [&](std::size_t run, std::uint64_t, const IndexEntry& entry) {
+      const IndexedPack* pack = rows[run][entry.pack];
+      return pack != nullptr && !pack->unusable && !pack->bad.contains(entry.chunk.id);
+    };
+    HF_ASSIGN(const bool found, references.join(source_->index(), match, [this] { return core_.check_going(); }));
+    all = all && found;
+    return ok();
+  };
+  const auto look = [&]() -> Status {
+    for (const CommittedRecord& commit : commits) HF_TRY(refer(commit, references, join));
+    return join();
+  };
+  Status looked = look();
+  if (looked) return all;
+  switch (looked.error().kind) {           // what finding() and check_vault() make something of
+    case ErrorKind::kCorrupt:
+    case ErrorKind::kDenied:
+    case ErrorKind::kUnsupported:
+    case ErrorKind::kInvalid:
+    case ErrorKind::kNotFound: return false;
+    default: return std::move(looked).error();
+  }
+}
+
+Status Checker::refer(const CommittedRecord& commit, References& references, const std::function<Status()>& join) {
+  const auto add = [&](const ChunkId& id) { return references.add(id) ? join() : ok(); };
+  HF_ASSIGN(const SnapshotRecord record, open_record(commit.sealed, commit.object, core_.keys, core_.writers));
+  for (const ChunkRef& chunk : record.tree.index) HF_TRY(add(chunk.id));
+  HF_ASSIGN(TreeReader tree, TreeReader::open(record.tree, source_->fetcher()));
+  while (true) {
+    HF_ASSIGN(const std::optional<Entry> entry, tree.next());
+    if (!entry) return ok();
+    for (const Extent& extent : entry->extents) {
+      if (!extent.hole) HF_TRY(add(extent.chunk));
+    }
+    for (const ChunkRef& chunk : entry->page_digest_chunks) HF_TRY(add(chunk.id));
+  }
 }
 
 Status Checker::walk(const SnapshotRecord& record, const std::string& carrier, const std::string& id) {
@@ -482,6 +597,7 @@ Status Checker::check_reference(const ChunkId& chunk, const std::string& carrier
     return pack != packs_.end() && !pack->second.unusable && !pack->second.bad.contains(chunk);
   };
   const bool good = std::ranges::any_of(*found, usable);
+  if (good_.size() >= kMaxRemembered) good_.clear();
   good_[chunk] = good;
   if (good) return ok();
   for (const ChunkLocation& place : *found) hit(pack_object_name(place.pack.name), snapshot);

@@ -209,6 +209,12 @@ Status ChunkStore::write_run(IndexRunWriter run, std::vector<PackName> packs, st
   return ok();
 }
 
+void ChunkStore::close() {
+  indexed_.reset();
+  source_.reset();
+  ours_ = IdSet();
+}
+
 Status ChunkStore::flush() {
   HF_CHECK(closing_.empty());
   for (const PackKind kind : {PackKind::kData, PackKind::kMetadata}) {

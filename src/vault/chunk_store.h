@@ -46,6 +46,8 @@ class ChunkStore {
   // REQUIRES: no other thread is in here.
   Status flush();
   bool stored_any() const { return next_pack_ > 0 || data_ || trees_; }   // REQUIRES: no other thread is in here
+  void close();                                        // after the last flush(): lets go of the index
+  std::size_t runs() const { return source_->index().runs().size() + next_run_; }   // of the index; after flush()
   StoredTotals totals() const { return {new_bytes_, stored_bytes_}; }
 
  private:

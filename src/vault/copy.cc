@@ -202,7 +202,7 @@ Status Copier::copy_runs_and_packs(ChunkSource& source) {
   return ok();
 }
 
-// Did the other store ever condemn one of them? A run that names none was never replaced there either.
+// Did the other store ever condemn one of them? A run that names none was at most merged there: its rows stand in another.
 Result<bool> Copier::refuses(std::span<const IndexPack> packs) {
   const Epoch& epoch = leases_.back()->epoch();        // the newest of those that were read
   if (epoch.number == 0) return false;

@@ -27,6 +27,13 @@ void encode_index_entry(ByteWriter& out, const IndexEntry& entry);
 Result<IndexEntry> decode_index_entry(ByteView row, std::string_view name);
 void encode_index_pack(ByteWriter& out, const IndexPack& pack);
 Result<IndexPack> decode_index_pack(ByteView row, std::string_view name);
+// Bit `probe` of an id in a filter: ids are uniform, so their bytes from the eighth on need no hash; those before it say
+// which block it would be in.
+inline std::size_t filter_bit(const ChunkId& id, std::size_t probe) {
+  static_assert(8 + 2 * kFilterProbes <= sizeof(ChunkId) && kFilterBytes * 8 <= 0x10000);
+  const std::size_t at = 8 + 2 * probe;
+  return (id.bytes[at] | std::size_t{id.bytes[at + 1]} << 8) % (kFilterBytes * 8);
+}
 std::uint64_t id_prefix(const ChunkId& id);             // first 8 bytes, big-endian: ordered like the ids
 
 }  // namespace hf::vault

@@ -109,10 +109,11 @@ Result<IndexRun> IndexRun::open(std::string name, std::uint64_t size, RangeReade
   const ByteView salt = decoded.header.tlv(kTlvKeySalt);
   if (salt.size() != kIndexSaltBytes) return damaged_run(run.name_, "has no salt");
   run.header_size_ = decoded.size;
+  const bool filters = (decoded.header.flags & kFlagFilters) != 0;
   run.header_digest_ = crypto::sha256(ByteView(first).first(decoded.size));
   run.key_ = object_key(keys, salt, kIndexKeyInfo);
   HF_ASSIGN(const Bytes footer, run.reader_(size - kIndexFooterBytes, kIndexFooterBytes));
-  HF_TRY(run.load_fences(footer));
+  HF_TRY(run.load_fences(footer, filters));
   if (std::ranges::find(writers, run.writer_) == writers.end()) {
     return make_error(ErrorKind::kDenied, run.name_ + ": signed by " + to_hex(run.writer_).substr(0, 16) +
                                               ", who is not a writer of this vault")
@@ -122,7 +123,7 @@ Result<IndexRun> IndexRun::open(std::string name, std::uint64_t size, RangeReade
 }
 
 // The footer's numbers are believed only after the signature, and the fences only after their digest.
-Status IndexRun::load_fences(ByteView footer) {
+Status IndexRun::load_fences(ByteView footer, bool filters) {
   if (footer.size() != kIndexFooterBytes) return damaged_run(name_, "its last bytes cannot be read");
   ByteReader in(footer, name_);
   HF_ASSIGN(ByteView magic, in.raw(kIndexFooterMagic.size()));
@@ -146,7 +147,8 @@ Status IndexRun::load_fences(ByteView footer) {
   const std::uint64_t fences_at = header_size_ + chunk_count_ * kIndexEntryBytes +
                                   std::uint64_t{pack_count_} * kIndexPackBytes +
                                   blocks * crypto::kAeadTagBytes;
-  const std::uint64_t fence_bytes = blocks * kFenceBytes + crypto::kAeadTagBytes;
+  const std::uint64_t filter_bytes = filters ? chunk_blocks() * kFilterBytes : 0;
+  const std::uint64_t fence_bytes = blocks * kFenceBytes + filter_bytes + crypto::kAeadTagBytes;
   if (fences_at + fence_bytes + kIndexFooterBytes != size_ ||
       fence_bytes > kMaxFenceSection + crypto::kAeadTagBytes) {
     return damaged_run(name_, "its tables do not fit its size");
@@ -164,6 +166,8 @@ Status IndexRun::load_fences(ByteView footer) {
     firsts_[i] = big_endian(row.data());
     digests_[i] = to_array<sizeof(crypto::Digest)>(row.subspan(8));
   }
+  const ByteView rest = ByteView(*plain).subspan(static_cast<std::size_t>(blocks) * kFenceBytes);
+  filters_.assign(rest.begin(), rest.end());
   return ok();
 }
 
@@ -188,6 +192,17 @@ Result<const Bytes*> IndexRun::block(std::uint64_t number) const {
   return cache_->put(key, std::move(plain));
 }
 
+// False: the block has no such id.
+bool IndexRun::may_hold(std::uint64_t block, const ChunkId& id) const {
+  if (filters_.empty()) return true;
+  const std::uint8_t* filter = filters_.data() + block * kFilterBytes;
+  for (std::size_t probe = 0; probe < kFilterProbes; ++probe) {
+    const std::size_t bit = filter_bit(id, probe);
+    if ((filter[bit / 8] >> (bit % 8) & 1) == 0) return false;
+  }
+  return true;
+}
+
 Result<IndexEntry> IndexRun::entry(ByteView block, std::size_t row) const {
   HF_ASSIGN(IndexEntry entry, decode_index_entry(row_at(block, row, kIndexEntryBytes), name_));
   if (entry.pack >= pack_count_) return damaged_run(name_, "a chunk names a pack that is not in the table");
@@ -202,6 +217,7 @@ Status IndexRun::each_row(const ChunkId& id, const Visit& visit) const {
   auto number = static_cast<std::size_t>(not_below - firsts_.begin());
   if (number > 0) --number;   // the block before may end with this id
   for (; number < chunk_blocks() && firsts_[number] <= prefix; ++number) {
+    if (!may_hold(number, id)) continue;
     HF_ASSIGN(const Bytes* rows, block(number));
     const std::size_t count = rows->size() / kIndexEntryBytes;
     const std::uint64_t next = number + 1 < chunk_blocks() ? firsts_[number + 1] : UINT64_MAX;

@@ -92,7 +92,7 @@ TEST(Index, EqualPrefixesAndDuplicatesAcrossBlocks) {
     FinishedPack pack = made_up_pack(rng, 300);
     for (PackEntry& e : pack.entries) std::fill_n(e.id.bytes.begin(), 8, std::uint8_t{0x55});
     all.insert(all.end(), pack.entries.begin(), pack.entries.end());
-    for (int i = 0; i < 200; ++i) pack.entries.push_back(twin);
+    for (twin.offset = 0; twin.offset < 200; ++twin.offset) pack.entries.push_back(twin);
     writer.add({SessionId{1}, p}, pack);
   }
   const Bytes object = writer.finish(entropy, vault.keys, "index/t-1").value();
@@ -236,6 +236,31 @@ TEST(Index, ASecondLookupReadsNothing) {
   EXPECT_LE(once, 5U);
   ASSERT_EQ(run.lookup(id).value().size(), 1U);
   EXPECT_EQ(reads, once);
+}
+
+// 400 unknown chunks in ten blocks: without filters nearly each block is read; with them one look-up in 500 reads one.
+TEST(Index, AnUnknownChunkReadsNoBlock) {
+  const Written r(1, 3150);
+  for (const bool filters : {true, false}) {
+    SeededEntropy entropy(1);
+    IndexRunWriter writer;
+    writer.add({SessionId{7}, 0}, r.packs[0]);
+    const Bytes object = writer.finish(entropy, r.vault.keys, "index/s-1", filters).value();
+    BlockCache cache(1);                 // holds one block: what is read again counts again
+    std::size_t reads = 0;
+    const RangeReader memory = memory_range(object);
+    const RangeReader counted = [&](std::uint64_t offset, std::size_t length) {
+      ++reads;
+      return memory(offset, length);
+    };
+    const IndexRun run = IndexRun::open("index/s-1", object.size(), counted, r.vault.keys, r.writers, cache).value();
+    reads = 0;
+    Rng rng(99);
+    for (const PackEntry& e : made_up_pack(rng, 400).entries) EXPECT_TRUE(run.lookup(e.id).value().empty());
+    if (filters) EXPECT_LE(reads, 8U);
+    else EXPECT_GE(reads, 300U);
+    for (const PackEntry& e : r.packs[0].entries) ASSERT_EQ(run.lookup(e.id).value().size(), 1U);
+  }
 }
 
 TEST(Index, SetAsksTheNewestFirstAndSkipsWhatIsNotUsable) {

@@ -9,7 +9,6 @@
 namespace hf::vault {
 namespace {
 
-constexpr std::size_t kBufferIds = 4u << 20;         // 64 MB of references between two joins
 constexpr std::size_t kCursorRows = kIndexBlockEntries;
 
 // The rows of one run in order, a block at a time.
@@ -65,36 +64,17 @@ Status Marker::open_runs() {
   return ok();
 }
 
-Status Marker::refer(const ChunkId& id) {
-  buffer_.push_back(to_array<16>(ByteView(id.bytes).first(16)));
-  if (buffer_.size() < kBufferIds) return ok();
-  return join();
-}
+Status Marker::refer(const ChunkId& id) { return references_.add(id) ? join() : ok(); }
 
 // Every reference finds its rows, or the vault lacks a chunk.
 Status Marker::join() {
-  std::ranges::sort(buffer_);
-  const auto [first, last] = std::ranges::unique(buffer_);
-  buffer_.erase(first, last);
-  std::vector<bool> found(buffer_.size(), false);
-  for (std::size_t r = 0; r < rows_.size(); ++r) {
-    std::size_t at = 0;
-    std::size_t row = 0;
-    HF_TRY(source_->index().runs()[r].for_each([&](const IndexEntry& entry) -> Status {
-      const ShortId id = to_array<16>(ByteView(entry.chunk.id.bytes).first(16));
-      while (at < buffer_.size() && buffer_[at] < id) ++at;
-      if (at < buffer_.size() && buffer_[at] == id) {
-        marked_[r][row] = true;
-        if (listed_.contains(rows_[r][entry.pack])) found[at] = true;
-      }
-      ++row;
-      return ok();
-    }));
-    if (lease_ != nullptr) HF_TRY(lease_->beat_if_due());
-  }
-  const auto lost = std::ranges::find(found, false);
-  buffer_.clear();
-  if (lost == found.end()) return ok();
+  const auto match = [this](std::size_t run, std::uint64_t row, const IndexEntry& entry) {
+    marked_[run][row] = true;
+    return listed_.contains(rows_[run][entry.pack]);
+  };
+  const auto beat = [this] { return lease_ != nullptr ? lease_->beat_if_due() : ok(); };
+  HF_ASSIGN(const bool all, references_.join(source_->index(), match, beat));
+  if (all) return ok();
   return make_error(ErrorKind::kCorrupt, "a chunk that a snapshot needs lies in no pack that exists: nothing is removed")
       .with_hint("Run `holdfast vault check`; it names the snapshots that are hit.");
 }

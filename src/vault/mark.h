@@ -1,7 +1,7 @@
 // What the snapshots of a vault need of its packs: the mark of mark and sweep.
 //
-// References are collected into a bounded buffer, sorted, and joined with the sorted index runs; what stays in memory is
-// one bit for each row of the index and one record for each pack, whatever the number of snapshots. Invariant: a chunk that
+// References are joined with the index runs (references.h); what stays in memory is one bit for each row of the index and one
+// record for each pack, whatever the number of snapshots. Invariant: a chunk that
 // a snapshot refers to and that lies in no pack that exists is an error, never a chunk that is not needed.
 #pragma once
 
@@ -10,6 +10,7 @@
 
 #include "vault/chunk_source.h"
 #include "vault/core.h"
+#include "vault/references.h"
 
 namespace hf::vault {
 
@@ -43,7 +44,6 @@ class Marker {
   void remember(std::set<PackName> packs, std::size_t limit) { remember_ = std::move(packs); remember_limit_ = limit; }
 
  private:
-  using ShortId = std::array<std::uint8_t, 16>;    // two chunks that share these count as one: more is kept, never less
   struct Copy {
     PackName name;
     PackUse* use = nullptr;
@@ -62,7 +62,7 @@ class Marker {
   const Epoch& epoch_;
   Lease* lease_;
   std::unique_ptr<ChunkSource> source_;
-  std::vector<ShortId> buffer_;
+  References references_;
   std::vector<std::vector<bool>> marked_;            // of each run, of each row
   std::vector<std::vector<PackName>> rows_;          // of each run, its packs
   std::vector<std::vector<PackKind>> kinds_;

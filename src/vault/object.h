@@ -54,6 +54,7 @@ inline constexpr std::uint16_t kCritical = 0x8000;
 // payload length is 0: the payload reaches to the object's end
 inline constexpr std::uint16_t kFlagOpenEnded = 0x0001;
 inline constexpr std::uint16_t kFlagMetadata = 0x0002;   // packs: chunks of trees, not of files
+inline constexpr std::uint16_t kFlagFilters = 0x0004;    // index runs: filters follow the fences
 
 // TLV types, one number space for all kinds. Types below stand in ascending order in the object, each at most
 // once.

@@ -4,6 +4,7 @@
 #include "base/hex.h"
 #include "base/text.h"
 #include "vault/collect.h"
+#include "vault/index_merge.h"
 #include "vault/names.h"
 #include "vault/parts.h"
 #include "vault/pins.h"
@@ -14,6 +15,7 @@ namespace hf::vault {
 namespace {
 
 constexpr int kPasses = 5;               // condemn, sweep, repack, sweep what was repacked, look once more
+constexpr int kMostMerges = 1000;         // of index runs: two thousand million chunks
 constexpr Micros kMaxJump = 24h;
 
 Error clock_error(const std::string& what) {
@@ -75,6 +77,16 @@ Result<std::vector<RetentionInput>> read_inputs(const Repository::Core& core, co
     out.push_back({std::move(record.info), commit.written, states.strongest(), states.reason()});
   }
   return out;
+}
+
+Status collect(const Repository::Core& core, const PruneOptions& options, PruneReport& report) {
+  for (int pass = 0; pass < kPasses; ++pass) {
+    HF_ASSIGN(const bool more, collect_once(core, options, report));
+    if (!more || report.pending) return ok();
+  }
+  report.pending = true;
+  report.why_pending.push_back("more can be repacked: run prune again");
+  return ok();
 }
 
 }  // namespace
@@ -180,12 +192,9 @@ Result<PruneReport> prune_vault(Repository& repository, const PruneOptions& opti
     ids.erase(v.id);
   }
   HF_TRY(forget(core, ids, epoch));
-  for (int pass = 0; pass < kPasses; ++pass) {
-    HF_ASSIGN(const bool more, collect_once(core, options, report));
-    if (!more || report.pending) return report;
-  }
-  report.pending = true;
-  report.why_pending.push_back("more can be repacked: run prune again");
+  HF_TRY(collect(core, options, report));
+  const auto merged = merge_runs(core, kMostMerges);
+  if (!merged) core.log.warning("vault", "index runs not merged", {{"error", merged.error().text}});
   return report;
 }
 
