@@ -23,13 +23,15 @@ test-asan:
 	@cmake --build build-asan
 	@tests/run build-asan
 
-# Under ThreadSanitizer: the programs that have threads.
-threaded = io_test journal_test vault_test remote_test health_test runbook_test sources_test
+# Under ThreadSanitizer: the programs that have threads, and the commands that do.
+threaded = io_test journal_test vault_test remote_test health_test runbook_test mount_test sources_test actions_test
+threaded_commands = backup_diff backup_files backup_resume failover_watch probe_busy restore_files run_lifecycle vault_check \
+	vault_copy vault_heal vault_interrupt vault_mount vault_pin vault_prune vault_rebuild vault_s3 vault_scrub vault_stats wal
 test-tsan:
 	@./setup --tests
 	@cmake --preset tsan
-	@cmake --build build-tsan --target $(threaded)
-	@tests/run build-tsan $(threaded)
+	@cmake --build build-tsan --target $(threaded) holdfast orders json_tool
+	@tests/run build-tsan $(threaded) $(threaded_commands:=.sh)
 
 # Lines and branches that the tests reach, by module. TESTS names some of them: make coverage TESTS="plan_test lint.sh"
 coverage:

@@ -1,8 +1,10 @@
-// What a commit, a lease, an epoch and a WAL object hold inside their signatures. The first byte chooses the parser.
+// What a commit, a lease, an epoch, a WAL object, a pin, an attachment and a note of a snapshot hold inside their seals. The first byte chooses the parser.
 // What parses is written again and must parse to the same bytes.
 #include "base/check.h"
+#include "vault/attachments.h"
 #include "vault/lease.h"
 #include "vault/names.h"
+#include "vault/pins.h"
 #include "vault/snapshot_record.h"
 #include "vault/wal_objects.h"
 
@@ -27,8 +29,16 @@ void parse_names(ByteView input) {
   (void)parse_lease_name(name);
 }
 
+void snapshot_note(ByteView input) {
+  const auto note = decode_snapshot_note(input);
+  if (!note) return;
+  const Bytes written = encode_snapshot_note(*note);
+  const auto again = decode_snapshot_note(written);
+  HF_CHECK(again.has_value() && encode_snapshot_note(*again) == written);
+}
+
 void parse(std::uint8_t which, ByteView input) {
-  switch (which % 8) {
+  switch (which) {
     case 0: return round_trip(input, decode_record, encode_record);
     case 1: return round_trip(input, decode_open, encode_open);
     case 2: return round_trip(input, decode_beat, encode_beat);
@@ -36,7 +46,11 @@ void parse(std::uint8_t which, ByteView input) {
     case 4: return round_trip(input, decode_epoch, encode_epoch);
     case 5: return round_trip(input, decode_wal_meta, encode_wal_meta);
     case 6: return round_trip(input, decode_seal, encode_seal);
-    default: return parse_names(input);
+    case 7: return parse_names(input);
+    case 8: (void)decode_pin(input); return;
+    case 9: (void)decode_attachment_meta(input, "attach/x"); return;
+    case 10: return snapshot_note(input);
+    default: return;
   }
 }
 

@@ -1,12 +1,14 @@
 // Writes the seed corpora of the vault's fuzz targets: vault_corpus FOLDER makes
-// FOLDER/{pack,index,tree,config}/*. The same bytes on every run: keys and entropy are fixed.
+// FOLDER/{blob,config,index,keytext,pack,parity,tree}/*. The same bytes on every run: keys and entropy are fixed.
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
 
+#include "vault/blob.h"
 #include "vault/compress.h"
 #include "vault/config.h"
 #include "vault/index.h"
+#include "vault/key_text.h"
 #include "vault/pack_layout.h"
 #include "vault/tree.h"
 #include "vault_keys.h"
@@ -44,6 +46,50 @@ FinishedPack packs(const Keys& keys) {
   frame.u32(300).raw(Compressor(1).compress(Bytes(300, 'z')).value());
   write("pack/frame", 3, frame.bytes());
   return pack;
+}
+
+void parity(const Keys& keys) {
+  fuzz::FixedEntropy entropy;
+  const ChunkHasher hasher(keys.id_key);
+  PackWriter writer =
+      PackWriter::start(entropy, keys.vault, keys.vault_public, PackKind::kData, PackBuffer::make(1u << 20), 5).value();
+  Compressor compressor(1);
+  Bytes chunk(1500);
+  for (std::size_t i = 0; i < chunk.size(); ++i) chunk[i] = static_cast<std::uint8_t>(i * i >> 3 ^ i);
+  if (!writer.add(hasher.id(chunk), chunk, compressor).has_value()) std::abort();
+  (void)writer.finish();
+  Bytes object = to_bytes(writer.bytes());
+  write("parity/object", 0, object);
+  object[400] ^= 1;
+  object[object.size() - 3] ^= 1;
+  write("parity/object_damaged", 0, object);
+}
+
+void blobs(const Keys& keys) {
+  fuzz::FixedEntropy entropy;
+  constexpr std::string_view kBlobName = "attach/fuzz/00/0000000000000001";
+  const Bytes plain(500, 'p');
+  const Bytes object = encode_blob(entropy, keys, ObjectKind::kAttachment, kBlobName, as_bytes("meta"), plain).value();
+  write("blob/object", 0, object);
+  const crypto::PublicKey writers[] = {keys.writer.public_key};
+  const BlobHead head = parse_blob_head(object, object.size(), ObjectKind::kAttachment, kBlobName, writers).value();
+  ByteWriter body;
+  body.u64(head.data_length).raw(head.data_sha256).raw(head.plain_digest).sized(head.box);
+  ByteWriter input;
+  input.sized(body.bytes()).raw(ByteView(object).subspan(head.size));
+  write("blob/body", 1, input.bytes());
+  ByteWriter inner;
+  inner.raw(Bytes(32, 8)).u64(plain.size()).u8(1).sized(std::string_view("meta"));
+  write("blob/box", 2, inner.bytes());
+  ByteWriter data;
+  data.u32(static_cast<std::uint32_t>(plain.size())).u8(1).raw(Compressor(1).compress(plain).value());
+  write("blob/data", 3, data.bytes());
+}
+
+void key_texts(const Keys& keys) {
+  write("keytext/identity", 0, as_bytes(" " + identity_text(*keys.vault_private) + "\n"));
+  write("keytext/recipient", 0, as_bytes(recipient_text(keys.vault_public)));
+  write("keytext/kit", 0, as_bytes("a page\n" + kit_text({keys.vault, Secret(Bytes(32, 7))}) + "\n"));
 }
 
 void indexes(const Keys& keys, const FinishedPack& pack) {
@@ -135,6 +181,9 @@ int main(int argc, char** argv) {
   const hf::vault::Keys keys = hf::vault::fuzz::fixed_keys();
   hf::vault::indexes(keys, hf::vault::packs(keys));
   hf::vault::trees(keys);
+  hf::vault::parity(keys);
+  hf::vault::blobs(keys);
+  hf::vault::key_texts(keys);
   hf::vault::configs(keys);
   return 0;
 }

@@ -5,7 +5,7 @@
 namespace hf::health {
 namespace {
 
-constexpr Micros kLongestInterval = std::chrono::hours(24);
+constexpr Millis kLongestInterval = std::chrono::hours(24);
 
 Error bad_vote(std::string_view why) { return make_error(ErrorKind::kCorrupt, "reading a vote: " + std::string(why)); }
 
@@ -59,11 +59,12 @@ Result<Vote> parse_vote(std::string_view text) {
   Vote out;
   out.region = j["region"].as_string();
   out.session = j["session"].as_string();
-  out.every = Millis(j["every_milliseconds"].as_int());
+  const Millis every(j["every_milliseconds"].as_int());
   if (out.region.empty() || out.session.empty() || !j["sequence"].is_int() || j["sequence"].as_int() < 0 ||
-      !j["targets"].is_object() || out.every <= Micros(0) || out.every > kLongestInterval) {
+      !j["targets"].is_object() || every <= Millis(0) || every > kLongestInterval) {
     return bad_vote("region, session, sequence, every_milliseconds or targets is missing or wrong");
   }
+  out.every = every;
   out.sequence = static_cast<std::uint64_t>(j["sequence"].as_int());
   for (const auto& [name, target] : j["targets"].members()) {
     HF_ASSIGN(out.targets[name], parse_target(target));

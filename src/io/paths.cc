@@ -47,8 +47,9 @@ Status write_visible(Files& files, const std::string& path, ByteView data, unsig
   file.reset();
   Status moved = written ? files.move(temporary, path, policy) : ok();
   if (!written || !moved) {
-    Error e = written ? std::move(moved).error() : std::move(written).error();
-    if (written.has_value() == false) e.effect = Effect::kNone;  // only the temporary was touched
+    const bool wrote = written.has_value();
+    Error e = wrote ? std::move(moved).error() : std::move(written).error();
+    if (!wrote) e.effect = Effect::kNone;  // only the temporary was touched
     (void)files.remove(temporary);  // best effort: its name says what it is
     e.object = path;
     return std::move(e).with_context("writing " + path);

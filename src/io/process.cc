@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <charconv>
 #include <csignal>
-#include <cstdio>
 #include <cstring>
 #include <mutex>
 #include <thread>
@@ -47,7 +47,9 @@ std::optional<StatLine> read_stat(pid_t pid) {
   out.state = p[2];
   p += 2;
   for (int field = 3; field < 22 && p != nullptr; ++field) p = std::strchr(p + 1, ' ');
-  if (p == nullptr || std::sscanf(p, " %lu", &out.start_ticks) != 1) return std::nullopt;
+  if (p == nullptr) return std::nullopt;
+  const auto read = std::from_chars(p + 1, text.data() + n, out.start_ticks);
+  if (read.ec != std::errc()) return std::nullopt;
   return out;
 }
 

@@ -92,7 +92,7 @@ LocalJournal::LocalJournal(Files& files, std::string folder, Inspection inspecti
     : files_(files), folder_(std::move(folder)), state_(std::move(inspection)) {}
 
 Result<std::unique_ptr<LocalJournal>> LocalJournal::open(Files& files, Clock& clock, Log& log,
-                                                         crypto::Entropy& entropy, LocalOptions options) {
+                                                         crypto::Entropy& entropy, const LocalOptions& options) {
   HF_TRY(files.make_dirs(options.folder, 0700));
   std::optional<FileLock> lock;
   if (options.lock) {

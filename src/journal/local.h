@@ -32,7 +32,7 @@ class LocalJournal final : public Journal {
  public:
   // For writing; made if absent. kBusy names the process that has it. Everything given outlives the journal.
   static Result<std::unique_ptr<LocalJournal>> open(Files& files, Clock& clock, Log& log,
-                                                    crypto::Entropy& entropy, LocalOptions options);
+                                                    crypto::Entropy& entropy, const LocalOptions& options);
   // For reading, also beside a writer: what it acknowledged before this call. kNotFound where there is none.
   static Result<std::unique_ptr<LocalJournal>> open_reader(Files& files, std::string folder);
   ~LocalJournal() override;   // signs what is not signed yet

@@ -121,7 +121,7 @@ std::vector<const ObjectType*> all_types() {
   return out;
 }
 
-std::string escape_cell(std::string text) {
+std::string escape_cell(std::string_view text) {
   std::string out;
   for (char c : text) out += c == '|' ? "\\|" : std::string(1, c);
   return out;

@@ -72,6 +72,14 @@ TEST(Load, TheExampleReadsIntoEveryType) {
   EXPECT_EQ(format_time(p.waivers[0].until), "2027-07-01T00:00:00Z");
 }
 
+TEST(Load, AmountsAreCountedInHundredths) {
+  for (const auto& [text, hundredths] : {std::pair("3800 USD/month", 380000), {"0.05 USD/month", 5}, {"12.50 USD/month", 1250}}) {
+    const Loaded loaded = load_text(changed("objectives:", std::string("cost: {budget: {normal: ") + text + "}}\nobjectives:"));
+    ASSERT_TRUE(loaded.plan.cost && loaded.plan.cost->budget && loaded.plan.cost->budget->normal) << said(loaded.findings);
+    EXPECT_EQ(loaded.plan.cost->budget->normal->minor_units, hundredths) << text;
+  }
+}
+
 TEST(Load, PlacesPointIntoTheText) {
   Loaded loaded = load_text(example());
   const Step& step = *loaded.plan.failover->find_step("traffic");
@@ -113,6 +121,15 @@ const Mistake kMistakes[] = {
     {"bad-value", "failover.cool_down", "cool_down: 1h", "cool_down: -1h", "90s"},
     {"bad-value", "classes.L1.rto", "rto: 10m, rpo: 0s", "rto: 0s, rpo: 0s", "duration"},
     {"bad-value", "components.orders-db.backups.0.at", "\"02:00 UTC\"", "\"25:00 UTC\"", "Sun 03:00 UTC"},
+    {"bad-value", "components.orders-db.backups.0.at", "\"02:00 UTC\"", "\"-2:00 UTC\"", "Sun 03:00 UTC"},
+    {"bad-value", "cost.budget.normal", "objectives:", "cost: {budget: {normal: 1.5 USD/month}}\nobjectives:",
+     "3800 USD/month"},
+    {"bad-value", "cost.budget.normal", "objectives:", "cost: {budget: {normal: -3 USD/month}}\nobjectives:",
+     "3800 USD/month"},
+    {"bad-value", "cost.budget.normal", "objectives:", "cost: {budget: {normal: 3 usd/month}}\nobjectives:",
+     "3800 USD/month"},
+    {"bad-value", "cost.budget.normal", "objectives:", "cost: {budget: {normal: 3 USD/week}}\nobjectives:",
+     "3800 USD/month"},
     {"bad-value", "components.orders-db.backups.0.at", "\"02:00 UTC\"", "\"Son 02:00 UTC\"", "Sun 03:00 UTC"},
     {"bad-value", "failover.approvals", "cool_down: 1h\n  approvals: 2", "cool_down: 1h\n  approvals: two",
      "whole number"},

@@ -1,8 +1,8 @@
 // Scalars: one text form each, with a finding that says what is wrong and how to write it.
 #include <algorithm>
 #include <charconv>
-#include <cstdio>
 
+#include "base/text.h"
 #include "plan/codec.h"
 #include "plan/suggest.h"
 
@@ -39,10 +39,23 @@ std::string shape_hint(const Field& field) {
 }
 
 std::optional<int> two_digits(std::string_view text) {
-  int value = 0;
-  if (text.size() != 2) return std::nullopt;
-  auto [end, ec] = std::from_chars(text.data(), text.data() + 2, value);
-  return ec == std::errc() && end == text.data() + 2 ? std::optional(value) : std::nullopt;
+  const auto value = parse_whole<std::uint8_t>(text);
+  return text.size() == 2 ? value : std::nullopt;
+}
+
+// "3800 USD/month", "0.05 EUR/hour".
+std::optional<Money> parse_money(std::string_view text) {
+  constexpr std::size_t kMostDigits = 9;  // of the whole units
+  const std::size_t space = text.find(' '), slash = text.find('/');
+  if (space == std::string_view::npos || slash != space + 4) return std::nullopt;
+  const std::string_view amount = text.substr(0, space), currency = text.substr(space + 1, 3), per = text.substr(slash + 1);
+  const std::size_t point = amount.find('.');
+  const auto units = parse_whole<std::uint32_t>(amount.substr(0, point));
+  const auto cents = point == std::string_view::npos ? std::optional(0) : two_digits(amount.substr(point + 1));
+  if (!units || std::min(point, amount.size()) > kMostDigits || !cents) return std::nullopt;
+  if (!std::ranges::all_of(currency, [](char c) { return c >= 'A' && c <= 'Z'; })) return std::nullopt;
+  if (per != "month" && per != "year" && per != "hour" && per != "day") return std::nullopt;
+  return Money{std::int64_t{*units} * 100 + *cents, std::string(currency), std::string(per)};
 }
 
 bool is_zone(std::string_view zone) {
@@ -203,21 +216,13 @@ void read_value(Reader& r, const Node& node, const std::string& path, const Fiel
 void read_value(Reader& r, const Node& node, const std::string& path, const Field& field, Money& out) {
   auto text = r.scalar(node, path, field);
   if (!text) return;
-  long long units = 0;
-  int cents = 0, used = 0;
-  char currency[4] = {}, per[8] = {};
-  bool whole = std::sscanf(text->c_str(), "%9lld %3[A-Z]/%7[a-z]%n", &units, currency, per, &used) == 3;
-  bool broken =
-      !whole && std::sscanf(text->c_str(), "%9lld.%2d %3[A-Z]/%7[a-z]%n", &units, &cents, currency, per, &used) == 4;
-  bool ends = static_cast<std::size_t>(used) == text->size() && std::string_view(currency).size() == 3;
-  std::string_view unit = per;
-  if ((!whole && !broken) || !ends || units < 0 || cents < 0 ||
-      (unit != "month" && unit != "year" && unit != "hour" && unit != "day")) {
+  const std::optional<Money> money = parse_money(*text);
+  if (!money) {
     r.report("bad-value", node.place, path, "'" + *text + "' is not an amount of money over time",
              "Write it as 3800 USD/month.");
     return;
   }
-  out = {units * 100 + cents, currency, per};
+  out = *money;
 }
 
 void read_value(Reader& r, const Node& node, const std::string& path, const Field& field, WallTime& out) {

@@ -87,7 +87,7 @@ class Builder {
   void refuse_extras(fy_event* event);
   bool take(fy_event* event);
   bool add(Node node);
-  bool add_key(Node node);
+  bool add_key(const Node& node);
   bool open(Node::Kind kind, fy_event* event);
   bool close();
   void start_document(fy_event* event);
@@ -147,7 +147,7 @@ void Builder::start_document(fy_event* event) {
   }
 }
 
-bool Builder::add_key(Node node) {
+bool Builder::add_key(const Node& node) {
   Frame& frame = stack_.back();
   frame.key_pending = true;
   frame.drop_value = false;
@@ -181,7 +181,7 @@ bool Builder::add(Node node) {
     return true;
   }
   if (!frame.key_pending) {
-    if (node.kind == Node::Kind::kScalar) return add_key(std::move(node));
+    if (node.kind == Node::Kind::kScalar) return add_key(node);
     report("wrong-type", node.place, "a key is a map or a list, not a word", "Write 'key: value'.");
     frame.key_pending = frame.drop_value = true;
     return true;

@@ -98,7 +98,7 @@ Result<bool> BindServer::ready(DnsClient& dns, const std::stop_token& stop) {
   return true;
 }
 
-Result<BindServer> BindServer::start(const Env& env, DnsClient& dns, BindOptions options, std::stop_token stop) {
+Result<BindServer> BindServer::start(const Env& env, DnsClient& dns, const BindOptions& options, std::stop_token stop) {
   const MonoTime deadline = env.clock.mono() + options.start_timeout;
   for (int attempt = 1;; ++attempt) {
     HF_ASSIGN(const Endpoint at, pick_endpoint(options));

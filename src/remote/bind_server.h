@@ -36,7 +36,7 @@ struct BindOptions {
 class BindServer {
  public:
   // Returns once it answers for every zone. kNotFound with a hint where BIND is not installed.
-  static Result<BindServer> start(const Env& env, DnsClient& dns, BindOptions options, std::stop_token stop = {});
+  static Result<BindServer> start(const Env& env, DnsClient& dns, const BindOptions& options, std::stop_token stop = {});
 
   const Endpoint& endpoint() const { return endpoint_; }
   Process& process() { return *process_; }

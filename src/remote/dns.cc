@@ -56,7 +56,7 @@ Result<LdnsPacket> over_udp(const Endpoint& server, const ldns_pkt& request, Byt
 Error refusal(const Endpoint& server, const DnsUpdate& u, int rcode, int tsig) {
   const std::string what = "updating " + u.name + " at " + to_string(server) + ": " + rcode_name(rcode);
   const std::string key = u.key ? u.key->name : "(none)";
-  const auto say = [&](ErrorKind kind, std::string text, std::string hint) {
+  const auto say = [&](ErrorKind kind, const std::string& text, std::string hint) {
     return make_error(kind, what + text).with_hint(std::move(hint)).with_object(u.name);
   };
   if (tsig == kBadKey || tsig == kBadSig) {

@@ -77,6 +77,22 @@ void start_curl_once() {
   std::call_once(once, [] { HF_CHECK(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK); });
 }
 
+void take_header_line(std::string_view line, HttpHeaders& headers, bool& ended) {
+  while (!line.empty() && (line.back() == '\r' || line.back() == '\n')) line.remove_suffix(1);
+  if (line.starts_with("HTTP/")) {  // an interim answer (1xx, a proxy's) came before
+    headers.clear();
+    ended = false;
+  }
+  ended = ended || line.empty();
+  const std::size_t colon = line.find(':');
+  if (colon == std::string_view::npos) return;
+  std::string name(line.substr(0, colon));
+  std::ranges::transform(name, name.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::string_view value = line.substr(colon + 1);
+  while (!value.empty() && (value.front() == ' ' || value.front() == '\t')) value.remove_prefix(1);
+  headers.emplace_back(std::move(name), value);
+}
+
 std::size_t Transfer::on_body(char* data, std::size_t, std::size_t size, void* user) {
   auto& t = *static_cast<Transfer*>(user);
   Bytes& body = t.response_.body;
@@ -99,20 +115,7 @@ std::size_t Transfer::on_header(char* data, std::size_t, std::size_t size, void*
     t.too_large_ = true;
     return 0;
   }
-  std::string_view line(data, size);
-  while (!line.empty() && (line.back() == '\r' || line.back() == '\n')) line.remove_suffix(1);
-  if (line.starts_with("HTTP/")) {                             // an interim answer (1xx, a proxy's) came before
-    t.response_.headers.clear();
-    t.head_ended_ = false;
-  }
-  t.head_ended_ = t.head_ended_ || line.empty();
-  const std::size_t colon = line.find(':');
-  if (colon == std::string_view::npos) return size;
-  std::string name(line.substr(0, colon));
-  std::ranges::transform(name, name.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  std::string_view value = line.substr(colon + 1);
-  while (!value.empty() && (value.front() == ' ' || value.front() == '\t')) value.remove_prefix(1);
-  t.response_.headers.emplace_back(std::move(name), value);
+  take_header_line(std::string_view(data, size), t.response_.headers, t.head_ended_);
   return size;
 }
 

@@ -53,6 +53,9 @@ class Transfer {
   char error_[CURL_ERROR_SIZE] = "";
 };
 
+// One line of an answer's head, with its end. `ended` once the empty line came.
+void take_header_line(std::string_view line, HttpHeaders& headers, bool& ended);
+
 void start_curl_once();  // the library's own requirement: once in a process
 
 }  // namespace hf::remote

@@ -36,9 +36,28 @@ Result<Timeline> parse_timeline(std::string_view text) {
   return static_cast<Timeline>(v);
 }
 
+Result<WalMessage> end_of_timeline(const PGresult* rows) {
+  if (PQntuples(rows) != 1 || PQnfields(rows) != 2)
+    return protocol_error("unexpected answer at the end of a timeline");
+  WalMessage m;
+  m.kind = WalMessage::Kind::kEndOfTimeline;
+  HF_ASSIGN(m.next_timeline, parse_timeline(PQgetvalue(rows, 0, 0)));
+  HF_ASSIGN(m.switch_lsn, parse_lsn(PQgetvalue(rows, 0, 1)));
+  return m;
+}
+
+Status drain(PgLink& link) {
+  for (;;) {
+    HF_ASSIGN(PgResult rest, link.next_result(link.after(kCommandTimeout)));
+    if (!rest) return ok();
+  }
+}
+
+}  // namespace
+
 // 'w': int64 start, int64 end, int64 clock, bytes.  'k': int64 end, int64 clock, byte reply.  Others are to
 // be ignored.
-Result<std::optional<WalMessage>> parse_message(ByteView d) {
+Result<std::optional<WalMessage>> parse_wal_message(ByteView d) {
   WalMessage m;
   if (d.empty()) return protocol_error("empty message");
   if (d[0] == 'w') {
@@ -61,25 +80,6 @@ Result<std::optional<WalMessage>> parse_message(ByteView d) {
   return std::optional<WalMessage>();
 }
 
-Result<WalMessage> end_of_timeline(const PGresult* rows) {
-  if (PQntuples(rows) != 1 || PQnfields(rows) != 2)
-    return protocol_error("unexpected answer at the end of a timeline");
-  WalMessage m;
-  m.kind = WalMessage::Kind::kEndOfTimeline;
-  HF_ASSIGN(m.next_timeline, parse_timeline(PQgetvalue(rows, 0, 0)));
-  HF_ASSIGN(m.switch_lsn, parse_lsn(PQgetvalue(rows, 0, 1)));
-  return m;
-}
-
-Status drain(PgLink& link) {
-  for (;;) {
-    HF_ASSIGN(PgResult rest, link.next_result(link.after(kCommandTimeout)));
-    if (!rest) return ok();
-  }
-}
-
-}  // namespace
-
 Result<WalMessage> WalStream::next(Micros timeout) {
   if (ended_) return *ended_;
   if (first_) {
@@ -91,7 +91,7 @@ Result<WalMessage> WalStream::next(Micros timeout) {
     HF_ASSIGN(CopyRead read, link_->read_copy(deadline));
     if (read.kind == CopyRead::Kind::kWait) return WalMessage{};
     if (read.kind == CopyRead::Kind::kEnd) return end_of_stream();
-    HF_ASSIGN(std::optional<WalMessage> message, parse_message(read.data));
+    HF_ASSIGN(std::optional<WalMessage> message, parse_wal_message(read.data));
     if (message) return std::move(*message);
   }
 }

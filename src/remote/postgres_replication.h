@@ -44,6 +44,9 @@ struct WalMessage {
   Lsn switch_lsn;                // kEndOfTimeline; bytes past it may have been sent already
 };
 
+// A message of the stream as the server sent it; nothing for one that is to be ignored.
+Result<std::optional<WalMessage>> parse_wal_message(ByteView message);
+
 // WAL being streamed. Ends with kEndOfTimeline, after which the connection takes commands again, or with an
 // error, after which the connection is dead. The PgReplication outlives it.
 class WalStream {

@@ -214,7 +214,7 @@ Status S3Client::list(const std::string& prefix, const std::function<Status(cons
       HF_TRY(each(object));
     }
     const bool more = page.value("IsTruncated") == "true";
-    const std::string next = page.value("NextContinuationToken");
+    const std::string& next = page.value("NextContinuationToken");
     if (more && (next.empty() || next == token))
       return make_error(ErrorKind::kCorrupt, "the store's listing does not go on");
     token = more ? next : "";

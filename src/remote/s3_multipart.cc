@@ -108,7 +108,7 @@ Status S3Client::put_parts(const std::string& key, ByteView bytes, const S3Put& 
   auto begun = send(begin);
   if (!begun) return Error(std::move(begun).error()).with_context("beginning an upload in parts");
   HF_ASSIGN(const XmlElement upload, parse_xml(as_text(begun->http.body)));
-  const std::string id = upload.value("UploadId");
+  const std::string& id = upload.value("UploadId");
   if (id.empty()) return make_error(ErrorKind::kCorrupt, "the store names no upload for " + key).with_object(key);
   auto parts = send_parts(key, id, bytes);
   Status done = parts ? complete(key, id, *parts, put) : Status(std::move(parts).error());

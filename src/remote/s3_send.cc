@@ -106,7 +106,7 @@ std::string S3Client::host() const {
 }
 
 std::string S3Client::path_of(const Call& call) const {
-  const std::string bucket = options_.path_style ? "/" + options_.bucket : "";
+  std::string bucket = options_.path_style ? "/" + options_.bucket : "";
   if (call.key.empty() && !bucket.empty()) return bucket;
   return bucket + "/" + uri_encode(call.key, true);
 }
@@ -225,7 +225,7 @@ Result<S3Client::Answer> S3Client::send(const Call& given) {
     Result<HttpResponse> answer = send_once(call);
     const Then then = judge(call, answer, attempt);
     if (then == Then::kDone) return Answer{std::move(*answer), lost_one};
-    Error error = answer ? error_of(call, *answer) : std::move(answer).error();
+    Error error = answer ? error_of(call, *answer) : answer.error();
     lost_one = lost_one || error.effect == Effect::kMaybe;
     if (then == Then::kFail || attempt >= options_.retry.attempts) {
       if (lost_one) error.effect = Effect::kMaybe;

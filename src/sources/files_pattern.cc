@@ -96,16 +96,25 @@ bool match_name(std::string_view pattern, std::string_view name) {
   return p == pattern.size();
 }
 
+// As match_name, with "**" for what it has "*" for.
 bool match_parts(std::span<const std::string> pattern, std::span<const std::string> path) {
-  if (pattern.empty()) return path.empty();
-  if (pattern.front() == "**") {
-    if (pattern.size() == 1) return !path.empty();         // what lies below, not the folder itself
-    for (std::size_t skip = 0; skip <= path.size(); ++skip) {
-      if (match_parts(pattern.subspan(1), path.subspan(skip))) return true;
+  std::size_t p = 0, n = 0, star = std::string_view::npos, mark = 0;
+  while (n < path.size()) {
+    if (p < pattern.size() && pattern[p] == "**") {
+      if (p + 1 == pattern.size()) return true;            // what lies below, not the folder itself
+      star = p++;
+      mark = n;
+    } else if (p < pattern.size() && match_name(pattern[p], path[n])) {
+      ++p;
+      ++n;
+    } else if (star != std::string_view::npos) {
+      p = star + 1;
+      n = ++mark;
+    } else {
+      return false;
     }
-    return false;
   }
-  return !path.empty() && match_name(pattern.front(), path.front()) && match_parts(pattern.subspan(1), path.subspan(1));
+  return p == pattern.size();
 }
 
 }  // namespace

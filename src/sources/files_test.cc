@@ -289,5 +289,53 @@ TEST(PathPatterns, FollowGitignore) {
   EXPECT_TRUE(PathPatterns::parse({"/srv", "x"})->anchors().empty());
 }
 
+// What "**" means, said as short as can be; takes time that grows with a power of the stars.
+bool means(const std::vector<std::string>& pattern, const std::vector<std::string>& path, std::size_t p = 0, std::size_t n = 0) {
+  if (p == pattern.size()) return n == path.size();
+  if (pattern[p] != "**") return n < path.size() && pattern[p] == path[n] && means(pattern, path, p + 1, n + 1);
+  if (p + 1 == pattern.size()) return n < path.size();
+  return means(pattern, path, p + 1, n) || (n < path.size() && means(pattern, path, p, n + 1));
+}
+
+std::vector<std::vector<std::string>> sequences(const std::vector<std::string>& of, std::size_t longest) {
+  std::vector<std::vector<std::string>> out{{}};
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    if (out[i].size() == longest) break;
+    for (const std::string& word : of) {
+      out.push_back(out[i]);
+      out.back().push_back(word);
+    }
+  }
+  out.erase(out.begin());
+  return out;
+}
+
+TEST(PathPatterns, StarsMeanWhatTheyShould) {
+  const auto joined = [](const std::vector<std::string>& parts) {
+    std::string out;
+    for (const std::string& part : parts) out += (out.empty() ? "" : "/") + part;
+    return out;
+  };
+  std::size_t matched = 0;
+  for (const auto& pattern : sequences({"a", "b", "**"}, 5)) {
+    const auto rules = PathPatterns::parse({"/" + joined(pattern)});
+    ASSERT_TRUE(rules) << joined(pattern);
+    for (const auto& path : sequences({"a", "b"}, 5)) {
+      ASSERT_EQ(rules->matches(joined(path), false), means(pattern, path)) << joined(pattern) << " and " << joined(path);
+      matched += means(pattern, path) ? 1 : 0;
+    }
+  }
+  EXPECT_GT(matched, 1000u);
+}
+
+// By coming back to every star this would not end.
+TEST(PathPatterns, ManyStarsTakeNoLongerThanTheirLengths) {
+  std::string pattern, path;
+  for (int i = 0; i < 30; ++i) pattern += "**/a/";
+  for (int i = 0; i < 300; ++i) path += "a/";
+  EXPECT_FALSE(PathPatterns::parse({"/" + pattern + "b"})->matches(path + "c", false));
+  EXPECT_TRUE(PathPatterns::parse({"/" + pattern + "b"})->matches(path + "b", false));
+}
+
 }  // namespace
 }  // namespace hf::sources

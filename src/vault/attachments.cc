@@ -32,21 +32,6 @@ std::optional<std::uint64_t> version_of(std::string_view object) {
   return parse_number(object.substr(object.rfind('/') + 1));
 }
 
-struct Meta {
-  std::string name;
-  WallTime created{};
-};
-
-Result<Meta> decode_meta(ByteView bytes, const std::string& object) {
-  ByteReader in(bytes, object);
-  Meta meta;
-  HF_ASSIGN(meta.name, in.sized_text(kMaxName));
-  HF_ASSIGN(const std::int64_t created, in.i64());
-  meta.created = WallTime(Micros(created));
-  HF_TRY(in.expect_end());
-  return meta;
-}
-
 // The newest version's object, or nothing.
 Result<std::optional<ObjectInfo>> newest(const Repository::Core& core, const std::string& prefix) {
   HF_ASSIGN(const std::vector<ObjectInfo> objects, core.list(prefix));
@@ -63,6 +48,16 @@ Result<bool> same_bytes(const Repository::Core& core, const ObjectInfo& info, By
 }
 
 }  // namespace
+
+Result<AttachmentMeta> decode_attachment_meta(ByteView bytes, std::string_view object) {
+  ByteReader in(bytes, object);
+  AttachmentMeta meta;
+  HF_ASSIGN(meta.name, in.sized_text(kMaxName));
+  HF_ASSIGN(const std::int64_t created, in.i64());
+  meta.created = WallTime(Micros(created));
+  HF_TRY(in.expect_end());
+  return meta;
+}
 
 Status Attachments::put_version(const std::string& kind, const std::string& name, std::uint64_t version, ByteView bytes) {
   const Repository::Core& core = repository_.core();
@@ -126,7 +121,7 @@ Result<std::vector<AttachmentInfo>> Attachments::list(const std::string& kind, b
     if (!version || (!all && !last)) continue;
     HF_ASSIGN(const BlobHead head, read_blob_head(core.store, objects[i], ObjectKind::kAttachment, core.writers));
     HF_ASSIGN(const OpenedHead opened, open_blob_head(head, ObjectKind::kAttachment, object, core.keys));
-    HF_ASSIGN(Meta meta, decode_meta(opened.metadata, object));
+    HF_ASSIGN(AttachmentMeta meta, decode_attachment_meta(opened.metadata, object));
     const std::size_t kind_end = object.find('/', 7);
     out.push_back({object.substr(7, kind_end - 7), std::move(meta.name), *version, opened.plain_length, meta.created});
   }

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/bytes.h"
@@ -25,6 +26,13 @@ struct AttachmentInfo {
   std::uint64_t size = 0;
   WallTime created{};
 };
+
+// What the head of an attachment keeps sealed.
+struct AttachmentMeta {
+  std::string name;
+  WallTime created{};
+};
+Result<AttachmentMeta> decode_attachment_meta(ByteView bytes, std::string_view object);
 
 class Attachments {
  public:

@@ -214,7 +214,7 @@ Bytes encode_config(const Config& config, const crypto::SigningKey& admin) {
   return encode_signed(ObjectKind::kConfig, config_name(config.number), encode_body(config), admin, std::move(tlvs));
 }
 
-Result<Created> create_config(crypto::Entropy& entropy, const SlotLock& lock, std::string label,
+Result<Created> create_config(crypto::Entropy& entropy, const SlotLock& lock, const std::string& label,
                               std::int64_t now_s, crypto::Argon2Cost cost, unsigned parity_percent) {
   if (label.size() > kMaxLabel)
     return make_error(ErrorKind::kInvalid, "label of a slot is longer than 64 bytes");
@@ -273,7 +273,7 @@ Result<Keys> unlock(const Config& config, const Credentials& credentials) {
 }
 
 Result<Created> add_slot(crypto::Entropy& entropy, const Config& config, const Keys& admin,
-                         SlotRequest request) {
+                         const SlotRequest& request) {
   HF_TRY(check_admin(config, admin));
   if (config.slots.size() >= kMaxSlots || config.writers.size() >= kMaxWriters) {
     return make_error(ErrorKind::kExhausted, "vault has as many slots or writers as it can hold")

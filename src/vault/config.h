@@ -61,7 +61,7 @@ struct Created {
 };
 // A new vault with one slot of admin level. `cost` exists so that tests need not pay 64 MiB; never above the
 // default.
-Result<Created> create_config(crypto::Entropy& entropy, const SlotLock& lock, std::string label,
+Result<Created> create_config(crypto::Entropy& entropy, const SlotLock& lock, const std::string& label,
                               std::int64_t now_s, crypto::Argon2Cost cost = {},
                               unsigned parity_percent = kDefaultParityPercent);
 
@@ -80,7 +80,7 @@ struct SlotRequest {
 // takes the slot's signing key off the list of writers: nothing that it signed counts any longer, so it is
 // for a stolen key, not for a retired host.
 Result<Created> add_slot(crypto::Entropy& entropy, const Config& config, const Keys& admin,
-                         SlotRequest request);
+                         const SlotRequest& request);
 Result<Created> drop_slot(const Config& config, const Keys& admin, std::uint32_t number, bool also_writer);
 
 }  // namespace hf::vault

@@ -64,7 +64,7 @@ class StreamContent final : public QueuedContent {
     return out;
   }
 
-  bool go_on(std::vector<Extent> extents) override {
+  bool go_on(std::vector<Extent>&& extents) override {
     if (size_ != 0 || tail_.size != 0) return false;
     for (const Extent& extent : extents) {
       size_ += extent.length;

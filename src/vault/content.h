@@ -51,7 +51,7 @@ class QueuedContent : public ContentWriter {
   virtual Content take() = 0;            // REQUIRES: end() and ready()
   // The extents from number `first` on whose chunks are known by now.
   virtual std::vector<Extent> known_extents(std::size_t) const { return {}; }
-  virtual bool go_on(std::vector<Extent>) { return false; }              // begins with these; false: cannot
+  virtual bool go_on(std::vector<Extent>&&) { return false; }            // begins with these; false: cannot
   bool ready() const { return ids_.waiting == 0; }
 
  protected:

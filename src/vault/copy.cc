@@ -22,7 +22,7 @@ constexpr int kCopyAttempts = 3;               // while the source is pruned
 
 class Copier {
  public:
-  Copier(Repository& from, Repository& to) : from_repository_(from), to_repository_(to), from_(from.core()), to_(to.core()) {}
+  Copier(Repository& from, Repository& to) : to_repository_(to), from_(from.core()), to_(to.core()) {}
   Result<CopyReport> run();
 
  private:
@@ -46,7 +46,6 @@ class Copier {
   Status copy_blob(const ObjectInfo& info, ObjectKind kind);
   Status report_lag();
 
-  Repository& from_repository_;
   Repository& to_repository_;
   const Repository::Core& from_;
   const Repository::Core& to_;

@@ -42,14 +42,14 @@ class Merge {
  private:
   Status both(const EntryView& old, const EntryView& fresh);
   bool is_above(const std::string& path) const;
-  Status tell(Change change, DiffTotals::Count& count);
+  Status tell(const Change& change, DiffTotals::Count& count);
   SnapshotReader& before_;
   SnapshotReader& after_;
   const std::function<Status(const Change&)>& each_;
   DiffTotals totals_;
 };
 
-Status Merge::tell(Change change, DiffTotals::Count& count) {
+Status Merge::tell(const Change& change, DiffTotals::Count& count) {
   ++count.entries;
   count.old_bytes += change.old_bytes;
   count.new_bytes += change.new_bytes;

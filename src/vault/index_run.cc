@@ -262,8 +262,8 @@ Result<std::vector<IndexEntry>> IndexRun::chunk_rows(std::uint64_t block) const 
   HF_ASSIGN(const Bytes bytes, load(block));
   std::vector<IndexEntry> rows;
   for (std::size_t row = 0; row < bytes.size() / kIndexEntryBytes; ++row) {
-    HF_ASSIGN(IndexEntry e, entry(bytes, row));
-    rows.push_back(std::move(e));
+    HF_ASSIGN(const IndexEntry e, entry(bytes, row));
+    rows.push_back(e);
   }
   return rows;
 }

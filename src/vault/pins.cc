@@ -14,7 +14,25 @@ constexpr std::size_t kMaxHost = 1024;
 constexpr const char* kPinKind = "pin";
 constexpr const char* kHoldKind = "hold";
 
-Result<PinState> decode(ByteView bytes) {
+Status read_kind(Repository& repository, const char* kind, std::map<SnapshotId, PinStates>& out) {
+  Attachments attachments(repository);
+  HF_ASSIGN(const std::vector<AttachmentInfo> all, attachments.list(kind));
+  for (const AttachmentInfo& info : all) {
+    const auto id = from_hex(info.name);
+    if (!id || id->size() != sizeof(SnapshotId)) continue;
+    HF_ASSIGN(const Bytes bytes, attachments.get_version(kind, info.name, info.version));
+    HF_ASSIGN(PinState state, decode_pin(bytes));
+    state.since = info.created;
+    state.version = info.version;
+    PinStates& states = out[to_array<sizeof(SnapshotId)>(*id)];
+    (kind == kHoldKind ? states.hold : states.pin) = std::move(state);
+  }
+  return ok();
+}
+
+}  // namespace
+
+Result<PinState> decode_pin(ByteView bytes) {
   ByteReader in(bytes, "pin");
   PinState out;
   HF_ASSIGN(const std::uint8_t version, in.u8());
@@ -27,24 +45,6 @@ Result<PinState> decode(ByteView bytes) {
   HF_TRY(in.expect_end());
   return out;
 }
-
-Status read_kind(Repository& repository, const char* kind, std::map<SnapshotId, PinStates>& out) {
-  Attachments attachments(repository);
-  HF_ASSIGN(const std::vector<AttachmentInfo> all, attachments.list(kind));
-  for (const AttachmentInfo& info : all) {
-    const auto id = from_hex(info.name);
-    if (!id || id->size() != sizeof(SnapshotId)) continue;
-    HF_ASSIGN(const Bytes bytes, attachments.get_version(kind, info.name, info.version));
-    HF_ASSIGN(PinState state, decode(bytes));
-    state.since = info.created;
-    state.version = info.version;
-    PinStates& states = out[to_array<sizeof(SnapshotId)>(*id)];
-    (kind == kHoldKind ? states.hold : states.pin) = std::move(state);
-  }
-  return ok();
-}
-
-}  // namespace
 
 Result<std::map<SnapshotId, PinStates>> read_pins(Repository& repository) {
   std::map<SnapshotId, PinStates> out;

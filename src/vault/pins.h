@@ -29,6 +29,9 @@ struct PinStates {
 
 inline constexpr std::size_t kMaxPinReason = 1024;
 
+// The value alone: neither its time nor its version.
+Result<PinState> decode_pin(ByteView value);
+
 // Of every snapshot that ever had one. kDenied for a key that cannot read.
 Result<std::map<SnapshotId, PinStates>> read_pins(Repository& repository);
 // `kind`: kPinned or kHeld. Then looks whether the snapshot is still there: kNotFound if a prune was faster.

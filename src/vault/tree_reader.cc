@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::string_view kWhat = "tree";
 
-Error damaged_tree(std::string why) { return make_error(ErrorKind::kCorrupt, "tree: " + why); }
+Error damaged_tree(const std::string& why) { return make_error(ErrorKind::kCorrupt, "tree: " + why); }
 
 Result<Bytes> fetch_exact(const FetchChunk& fetch, const ChunkRef& ref) {
   HF_ASSIGN(Bytes chunk, fetch(ref));
