@@ -48,7 +48,7 @@ Result<std::unique_ptr<vault::SnapshotReader>> open_side(OpenVault& vault, const
 }
 
 Outcome run_diff(Context& context, const Arguments& args) {
-  auto vault = open_vault(context, args);
+  auto vault = open_checked_vault(context, args);
   if (!vault) return failed(std::move(vault).error());
   auto before = open_side(*vault, args, args.positional()[0]);
   if (!before) return failed(std::move(before).error());
@@ -82,7 +82,7 @@ std::vector<Command> diff_commands() {
        "what is different between two snapshots",
        {"holdfast backup diff --vault /backup/main 4f2a latest", "holdfast backup diff 4f2a 91cc -o json | jq '.data.changes[]'",
         "holdfast backup diff --exit-code 4f2a latest"},
-       vault_options_and({{"--component", "NAME", "of which component latest is", false, false},
+       checked_vault_options({{"--component", "NAME", "of which component latest is", false, false},
                           {"--host", "NAME", "of which host latest is", false, false},
                           {"--exit-code", "", "exit with 13 if anything is different", false, false}}),
        "BEFORE AFTER",

@@ -9,7 +9,7 @@ namespace {
 
 Outcome run_mount(Context& context, const Arguments& args) {
   const std::string& folder = args.positional()[0];
-  auto vault = open_vault(context, args);
+  auto vault = open_checked_vault(context, args);
   if (!vault) return failed(std::move(vault).error());
   auto files = mount::VaultFiles::open(*vault->repository);
   if (!files) return failed(std::move(files).error());
@@ -32,7 +32,7 @@ std::vector<Command> mount_commands() {
        "a vault as a read-only file system",
        {"holdfast mount --vault /backup/main /mnt", "ls /mnt/hosts/alpha/latest/etc   # while `holdfast mount` runs",
         "holdfast mount --vault /backup/main --allow-other /mnt"},
-       vault_options_and({{"--allow-other", "", "others may look, too, as far as the files' modes let them", false, false}}),
+       checked_vault_options({{"--allow-other", "", "others may look, too, as far as the files' modes let them", false, false}}),
        "DIR",
        1,
        1,

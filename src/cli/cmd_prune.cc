@@ -86,17 +86,10 @@ struct PruneJob {
 Result<PruneJob> job_of_plan(Context& context, const Arguments& args) {
   HF_ASSIGN(const PlanFile file, read_valid_plan(context));
   const plan::Plan& plan = file.loaded.plan;
-  const std::string name = args.get_or("--name", plan.vaults.size() == 1 ? plan.vaults.front().name : "");
-  const plan::Vault* vault = plan.find_vault(name);
-  if (vault == nullptr) {
-    std::string names;
-    for (const plan::Vault& v : plan.vaults) names += (names.empty() ? "" : ", ") + v.name;
-    return make_error(ErrorKind::kUsage, name.empty() ? "the plan has several vaults" : "the plan has no vault '" + name + "'")
-        .with_hint("Say which with --name: " + names + ".");
-  }
+  HF_ASSIGN(const plan::Vault* const vault, named_vault(plan, args));
   PruneJob job;
   job.policy = policy_of_plan(plan, *vault);
-  HF_ASSIGN(job.vault, open_plan_vault(context, plan, name));
+  HF_ASSIGN(job.vault, open_plan_vault(context, plan, vault->name));
   HF_TRY(check_seen(job.vault, args));
   return job;
 }

@@ -134,7 +134,7 @@ Outcome run_rebuild(Context& context, const Arguments& args) {
 }
 
 std::vector<Option> scrub_options() {
-  std::vector<Option> out = vault_options_and(
+  std::vector<Option> out = checked_vault_options(
       {{"--limit", "SHARE", "of the bytes, in this call: 10%", false, false},
        {"--for", "DURATION", "begin no object after so long: 1h", false, false},
        {"--rate", "RATE", "read no faster than this: 50MB/s", false, false}});

@@ -79,7 +79,7 @@ void show(Context& context, const vault::VaultStats& stats, const std::vector<Pe
 }
 
 Outcome run_stats(Context& context, const Arguments& args) {
-  auto vault = open_vault(context, args);
+  auto vault = open_checked_vault(context, args);
   if (!vault) return failed(std::move(vault).error());
   auto stats = vault::measure_vault(*vault->repository);
   if (!stats) return failed(std::move(stats).error());
@@ -116,7 +116,7 @@ std::vector<Command> stats_commands() {
        "what each snapshot costs, what is shared, and how the vault grew",
        {"holdfast vault stats --vault /backup/main", "holdfast vault stats -o json | jq .data.deduplication_ratio",
         "HOLDFAST_VAULT=/backup/main holdfast vault stats"},
-       vault_options(),
+       checked_vault_options(),
        "",
        0,
        0,

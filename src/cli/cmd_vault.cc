@@ -79,7 +79,6 @@ Outcome check_and_heal(Context& context, const Arguments& args) {
   if (!read) return failed(std::move(read).error());
   auto vault = open_checked(context, args);
   if (!vault) return failed(std::move(vault).error());
-  if (Status seen = check_seen(vault->vault, args); !seen) return failed(std::move(seen).error());
   vault::CheckOptions options = vault->options();
   options.read_data = read->read_data;
   options.read_data_percent = read->read_data_percent;

@@ -63,6 +63,9 @@ Outcome run_receive(Context& context, const Arguments& args) {
   auto vault = open_vault(context, *url,
                           *credentials);  // a wrong key or a typo in the URL ends it here, a lost vault later does not
   if (!vault) return failed(std::move(vault).error());
+  // Told and no more: WAL that is refused is lost, or stops the primary.
+  if (Status seen = vault->repository->check_seen(false); !seen)
+    context.env.log.warning("vault", "WAL is received into it all the same", {{"error", seen.error().text}});
   PatientTarget target(context, *url, *credentials);
   sources::WalReceiverOptions options;
   options.dsn = *args.get("--dsn");
@@ -165,7 +168,7 @@ Json timeline_json(const sources::WalCheckTimeline& t) {
 }
 
 Outcome check_archive(Context& context, const Arguments& args) {
-  auto vault = open_vault(context, args);
+  auto vault = open_checked_vault(context, args);
   if (!vault) return failed(std::move(vault).error());
   vault::WalArchive archive(*vault->repository);
   auto clusters = archive.clusters();
@@ -257,7 +260,7 @@ std::vector<Command> wal_commands() {
        "what the vault covers, and where it has gaps",
        {"holdfast wal check --vault /backup/main", "holdfast wal check -o json",
         "HOLDFAST_VAULT=/backup/main holdfast wal check"},
-       vault_options(),
+       checked_vault_options(),
        "",
        0,
        0,

@@ -3,6 +3,7 @@
 #include "base/hex.h"
 #include "base/text.h"
 #include "cli/exit_codes.h"
+#include "cli/plan_file.h"
 #include "vault/heal.h"
 
 namespace hf::cli {
@@ -34,7 +35,9 @@ std::string printable(const std::string& path) {
 
 std::vector<Option> healing_options() {
   return {{"--repair", "", "heal what is damaged: by its parity, else from a copy named by --from", false, false},
-          {"--from", "URL", "a copy of the vault to heal from, opened with the same key", false, true}};
+          {"--from", "URL", "a copy of the vault to heal from, opened with the same key", false, true},
+          {"--name", "NAME", "a vault of the plan, instead of --vault: --repair heals from the plan's other copies, too", false,
+           false}};
 }
 
 vault::CheckOptions CheckedVault::options() {
@@ -44,6 +47,47 @@ vault::CheckOptions CheckedVault::options() {
   return out;
 }
 
+namespace {
+
+std::string root_of(const plan::Plan& plan, const plan::Vault& vault) {
+  const plan::Vault* at = &vault;
+  for (std::size_t n = 0; n < plan.vaults.size() && !at->copy_of.empty(); ++n) {
+    const plan::Vault* up = plan.find_vault(at->copy_of);
+    if (up == nullptr) break;
+    at = up;
+  }
+  return at->name;
+}
+
+// The vault's copies that the plan names. One that is away must not keep the others from healing.
+void add_plan_copies(Context& context, const plan::Plan& plan, const plan::Vault& vault, std::vector<OpenVault>& copies) {
+  for (const plan::Vault& other : plan.vaults) {
+    if (other.name == vault.name || root_of(plan, other) != root_of(plan, vault)) continue;
+    auto copy = open_plan_vault(context, plan, other.name);
+    if (copy) copies.push_back(std::move(*copy));
+    else context.out.note("the copy '" + other.name + "' is not healed from: " + copy.error().text);
+  }
+}
+
+Result<VaultAddress> address_of(Context& context, const Arguments& args, CheckedVault& out) {
+  if (!args.get("--name")) {
+    HF_ASSIGN(std::string url, vault_url(context, args));
+    HF_ASSIGN(vault::Credentials credentials, vault_credentials(context, args));
+    return VaultAddress{std::move(url), std::move(credentials)};
+  }
+  if (args.get("--vault")) {
+    return make_error(ErrorKind::kUsage, "--vault and --name both say which vault it is")
+        .with_hint("Give --name for a vault of the plan, or --vault for any other.");
+  }
+  HF_ASSIGN(const PlanFile file, read_valid_plan(context));
+  const plan::Plan& plan = file.loaded.plan;
+  HF_ASSIGN(const plan::Vault* const vault, named_vault(plan, args));
+  if (out.repair) add_plan_copies(context, plan, *vault, out.copies);
+  return plan_vault_address(context, plan, vault->name);
+}
+
+}  // namespace
+
 Result<CheckedVault> open_checked(Context& context, const Arguments& args) {
   CheckedVault out;
   out.repair = args.flag("--repair");
@@ -51,19 +95,18 @@ Result<CheckedVault> open_checked(Context& context, const Arguments& args) {
     return make_error(ErrorKind::kUsage, "--from names what to heal from, and nothing is to be healed")
         .with_hint("Add --repair, or leave out --from.");
   }
-  HF_ASSIGN(const std::string url, vault_url(context, args));
-  HF_ASSIGN(const vault::Credentials credentials, vault_credentials(context, args));
+  HF_ASSIGN(const VaultAddress at, address_of(context, args, out));
   for (const std::string& from : args.all("--from")) {
-    auto copy = open_vault(context, from, credentials);
+    auto copy = open_vault(context, from, at.credentials);
     if (!copy) return Error(std::move(copy).error()).with_context("opening the copy " + from);
     out.copies.push_back(std::move(*copy));
   }
-  auto opened = open_vault(context, url, credentials);
+  auto opened = open_vault(context, at.url, at.credentials);
   if (!opened && opened.error().kind == ErrorKind::kCorrupt && out.repair) {
-    HF_ASSIGN(const std::unique_ptr<vault::Store> store, open_store(context, url));
+    HF_ASSIGN(const std::unique_ptr<vault::Store> store, open_store(context, at.url));
     const vault::CheckOptions options = out.options();
     HF_TRY(vault::heal_opening(repository_context(context, *store), options.copies, out.healed));
-    opened = open_vault(context, url, credentials);
+    opened = open_vault(context, at.url, at.credentials);
   }
   if (!opened) return std::move(opened).error();
   out.vault = std::move(*opened);
@@ -73,6 +116,7 @@ Result<CheckedVault> open_checked(Context& context, const Arguments& args) {
     return make_error(ErrorKind::kUsage, copy.url + (same_vault ? " is the vault itself" : " is not a copy of this vault"))
         .with_hint("Name a copy that was made with `holdfast vault init --copy-of`.");
   }
+  HF_TRY(check_seen(out.vault, args));
   return out;
 }
 

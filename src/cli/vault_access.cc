@@ -2,7 +2,10 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "base/hex.h"
+#include "base/nearest.h"
 #include "cli/exit_codes.h"
 #include "cli/plan_file.h"
 #include "vault/store/probe.h"
@@ -21,8 +24,33 @@ crypto::Entropy& entropy() {
   return source;
 }
 
-Error adjusted(Error error) {
-  if (error.kind == ErrorKind::kNotFound) error.id = kNoVaultId;
+constexpr std::size_t kMaxSiblings = 10'000;     // folders beside a vault's that are looked at
+constexpr std::size_t kTypingMistakes = 2;
+
+// A folder beside `path` that holds a vault and is called almost so; empty if there is none.
+std::string vault_beside(Files& files, std::string path) {
+  while (path.size() > 1 && path.ends_with('/')) path.pop_back();
+  const std::string folder = path.find('/') == std::string::npos ? "." : parent_path(path);
+  const std::string name = path.substr(path.rfind('/') + 1);
+  auto entries = files.list(folder);
+  if (!entries || entries->size() > kMaxSiblings) return {};
+  std::ranges::sort(*entries, {}, [&](const DirectoryEntry& e) { return std::pair(edit_distance(name, e.name), e.name); });
+  for (const DirectoryEntry& e : *entries) {
+    if (!e.is_directory || e.name == name) continue;
+    if (edit_distance(name, e.name) > kTypingMistakes) break;
+    const std::string candidate = path.find('/') == std::string::npos ? e.name : join_path(folder, e.name);
+    auto configs = files.list(join_path(candidate, "config"));
+    if (configs && !configs->empty()) return candidate;
+  }
+  return {};
+}
+
+Error adjusted(Context& context, const vault::Store& store, Error error) {
+  if (error.kind != ErrorKind::kNotFound) return error;
+  error.id = kNoVaultId;
+  const vault::StoreProperties properties = store.properties();
+  const std::string near = properties.kind == "directory" ? vault_beside(context.env.files, properties.place) : "";
+  if (!near.empty()) error.hint = "Did you mean " + near + ", which holds a vault? " + error.hint;
   return error;
 }
 
@@ -129,7 +157,7 @@ Result<OpenVault> open_vault(Context& context, const std::string& url, const vau
   out.url = url;
   HF_ASSIGN(out.store, open_store(context, url));
   auto repository = vault::Repository::open(repository_context(context, *out.store), credentials);
-  if (!repository) return adjusted(std::move(repository).error());
+  if (!repository) return adjusted(context, *out.store, std::move(repository).error());
   out.repository = std::move(*repository);
   return out;
 }
@@ -166,23 +194,43 @@ Result<OpenVault> init_vault(Context& context, const Arguments& args, const vaul
   return out;
 }
 
-Result<OpenVault> open_plan_vault(Context& context, const plan::Plan& plan, const std::string& name) {
-  const plan::Vault* v = plan.find_vault(name);
-  if (v == nullptr) return make_error(ErrorKind::kInvalid, "the plan has no vault '" + name + "'");
-  const plan::Vault* keyed = v;
+namespace {
+
+Result<vault::Credentials> plan_credentials(Context& context, const plan::Plan& plan, const plan::Vault& v) {
+  const plan::Vault* keyed = &v;
   while (!keyed->key && keyed->key_file.empty() && !keyed->copy_of.empty()) {
     keyed = plan.find_vault(keyed->copy_of);
-    if (keyed == nullptr) return make_error(ErrorKind::kInvalid, "the plan's vault '" + v->copy_of + "' is not there");
+    if (keyed == nullptr) return make_error(ErrorKind::kInvalid, "the plan's vault '" + v.copy_of + "' is not there");
   }
-  if (!keyed->key_file.empty()) {
-    HF_ASSIGN(vault::Credentials credentials, read_key_file(context, keyed->key_file));
-    return open_vault(context, v->url, credentials);
-  }
+  if (!keyed->key_file.empty()) return read_key_file(context, keyed->key_file);
   HF_ASSIGN(Secret passphrase, resolve_secret(context, keyed->key));
   if (passphrase.empty())
-    return make_error(ErrorKind::kDenied, "the plan gives no key for the vault '" + name + "'")
-        .with_hint("Set vaults." + name + ".key or key_file.");
-  return open_vault(context, v->url, vault::Credentials(vault::Passphrase{passphrase}));
+    return make_error(ErrorKind::kDenied, "the plan gives no key for the vault '" + v.name + "'")
+        .with_hint("Set vaults." + v.name + ".key or key_file.");
+  return vault::Credentials(vault::Passphrase{passphrase});
+}
+
+}  // namespace
+
+Result<VaultAddress> plan_vault_address(Context& context, const plan::Plan& plan, const std::string& name) {
+  const plan::Vault* v = plan.find_vault(name);
+  if (v == nullptr) return make_error(ErrorKind::kInvalid, "the plan has no vault '" + name + "'");
+  HF_ASSIGN(vault::Credentials credentials, plan_credentials(context, plan, *v));
+  return VaultAddress{v->url, std::move(credentials)};
+}
+
+Result<OpenVault> open_plan_vault(Context& context, const plan::Plan& plan, const std::string& name) {
+  HF_ASSIGN(const VaultAddress at, plan_vault_address(context, plan, name));
+  return open_vault(context, at.url, at.credentials);
+}
+
+Result<const plan::Vault*> named_vault(const plan::Plan& plan, const Arguments& args) {
+  const std::string name = args.get_or("--name", plan.vaults.size() == 1 ? plan.vaults.front().name : "");
+  if (const plan::Vault* vault = plan.find_vault(name)) return vault;
+  std::string names;
+  for (const plan::Vault& v : plan.vaults) names += (names.empty() ? "" : ", ") + v.name;
+  return make_error(ErrorKind::kUsage, name.empty() ? "the plan has several vaults" : "the plan has no vault '" + name + "'")
+      .with_hint("Say which with --name: " + names + ".");
 }
 
 std::string host_name() {

@@ -51,7 +51,14 @@ Status check_seen(OpenVault& vault, const Arguments& args);
 void remember(Context& context, OpenVault& vault);  // after a command that wrote: what the vault shows by now
 Result<OpenVault> init_vault(Context& context, const Arguments& args, const vault::InitOptions& options = {});
 // The vault that the plan names; its key from the plan.
+struct VaultAddress {
+  std::string url;
+  vault::Credentials credentials;
+};
+Result<VaultAddress> plan_vault_address(Context& context, const plan::Plan& plan, const std::string& name);
 Result<OpenVault> open_plan_vault(Context& context, const plan::Plan& plan, const std::string& name);
+
+Result<const plan::Vault*> named_vault(const plan::Plan& plan, const Arguments& args);    // --name, or the only one
 
 std::string host_name();
 std::string short_id(const vault::SnapshotId& id);  // the first 12 digits

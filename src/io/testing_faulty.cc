@@ -19,7 +19,12 @@ template <class R, class Call>
 R FaultyFiles::pass(std::string_view name, const std::string& path, Call call) {
   std::optional<Error> error = turn(name, path);
   if (!error) return call();
-  if (!fault_.after) return R(std::move(*error));
+  bool after = false;
+  {
+    std::lock_guard lock(mutex_);
+    after = fault_.after;
+  }
+  if (!after) return R(std::move(*error));
   R done = call();
   if (!done) return done;
   return R(std::move(*error).maybe_happened());
@@ -36,8 +41,13 @@ class FaultyFile final : public File {
   Status write_at(std::uint64_t offset, ByteView data) override {
     std::optional<Error> error = files_.turn("write", path_);
     if (!error) return inner_->write_at(offset, data);
-    if (files_.fault_.torn) HF_TRY(inner_->write_at(offset, data.first(data.size() / 2)));
-    if (files_.fault_.after) HF_TRY(inner_->write_at(offset, data));
+    Fault fault;
+    {
+      std::lock_guard lock(files_.mutex_);
+      fault = files_.fault_;
+    }
+    if (fault.torn) HF_TRY(inner_->write_at(offset, data.first(data.size() / 2)));
+    if (fault.after) HF_TRY(inner_->write_at(offset, data));
     return std::move(*error).maybe_happened();
   }
   Status truncate(std::uint64_t size) override {

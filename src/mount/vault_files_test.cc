@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "base/hex.h"
+#include "vault/store/testing_counting_store.h"
 #include "vault/testing_repository.h"
 
 namespace hf::mount {
@@ -13,27 +14,6 @@ namespace {
 
 using vault::Entry;
 using vault::EntryType;
-
-class CountingStore final : public vault::Store {
- public:
-  explicit CountingStore(vault::Store& below) : below_(below) {}
-  Status put(const std::string& name, ByteView bytes, vault::PutMode mode) override { return below_.put(name, bytes, mode); }
-  Result<Bytes> get(const std::string& name, vault::ByteRange range) override {
-    auto got = below_.get(name, range);
-    if (got && name.starts_with("packs/")) read += got->size();
-    return got;
-  }
-  Result<vault::ObjectInfo> stat(const std::string& name) override { return below_.stat(name); }
-  Status list(const std::string& prefix, const std::function<Status(const vault::ObjectInfo&)>& each) override {
-    return below_.list(prefix, each);
-  }
-  Status remove(const std::string& name) override { return below_.remove(name); }
-  vault::StoreProperties properties() const override { return below_.properties(); }
-  std::uint64_t read = 0;
-
- private:
-  vault::Store& below_;
-};
 
 Entry make(const std::string& path, EntryType type, std::uint32_t mode) {
   Entry e;
@@ -49,7 +29,7 @@ Entry make(const std::string& path, EntryType type, std::uint32_t mode) {
 
 struct VaultFilesTest : ::testing::Test {
   vault::testing::TestVault vault;
-  CountingStore store{vault.store};
+  vault::CountingStore store{vault.store};
   std::unique_ptr<vault::Repository> repository = vault.open(&store);
   Bytes large = [] {
     Rng rng(3);
@@ -218,28 +198,28 @@ TEST_F(VaultFilesTest, ReadsWhatItNeedsAndKeepsLittle) {
   const std::string s = "snapshots/" + to_hex(back_up("alpha", "hello").id).substr(0, 12);
   open({.cache_bytes = 10u << 20});
   const auto handle = files->open_file(at(s + "/large")).value();
-  store.read = 0;
+  store.bytes = 0;
   ASSERT_TRUE(files->read(handle, 30 << 20, 4096));
-  EXPECT_LE(store.read, 5u << 20);                        // one chunk, at most 4 MiB, and a seal
-  const std::uint64_t once = store.read;
+  EXPECT_LE(store.bytes, 5u << 20);                        // one chunk, at most 4 MiB, and a seal
+  const std::uint64_t once = store.bytes;
   ASSERT_TRUE(files->read(handle, (30 << 20) + 4096, 4096));
-  EXPECT_LE(store.read, once + (5u << 20));
-  store.read = 0;
+  EXPECT_LE(store.bytes, once + (5u << 20));
+  store.bytes = 0;
   for (std::uint64_t offset = 0; offset < large.size(); offset += 131'072) {
     ASSERT_TRUE(files->read(handle, offset, 131'072));
     ASSERT_LE(files->cached_bytes(), 10u << 20);
   }
-  EXPECT_LE(store.read, large.size() + (1u << 20));       // in order: each chunk once
+  EXPECT_LE(store.bytes, large.size() + (1u << 20));       // in order: each chunk once
   ASSERT_TRUE(files->read(handle, 0, 4096));
   ASSERT_TRUE(files->read(handle, 20 << 20, 4096));
-  store.read = 0;
+  store.bytes = 0;
   ASSERT_TRUE(files->read(handle, 4096, 4096));           // both are still known
   ASSERT_TRUE(files->read(handle, (20 << 20) + 1, 4096));
-  EXPECT_EQ(store.read, 0u);
+  EXPECT_EQ(store.bytes, 0u);
   const auto sparse = files->open_file(at(s + "/sparse")).value();
-  store.read = 0;
+  store.bytes = 0;
   ASSERT_TRUE(files->read(sparse, 2'000'000'000, 1 << 20));
-  EXPECT_EQ(store.read, 0u);                              // a hole is nowhere
+  EXPECT_EQ(store.bytes, 0u);                              // a hole is nowhere
 }
 
 TEST_F(VaultFilesTest, NodesAreForgottenAndSnapshotsClosed) {
@@ -250,11 +230,11 @@ TEST_F(VaultFilesTest, NodesAreForgottenAndSnapshotsClosed) {
   for (int round = 0; round < 2; ++round) {
     for (std::size_t i = 0; i < 6; ++i) EXPECT_EQ(read(tops[i] + "/etc/first", 0, 99), "text " + std::to_string(i));
   }
-  store.read = 0;
+  store.bytes = 0;
   EXPECT_EQ(read(tops[5] + "/etc/first", 0, 99), "text 5");
-  EXPECT_EQ(store.read, 0u);                              // open, and all of it known
+  EXPECT_EQ(store.bytes, 0u);                              // open, and all of it known
   EXPECT_EQ(read(tops[0] + "/etc/first", 0, 99), "text 0");
-  EXPECT_GT(store.read, 0u);                              // closed since
+  EXPECT_GT(store.bytes, 0u);                              // closed since
   const std::size_t before = files->known_nodes();
   const NodeId folder = at(tops[0] + "/etc");
   const NodeId node = files->lookup(folder, "z").value();

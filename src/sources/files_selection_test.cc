@@ -7,6 +7,7 @@
 #include "io/testing_folder.h"
 #include "sources/files.h"
 #include "sources/files_pattern.h"
+#include "vault/store/testing_counting_store.h"
 #include "vault/testing_repository.h"
 
 namespace hf::sources {
@@ -14,36 +15,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Counts what is read of a store.
-class CountingStore final : public vault::Store {
- public:
-  explicit CountingStore(vault::Store& below) : below_(below) {}
-  Status put(const std::string& name, ByteView bytes, vault::PutMode mode) override { return below_.put(name, bytes, mode); }
-  Result<Bytes> get(const std::string& name, vault::ByteRange range) override {
-    auto got = below_.get(name, range);
-    if (got && name.starts_with("packs/")) {
-      ++reads;
-      bytes += got->size();
-    }
-    return got;
-  }
-  Result<vault::ObjectInfo> stat(const std::string& name) override { return below_.stat(name); }
-  Status list(const std::string& prefix, const std::function<Status(const vault::ObjectInfo&)>& each) override {
-    return below_.list(prefix, each);
-  }
-  Status remove(const std::string& name) override { return below_.remove(name); }
-  vault::StoreProperties properties() const override { return below_.properties(); }
-  std::atomic<std::uint64_t> reads = 0;
-  std::atomic<std::uint64_t> bytes = 0;
-
- private:
-  vault::Store& below_;
-};
-
 struct SelectionTest : ::testing::Test {
   TestFolder folder;
   vault::testing::TestVault vault;
-  CountingStore store{vault.store};
+  vault::CountingStore store{vault.store};
   SystemClock clock;
   std::unique_ptr<vault::Repository> repository =
       std::move(*vault::Repository::open({store, vault.entropy, clock, vault.log, "alpha"}, vault.credentials));

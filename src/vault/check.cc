@@ -93,6 +93,7 @@ class Checker {
   Status check_small(const ObjectInfo& info);
   Status check_lease(const std::string& name, const LeasePart& lease);
   Status check_index();
+  Status look_at_index_again();              // keeps what was found about the packs
   Status read_run(const IndexRun& run, std::size_t number);
   Status check_packs();
   // These may run for several objects at once: each touches its own pack, and the report's counter is atomic.
@@ -127,6 +128,7 @@ class Checker {
   std::map<PackName, IndexedPack> packs_;
   std::unordered_map<ChunkId, bool, ChunkIdHash> good_;
   std::atomic<std::uint64_t> data_bytes_ = 0;
+  bool reindexed_ = false;                   // a healed pack is named by another run now
 };
 
 void Checker::damage(const std::string& object, const std::string& why) {
@@ -218,6 +220,19 @@ Status Checker::check_index() {
   return ok();
 }
 
+Status Checker::look_at_index_again() {
+  const std::map<PackName, IndexedPack> before = std::exchange(packs_, {});
+  report_.chunks = 0;
+  HF_TRY(check_index());
+  for (auto& [name, pack] : packs_) {
+    const auto known = before.find(name);
+    if (known == before.end()) continue;
+    pack.unusable = known->second.unusable;
+    pack.bad = known->second.bad;
+  }
+  return ok();
+}
+
 Status Checker::read_run(const IndexRun& run, std::size_t number) {
   std::vector<IndexedPack*> rows;
   for (std::uint32_t row = 0; row < run.packs(); ++row) {
@@ -245,7 +260,11 @@ Result<Healed> Checker::heal_one(const std::string& object, const std::string& w
   const auto name = parse_pack_name(object);
   if (!name) return healer_.heal(object, why);
   const auto pack = packs_.find(*name);
-  HF_ASSIGN(Healed healed, healer_.heal_pack(object, pack == packs_.end() ? nullptr : &pack->second.row, why));
+  const IndexPack* const row = pack == packs_.end() ? nullptr : &pack->second.row;
+  HF_ASSIGN(Healed healed, healer_.heal_pack(object, row, why));
+  HF_ASSIGN(std::optional<std::vector<Healed>> runs, healer_.index_anew(object, row));
+  reindexed_ = reindexed_ || runs.has_value();
+  for (Healed& run : runs.value_or(std::vector<Healed>())) report_.healed.push_back(std::move(run));
   if (pack != packs_.end()) {
     pack->second.unusable = false;
     pack->second.bad.clear();
@@ -685,6 +704,7 @@ Result<CheckReport> Checker::run() {
   }
   HF_TRY(check_packs());
   HF_TRY(heal("packs/"));
+  if (reindexed_) HF_TRY(look_at_index_again());
   // Who reads by rank comes again and again: trees are walked only to tell what damage hits.
   if (options_.hooks == nullptr || !damaged_.empty()) HF_TRY(check_snapshots());
   else HF_TRY(read_all_commits());

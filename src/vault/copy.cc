@@ -105,13 +105,13 @@ Result<std::set<std::uint64_t>> Copier::config_numbers(const Repository::Core& c
 }
 
 // A slot that was dropped here must not stay open there, nor come back from a copy that has not heard of it: only newer
-// configs are copied, and older ones go where they went here.
+// configs are copied, and older ones go where they went here. The newest first: cut short after it, the copy opens as this does.
 Status Copier::copy_configs() {
   HF_ASSIGN(const std::set<std::uint64_t> there, config_numbers(to_));
   HF_ASSIGN(const std::set<std::uint64_t> here, config_numbers(from_));
-  for (const std::uint64_t number : here) {
-    if (!there.empty() && number <= *there.rbegin()) continue;
-    const std::string name = config_name(number);
+  for (auto number = here.rbegin(); number != here.rend(); ++number) {
+    if (!there.empty() && *number <= *there.rbegin()) break;
+    const std::string name = config_name(*number);
     HF_ASSIGN(const Bytes bytes, from_.store.get(name));
     HF_TRY(parse_config(bytes, name));
     HF_TRY(to_.create_once(name, bytes));

@@ -60,20 +60,65 @@ Status Healer::remove_leftovers() {
   return ok();
 }
 
-// By the index, or, of a pack that no run names, by everything that is sealed in it.
-Status Healer::prove_pack(const std::string& object, ByteView bytes, const IndexPack* row) const {
-  if (row != nullptr) {
-    if (bytes.size() == row->size && pack_digest(bytes) == row->digest) return ok();
-    return make_error(ErrorKind::kCorrupt, "these are not the bytes that the index knows");
-  }
-  HF_ASSIGN(const OpenedPack opened, read_pack_directory(memory_range(bytes), bytes.size(), core_.keys, object));
+// Everything that is sealed in it, and its parity.
+Result<OpenedPack> Healer::prove_records(const std::string& object, ByteView bytes) const {
+  HF_ASSIGN(OpenedPack opened, read_pack_directory(memory_range(bytes), bytes.size(), core_.keys, object));
   RecordReader records(core_.hasher);
   HF_TRY(records.read(opened.key, opened.entries, 0, bytes, object, [](std::size_t, const Result<ByteView>& plain) {
     return plain ? ok() : Status(plain.error());
   }));
   const auto parity = ParityLayout::of(opened.footer);
-  if (!parity) return ok();
-  return check_parity(*parity, bytes.last(kPackFooterBytes), bytes.subspan(parity->covered, parity->length()), object);
+  if (!parity) return opened;
+  HF_TRY(check_parity(*parity, bytes.last(kPackFooterBytes), bytes.subspan(parity->covered, parity->length()), object));
+  return opened;
+}
+
+// By the index, or by everything that is sealed in it: where no run names it, or where the index was rebuilt while it was
+// damaged. The header stands in the row then: nobody else can seal anything under its key.
+Status Healer::prove_pack(const std::string& object, ByteView bytes, const IndexPack* row) const {
+  if (row != nullptr && bytes.size() == row->size && pack_digest(bytes) == row->digest) return ok();
+  const auto opened = prove_records(object, bytes);
+  if (row == nullptr) return opened ? ok() : Status(opened.error());
+  if (opened && opened->header == row->header) return ok();
+  return make_error(ErrorKind::kCorrupt, "these are not the bytes that the index knows");
+}
+
+Result<std::optional<std::vector<Healed>>> Healer::index_anew(const std::string& object, const IndexPack* row) {
+  const auto name = parse_pack_name(object);
+  HF_ASSIGN(const Bytes bytes, core_.store.get(object));
+  const crypto::Digest digest = pack_digest(bytes);
+  if (!name || (row != nullptr && row->digest == digest && row->size == bytes.size())) return std::nullopt;
+  HF_ASSIGN(OpenedPack opened, prove_records(object, bytes));
+  std::ranges::sort(opened.entries, {}, &PackEntry::offset);
+  const FinishedPack pack{opened.key.kind, bytes.size(), digest, opened.header, std::move(opened.entries)};
+  HF_ASSIGN(const std::unique_ptr<Lease> lease, Lease::open(core_));
+  auto indexed = index_under(*lease, *name, pack);
+  lease->give_up();                                  // it refers to nothing: its run is found by its name
+  return indexed;
+}
+
+Result<std::optional<std::vector<Healed>>> Healer::index_under(const Lease& lease, const PackName& name,
+                                                               const FinishedPack& pack) {
+  HF_ASSIGN(const std::set<PackName> gone, gone_for_good(core_, lease.epoch()));
+  HF_ASSIGN(const std::vector<SessionState> sessions, read_sessions(core_));
+  const bool under_way = std::ranges::any_of(
+      sessions, [&](const SessionState& s) { return s.session == name.session && s.open && !s.fate; });
+  if (lease.epoch().forbids(name) || gone.contains(name) || under_way) return std::nullopt;
+  HF_ASSIGN(const auto source, ChunkSource::open(core_));
+  IndexRunWriter writer;
+  writer.add(name, pack);
+  const std::string run_name = index_name(lease.session(), 0);
+  HF_ASSIGN(const Bytes encoded, writer.finish(core_.entropy, core_.keys, run_name));
+  HF_TRY(core_.create_once(run_name, encoded));
+  std::vector<Healed> out;
+  for (const IndexRun& run : source->index().runs()) {
+    if (run.packs() != 1) continue;
+    HF_ASSIGN(const IndexPack other, run.pack(0));
+    if (other.name != name || other.digest == pack.digest) continue;
+    HF_TRY(core_.store.remove(run.name()));
+    out.push_back({run.name(), "it knew " + pack_object_name(name) + " as it was while damaged", "packs", ""});
+  }
+  return out;
 }
 
 Status Healer::prove_run(const std::string& object, ByteView bytes) const {

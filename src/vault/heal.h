@@ -10,6 +10,7 @@
 
 #include "vault/core.h"
 #include "vault/index.h"
+#include "vault/pack.h"
 #include "vault/repository.h"
 
 namespace hf::vault {
@@ -23,6 +24,10 @@ class Healer {
 
   // `row`: what the index says of this pack; null if no run names it. The error says why nothing heals it.
   Result<Healed> heal_pack(const std::string& object, const IndexPack* row, const std::string& why);
+  // After heal_pack(): is the pack another one than its row says, because an index was rebuilt while it was damaged, or does no
+  // run name it? Then a new run does, with all of its chunks, and runs of this pack alone that say otherwise go: those are told.
+  // Nothing if the index was right.
+  Result<std::optional<std::vector<Healed>>> index_anew(const std::string& object, const IndexPack* row);
   // Index runs, configs, commits, WAL, attachments, and the store's own object.
   Result<Healed> heal(const std::string& object, const std::string& why);
   Status remove_leftovers();                   // of healings that were cut short
@@ -37,6 +42,8 @@ class Healer {
   Result<Healed> heal_store_object(const std::string& why);
   Status prove(const std::string& object, ByteView bytes) const;
   Status prove_pack(const std::string& object, ByteView bytes, const IndexPack* row) const;
+  Result<std::optional<std::vector<Healed>>> index_under(const Lease& lease, const PackName& name, const FinishedPack& pack);
+  Result<OpenedPack> prove_records(const std::string& object, ByteView bytes) const;
   Status prove_run(const std::string& object, ByteView bytes) const;
   Status prove_config(const std::string& object, ByteView bytes) const;
   Status prove_blob(const std::string& object, ByteView bytes) const;

@@ -109,8 +109,14 @@ class Rebuilder {
     if (pack.entries.empty()) return ok();
     report_.indexed_chunks += pack.entries.size();
     ++report_.indexed_packs;
+    if (why.empty()) {
+      run_.add(name, pack);
+      return ok();
+    }
+    // Alone in its run: who heals the pack replaces it (Healer::index_anew).
+    HF_TRY(write_run());
     run_.add(name, pack);
-    return ok();
+    return write_run();
   }
 
   // The chunks that are what their ids say; `why` if those are not all.

@@ -46,6 +46,18 @@ Result<StoreAbilities> tried(Store& store, crypto::Entropy& entropy, Clock& cloc
   return usable(store, found);
 }
 
+// Of trials that were cut short; once a vault is there, nobody tries the store any more.
+Status remove_trials(Store& store, const StoreAbilities& abilities) {
+  if (!abilities.removes) return ok();
+  std::vector<std::string> left;
+  HF_TRY(store.list(std::string(kProbePrefix), [&](const ObjectInfo& info) {
+    left.push_back(info.name);
+    return ok();
+  }));
+  for (const std::string& name : left) HF_TRY(store.remove(name));
+  return ok();
+}
+
 Result<StoreId> create_store_object(Store& store, crypto::Entropy& entropy, const StoreAbilities& abilities) {
   StoreId id;
   entropy.fill(id);
@@ -164,6 +176,9 @@ Result<std::unique_ptr<Repository>> Repository::init(const RepositoryContext& co
         .with_object(config_name(1));
   }
   if (!put) return std::move(put).error();
+  if (Status tidy = remove_trials(store, abilities); !tidy) {       // the vault is there all the same
+    context.log.info("vault", "objects of a trial are left", {{"error", tidy.error().text}});
+  }
   return std::unique_ptr<Repository>(new Repository(std::move(core)));
 }
 
@@ -183,13 +198,20 @@ Result<StoreAbilities> Repository::init_copy(Store& other, bool probe) {
   HF_ASSIGN(const StoreAbilities found, tried(other, core_->entropy, core_->clock, probe));
   HF_ASSIGN(const std::vector<ObjectInfo> configs, core_->list("config/"));
   HF_TRY(create_store_object(other, core_->entropy, found));
+  std::map<std::uint64_t, std::string, std::greater<>> names;
   for (const ObjectInfo& info : configs) {
-    HF_ASSIGN(const Bytes bytes, core_->store.get(info.name));
-    HF_TRY(parse_config(bytes, info.name));
-    Status put = other.put(info.name, bytes, PutMode::kCreate);
+    if (const auto number = parse_config_name(info.name)) names[*number] = info.name;
+  }
+  for (const auto& [number, name] : names) {       // the newest first: cut short after it, the copy opens as the original does
+    HF_ASSIGN(const Bytes bytes, core_->store.get(name));
+    HF_TRY(parse_config(bytes, name));
+    Status put = other.put(name, bytes, PutMode::kCreate);
     if (put) continue;
-    auto present = other.get(info.name);        // a lost answer
+    auto present = other.get(name);                // a lost answer
     if (!present || *present != bytes) return std::move(put).error();
+  }
+  if (Status tidy = remove_trials(other, found); !tidy) {
+    core_->log.info("vault", "objects of a trial are left", {{"error", tidy.error().text}});
   }
   return found;
 }

@@ -279,5 +279,46 @@ TEST(Rebuild, WhatIsNotWholeDoesNotComeBack) {
   EXPECT_TRUE(v.open()->snapshots()->empty());
 }
 
+// An index rebuilt while a pack was beyond repair knows that pack as it was then: a copy heals both, later.
+TEST(Rebuild, WhatWasIndexedDamagedIsHealedFromACopyLater) {
+  for (const bool directory_lost : {false, true}) {
+    Scrubbed v;
+    MemoryStore other(v.clock);
+    ASSERT_TRUE(v.open()->init_copy(other));
+    ASSERT_TRUE(v.open()->copy_to(*v.open(&other)));
+    std::string pack;
+    for (const auto& [name, bytes] : v.store.snapshot()) {
+      if (name.starts_with("packs/") && bytes.size() > 300'000) pack = name;
+    }
+    const Bytes whole = v.store.get(pack).value();
+    Bytes bad = whole;
+    for (std::size_t i = directory_lost ? whole.size() / 2 : 200'000; i < whole.size() - (directory_lost ? 100 : 100'000); ++i) {
+      bad[i] ^= 0x55;
+    }
+    v.store.set(pack, bad);
+    remove_all(v.store, "index/");
+    auto rebuilt = rebuild_vault(*v.open(), {});
+    ASSERT_TRUE(rebuilt) << rebuilt.error().text;
+    ASSERT_EQ(rebuilt->damaged.size(), 1u);
+    auto copy = v.open(&other);
+    CheckOptions options;
+    options.read_data = options.repair = true;
+    options.copies = {copy.get()};
+    auto report = v.open()->check(options);
+    ASSERT_TRUE(report) << report.error().text;
+    for (const Damage& d : report->damaged) ADD_FAILURE() << d.object << ": " << d.why << "; " << d.not_healed;
+    ASSERT_FALSE(report->healed.empty());
+    EXPECT_TRUE(v.store.get(pack).value() == whole);
+    EXPECT_EQ(scrub_check_text(*v.open()), "");
+    const auto snapshots = v.open()->snapshots();
+    ASSERT_TRUE(snapshots);
+    for (const SnapshotInfo& info : *snapshots) EXPECT_TRUE(restore_files(*v.open(), info.id)) << directory_lost;
+    MemoryStore third(v.clock);                        // and the index is right: a copy believes it
+    ASSERT_TRUE(v.open()->init_copy(third));
+    const auto copied = v.open()->copy_to(*v.open(&third));
+    EXPECT_TRUE(copied) << copied.error().text;
+  }
+}
+
 }  // namespace
 }  // namespace hf::vault

@@ -28,6 +28,14 @@ Result<SlotChange> Slots::add(SlotRequest request) {
 
 Result<SlotChange> Slots::drop(std::uint32_t number) {
   const Repository::Core& core = repository_.core();
+  const bool there = std::ranges::find(core.config.slots, number, &Slot::number) != core.config.slots.end();
+  if (!there && core.keys.can_administer()) {
+    HF_ASSIGN(const bool cut_short, stands_in_older(number));
+    if (cut_short) {
+      HF_TRY(forget_older(core.config.number));
+      return SlotChange{0, number, core.config.number};
+    }
+  }
   HF_ASSIGN(const Created created, drop_slot(core.config, core.keys, number, false));
   HF_TRY(store(created));
   HF_TRY(forget_older(created.config.number));
@@ -57,6 +65,22 @@ Status Slots::store(const Created& created) {
   return make_error(ErrorKind::kExists, "somebody else changed the slots of this vault at the same time")
       .with_hint("Look at `holdfast vault key list`, then run the command again.")
       .with_object(name);
+}
+
+// A drop that was cut short: the newest config lacks the slot, and an older one still has it.
+Result<bool> Slots::stands_in_older(std::uint32_t number) const {
+  const Repository::Core& core = repository_.core();
+  HF_ASSIGN(const std::vector<ObjectInfo> configs, core.list("config/"));
+  for (const ObjectInfo& info : configs) {
+    const auto n = parse_config_name(info.name);
+    if (!n || *n >= core.config.number) continue;
+    auto bytes = core.store.get(info.name);
+    if (!bytes && bytes.error().kind == ErrorKind::kNotFound) continue;
+    if (!bytes) return std::move(bytes).error();
+    HF_ASSIGN(const Config older, parse_config(*bytes, info.name));
+    if (std::ranges::find(older.slots, number, &Slot::number) != older.slots.end()) return true;
+  }
+  return false;
 }
 
 Status Slots::forget_older(std::uint64_t newest) {

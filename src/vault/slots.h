@@ -28,13 +28,15 @@ class Slots {
   Result<Slot> opened_by(const Credentials& credentials) const;
   // kExists if somebody else changed the slots meanwhile: open the vault again and repeat.
   Result<SlotChange> add(SlotRequest request);
-  // kBlocked for the last one of level admin. What the slot's writer signed stays valid.
+  // kBlocked for the last one of level admin. What the slot's writer signed stays valid. One that was cut short is ended by
+  // the same call again.
   Result<SlotChange> drop(std::uint32_t number);
   // A slot of the same level and label in place of `number`. Killed between its two steps, both slots open.
   Result<SlotChange> replace(std::uint32_t number, SlotLock lock, crypto::Argon2Cost cost = {});
 
  private:
   Status store(const Created& created);
+  Result<bool> stands_in_older(std::uint32_t number) const;
   // Older configs hold the dropped slot: whoever has its credential could open them.
   Status forget_older(std::uint64_t newest);
   Repository& repository_;

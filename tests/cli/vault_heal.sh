@@ -52,6 +52,33 @@ expect 0 backup run --vault vault --path files
 expect 0 restore --vault vault --snapshot latest --to out3.d
 cmp files/large "out3.d$work/files/large" || fail "the restored file differs"
 
+# From the plan's other copies, of which one is away. Only pieces beyond parity are left of the pack.
+expect 0 vault init --vault main
+expect 0 backup run --vault main --path files
+expect 0 vault init --vault second --copy-of main
+expect 0 vault copy --vault main --to second
+write_plan
+sed -i -e "s,$work/vault\",$work/main\"," -e "s,$work/copy\",$work/second\"," \
+  -e "/^components:/i\\  away: {region: west, url: \"$work/away\", copy_of: main, within: 15m}" holdfast.yaml
+pack=$(cd main && find packs -type f -size +1000k)
+good=$(sha256sum <"main/$pack")
+spoil "main/$pack" 2000
+expect 13 vault check --name main --read-data
+expect_json 0 vault check --name main --read-data --repair
+is data.healed.0.from "$work/second"; says "the copy 'away' is not healed from"
+same "$good" "$(sha256sum <"main/$pack")" "the pack is not what it was"
+expect 2 vault check --name mian --repair;             says "the plan has no vault 'mian'"
+expect 2 vault check --name main --vault main
+# An index that was rebuilt while a pack was beyond repair: both are healed from a copy later.
+spoil "main/$pack" 2000
+rm -r main/index
+expect 13 vault rebuild --vault main
+expect_json 0 vault check --vault main --read-data --repair --from second
+same "$good" "$(sha256sum <"main/$pack")" "the pack is not what it was"
+expect_json 0 vault check --vault main --read-data;    [ "$(count data.healed)" = 0 ]
+expect 0 restore --vault main --snapshot latest --to out4.d
+cmp files/large "out4.d$work/files/large" || fail "the restored file differs"
+
 # Bad words.
 expect 2 vault check --vault vault --from copy;        says "--repair"
 expect 2 vault check --vault vault --repair --from vault;  says "the vault itself"

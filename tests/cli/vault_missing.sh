@@ -21,3 +21,17 @@ before=$(picture files)
 expect 10 vault check --vault files
 expect 10 backup run --vault files --path files
 same "$before" "$(picture files)" "a folder that is no vault was written to"
+# A folder beside it that holds a vault, and is called almost so, is named; a vault that is called otherwise is not.
+expect 0 vault init --vault backups/main
+expect 10 vault check --vault backups/mian;          says "Did you mean backups/main, which holds a vault?"
+expect 10 vault check --vault ./backups/mains/;      says "Did you mean ./backups/main, which holds a vault?"
+expect 10 vault check --vault backups/other
+! grep -q "Did you mean" err || fail "a vault of quite another name is offered"
+mkdir backups/maim
+expect 10 vault check --vault backups/maix;          says "Did you mean backups/main, which holds a vault?"
+for url in s3:/bucket S3://bucket s3//bucket; do
+  expect 2 vault check --vault "$url";               says "Did you mean 's3://bucket'"
+done
+expect 2 vault check --vault htps://minio:9000;      says "endpoint=https://minio:9000"
+expect 2 vault check --vault "s3://bucket/p?regoin=eu"; says "Did you mean 'region'?"
+[ ! -e s3: ] && [ ! -e s3 ] && [ ! -e S3: ] || fail "a typing mistake made a folder"

@@ -8,6 +8,9 @@ rm -rf vault && cp -a older vault
 for words in "backup list" "backup run --path files" "vault check" "restore --snapshot latest --to back" "vault prune --keep-last 1" "vault unlock"; do
   expect 4 $words --vault vault;                 says "is older than this machine saw it: commit 1 where 2 was seen"; says "--accept-older"
 done
+for words in "vault stats" "vault scrub" "wal check" "backup diff latest latest" "mount $work/nothing"; do
+  expect 4 $words --vault vault;                 says "is older than this machine saw it: commit 1 where 2 was seen"
+done
 [ ! -e back ] || fail "something was restored"
 expect 0 backup list --vault vault --state elsewhere
 expect 0 backup list --vault vault --accept-older;  says "was accepted"

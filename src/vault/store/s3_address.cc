@@ -4,6 +4,7 @@
 #include <array>
 #include <cctype>
 
+#include "base/nearest.h"
 #include "remote/aws_credentials.h"
 #include "remote/sigv4.h"
 
@@ -16,6 +17,9 @@ constexpr const char* kForm = "Write s3://BUCKET/PREFIX?region=REGION, and endpo
 constexpr const char* kOptions =
     "Known are endpoint, region, path_style, profile, ca_file, proxy, encryption, kms_key, storage_class, retain, "
     "retain_mode, thaw and single_writer.";
+const std::vector<std::string> kOptionNames = {"endpoint", "region",        "path_style", "profile",     "ca_file",
+                                               "proxy",    "encryption",    "kms_key",    "retain_mode", "retain",
+                                               "thaw",     "storage_class", "single_writer"};
 
 Error wrong(const std::string& text) { return make_error(ErrorKind::kUsage, text).with_hint(kForm); }
 
@@ -71,6 +75,17 @@ Result<std::string> one_of(const std::string& name, const std::string& value, st
   return make_error(ErrorKind::kUsage, name + "=" + value + " is not known").with_hint("Known are " + all + ".");
 }
 
+Error unknown_option(const std::string& name) {
+  const auto has = [&](const char* word) { return name.find(word) != std::string::npos; };
+  const std::string meant = nearest(name, kOptionNames);
+  if (meant.empty() && (has("key") || has("secret") || has("token"))) {
+    return make_error(ErrorKind::kUsage, "the address of a vault holds no secrets, as " + name + " is")
+        .with_hint("Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE.");
+  }
+  return make_error(ErrorKind::kUsage, "the option '" + name + "' of the vault's address is not known")
+      .with_hint(meant.empty() ? kOptions : "Did you mean '" + meant + "'?");
+}
+
 Status set_option(S3Address& a, const std::string& name, const std::string& value) {
   if (value.empty()) return make_error(ErrorKind::kUsage, "the option " + name + " has no value").with_hint(kOptions);
   if (name == "endpoint") {
@@ -102,13 +117,8 @@ Status set_option(S3Address& a, const std::string& name, const std::string& valu
     HF_ASSIGN(a.thaw, one_of(name, value, {"Bulk", "Standard", "Expedited"}));
   } else if (name == "single_writer") {
     HF_ASSIGN(a.single_writer, parse_bool(name, value));
-  } else if (name.find("key") != std::string::npos || name.find("secret") != std::string::npos ||
-             name.find("token") != std::string::npos) {
-    return make_error(ErrorKind::kUsage, "the address of a vault holds no secrets, as " + name + " is")
-        .with_hint("Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE.");
   } else {
-    return make_error(ErrorKind::kUsage, "the option '" + name + "' of the vault's address is not known")
-        .with_hint(kOptions);
+    return unknown_option(name);
   }
   return ok();
 }
@@ -156,15 +166,19 @@ std::string S3Address::place() const {
   return out;
 }
 
+// "s3" in any case, and then as many of ':' and '/' as a hand may have left out or doubled.
 bool looks_like_s3(const std::string& url) {
-  std::string begin = url.substr(0, 5);
-  std::ranges::transform(begin, begin.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return begin.starts_with("s3:") || begin.starts_with("s3//");
+  const std::size_t marks = std::min(url.find_first_not_of(":/", 2), url.size());
+  if (url.size() < 3 || (url[0] != 's' && url[0] != 'S') || url[1] != '3') return false;
+  return marks > 2 && (url[2] == ':' || marks > 3);
 }
 
 Result<S3Address> parse_s3_address(const std::string& url) {
-  if (!url.starts_with(kScheme))
-    return wrong("'" + url + "' is not the address of a vault: it begins almost like s3://");
+  if (!url.starts_with(kScheme)) {
+    const std::string rest = url.substr(std::min(url.find_first_not_of(":/", 2), url.size()));
+    return make_error(ErrorKind::kUsage, "'" + url + "' is not the address of a vault: it begins almost like s3://")
+        .with_hint("Did you mean '" + std::string(kScheme) + rest + "'? " + kForm);
+  }
   const std::string_view rest = std::string_view(url).substr(kScheme.size());
   const std::size_t question = rest.find('?');
   const std::string_view where = rest.substr(0, question);

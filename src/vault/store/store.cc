@@ -1,6 +1,7 @@
 // Names of objects, and the choice of a store by its address.
 #include "vault/store/store.h"
 
+#include "base/nearest.h"
 #include "vault/store/directory_store.h"
 #include "vault/store/s3_store.h"
 
@@ -20,6 +21,20 @@ bool is_name_part(std::string_view part) {
     if (!is_name_character(c)) return false;
   }
   return true;
+}
+
+// https:// is where many a store is reached, and no address of a vault: it is an option of one.
+Error no_address(const std::string& url) {
+  const std::string scheme = url.substr(0, url.find("://"));
+  const std::string meant = nearest(scheme, {"s3", "file", "https", "http"});
+  std::string hint = "Give a directory (/path, ./path or file:///path) or s3://BUCKET/PREFIX?region=REGION.";
+  if (meant == "http" || meant == "https") {
+    const std::string endpoint = meant + url.substr(scheme.size());
+    hint = "Give s3://BUCKET/PREFIX?endpoint=" + endpoint + " for an object store that is reached there.";
+  } else if (!meant.empty() && meant != scheme) {
+    hint = "Did you mean '" + meant + url.substr(scheme.size()) + "'? " + hint;
+  }
+  return make_error(ErrorKind::kUsage, "'" + url + "' is not the address of a vault").with_hint(hint);
 }
 
 }  // namespace
@@ -46,10 +61,7 @@ Result<std::unique_ptr<Store>> open_store(Files& files, crypto::Entropy& entropy
         .with_hint("Use a directory.");
   }
   std::string path = url.starts_with("file://") ? url.substr(7) : url;
-  if (path.empty() || path.find("://") != std::string::npos) {
-    return make_error(ErrorKind::kUsage, "'" + url + "' is not the address of a vault")
-        .with_hint("Give a directory (/path, ./path or file:///path) or s3://BUCKET/PREFIX?region=REGION.");
-  }
+  if (path.empty() || path.find("://") != std::string::npos) return no_address(url);
   while (path.size() > 1 && path.ends_with('/')) path.pop_back();
   return std::unique_ptr<Store>(std::make_unique<DirectoryStore>(files, entropy, std::move(path)));
 }

@@ -128,5 +128,32 @@ TEST(OpenStore, KnowsItsAddresses) {
   EXPECT_EQ(open_store(files, entropy, "").error().kind, ErrorKind::kUsage);
 }
 
+TEST(OpenStore, SaysWhatWasMeantByAnAddressWithATypingMistake) {
+  MemoryFiles files;
+  crypto::SystemEntropy entropy;
+  SystemClock clock;
+  MemoryLog log;
+  const StoreContext context{files, entropy, clock, log, {}, {}};
+  const auto hint = [&](const std::string& url) {
+    auto opened = open_store(context, url);
+    EXPECT_FALSE(opened) << url;
+    if (opened) return std::string();
+    EXPECT_EQ(opened.error().kind, ErrorKind::kUsage) << url;
+    return opened.error().hint;
+  };
+  for (const char* url : {"s3:/bucket/x", "S3://bucket/x", "s3//bucket/x", "s3:bucket/x"}) {
+    EXPECT_NE(hint(url).find("Did you mean 's3://bucket/x'"), std::string::npos) << url << ": " << hint(url);
+  }
+  EXPECT_NE(hint("htps://minio:9000/b").find("endpoint=https://minio:9000/b"), std::string::npos) << hint("htps://minio:9000/b");
+  EXPECT_NE(hint("https://minio:9000").find("endpoint=https://minio:9000"), std::string::npos);
+  EXPECT_NE(hint("flie:///srv/v").find("Did you mean 'file:///srv/v'"), std::string::npos);
+  EXPECT_NE(hint("s3://bucket/x?regoin=eu").find("Did you mean 'region'"), std::string::npos);
+  EXPECT_NE(hint("s3://bucket/x?region=eu&end_point=http://m").find("Did you mean 'endpoint'"), std::string::npos);
+  EXPECT_NE(hint("s3://bucket/x?colour=blue").find("Known are endpoint"), std::string::npos);
+  EXPECT_NE(hint("s3://bucket/x?secret_access=1").find("AWS_ACCESS_KEY_ID"), std::string::npos);
+  EXPECT_EQ((*open_store(context, "s3dumps"))->properties().place, "s3dumps");       // a folder
+  EXPECT_EQ((*open_store(context, "s3/dumps"))->properties().place, "s3/dumps");
+}
+
 }  // namespace
 }  // namespace hf::vault

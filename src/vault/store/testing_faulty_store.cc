@@ -5,7 +5,14 @@ namespace hf::vault {
 template <class Call>
 auto FaultyStore::guarded(Call&& call) -> decltype(call()) {
   const std::uint64_t n = ++calls_;
-  if (faults_.stop_at != 0 && n >= faults_.stop_at) return make_error(ErrorKind::kUnavailable, "the store is gone");
+  if (n == faults_.stop_at && !stopped_) {
+    if (faults_.stop_after) (void)call();
+    stopped_ = true;
+    if (faults_.on_stop) faults_.on_stop();
+  }
+  if (stopped_ || (faults_.stop_at != 0 && n > faults_.stop_at)) {
+    return make_error(ErrorKind::kUnavailable, "the store is gone");
+  }
   if (n == faults_.fail_at) return make_error(ErrorKind::kUnavailable, "the store failed this call");
   auto result = call();
   if (n == faults_.lose_answer_at) {
@@ -15,6 +22,7 @@ auto FaultyStore::guarded(Call&& call) -> decltype(call()) {
 }
 
 Status FaultyStore::put(const std::string& name, ByteView bytes, PutMode mode) {
+  if (!faults_.stop_at_put.empty() && name.starts_with(faults_.stop_at_put)) stopped_ = true;
   Status put = guarded([&] { return inner_.put(name, bytes, mode); });
   if (!put && put.error().effect == Effect::kMaybe && mode == PutMode::kCreate) lost_create_ = true;
   return put;
