@@ -18,8 +18,9 @@ constexpr std::size_t kMaxWaitingEntries = 4096;   // entries whose chunks are s
 class Session final : public BackupSession {
  public:
   Session(const Repository::Core& core, SnapshotMeta meta, std::unique_ptr<SessionJournal> journal,
-          std::unique_ptr<Lease> lease, std::unique_ptr<ChunkStore> chunks)
+          std::unique_ptr<Lease> lease, std::unique_ptr<ChunkStore> chunks, std::optional<crypto::Digest> vouched)
       : core_(core),
+        vouched_(vouched),
         journal_(std::move(journal)),
         lease_(std::move(lease)),
         chunks_(std::move(chunks)),
@@ -88,12 +89,14 @@ class Session final : public BackupSession {
     Entry entry;
     std::unique_ptr<QueuedContent> content;   // null: the entry is complete
     Bytes record;                             // of an unchanged entry: that of the previous tree
+    std::optional<TreePlace> place;           // of that record, if it is vouched for
     WallTime sure{};                          // a time before it was read
   };
   Status alive() const {
     if (lease_ != nullptr) return core_.check_going();
     return make_error(ErrorKind::kBlocked, "this backup has ended");
   }
+  bool vouched_for(const EntryView& entry) const { return vouched_ && entry.place != nullptr && entry.place->tree == *vouched_; }
   Status next_path(std::string_view path);
   Status enqueue(Waiting waiting);
   Status drain(bool all);
@@ -104,6 +107,7 @@ class Session final : public BackupSession {
   void merge_index();
 
   const Repository::Core& core_;
+  const std::optional<crypto::Digest> vouched_;   // the tree of which this session may refer to every chunk
   std::unique_ptr<SessionJournal> journal_;   // may be null
   std::unique_ptr<Lease> lease_;              // null once committed, abandoned or undecided
   std::unique_ptr<ChunkStore> chunks_;
@@ -119,6 +123,7 @@ class Session final : public BackupSession {
   std::size_t noted_extents_ = 0;
   std::uint64_t noted_bytes_ = 0;
   SnapshotInfo info_;
+  crypto::Digest tree_digest_{};
 };
 
 Result<std::uint64_t> Session::go_on(ContentWriter& content, const std::string& path, const FileState& state) {
@@ -175,12 +180,14 @@ Status Session::enqueue(Waiting waiting) {
 Result<bool> Session::add_unchanged(const EntryView& entry) {
   HF_TRY(alive());
   if (!entry.complete) return false;
+  const TreePlace* place = vouched_for(entry) ? entry.place : nullptr;
   bool usable = true;
-  HF_TRY(entry.each_chunk([&](const ChunkId& id) -> Status {
+  const auto look_up = [&](const ChunkId& id) -> Status {
     if (!usable) return ok();
     HF_ASSIGN(usable, chunks_->known(id));
     return ok();
-  }));
+  };
+  if (place == nullptr) HF_TRY(entry.each_chunk(look_up));
   if (!usable) return false;
   if (!waiting_.empty()) {
     Waiting waiting;
@@ -188,12 +195,13 @@ Result<bool> Session::add_unchanged(const EntryView& entry) {
     waiting.entry.type = entry.type;
     waiting.entry.size = entry.size;
     waiting.record = to_bytes(entry.record);
+    if (place != nullptr) waiting.place = *place;
     HF_TRY(enqueue(std::move(waiting)));
     return true;
   }
   HF_TRY(next_path(entry.path));
   HF_TRY(lease_->beat_if_due());
-  HF_TRY(tree_.add_unchanged(entry.path, entry.record, entry.size));
+  HF_TRY(tree_.add_unchanged(entry.path, entry.record, entry.size, place));
   count(entry.type, entry.size);
   return true;
 }
@@ -218,7 +226,8 @@ Status Session::write_entry(Waiting& waiting) {
     entry.extents = std::move(content.extents);
     if (!content.digests.empty()) HF_TRY(set_page_digests(entry, content.digests, chunks_->metadata()));
   }
-  HF_TRY(waiting.record.empty() ? tree_.add(entry) : tree_.add_unchanged(entry.path, waiting.record, entry.size));
+  const TreePlace* place = waiting.place ? &*waiting.place : nullptr;
+  HF_TRY(waiting.record.empty() ? tree_.add(entry) : tree_.add_unchanged(entry.path, waiting.record, entry.size, place));
   const bool noted = journal_ && waiting.record.empty() && entry.type == EntryType::kFile && entry.size > 0;
   if (noted && !tree_.last_record().empty()) journal_->entry(tree_.last_record(), waiting.sure);
   count(entry.type, entry.size);
@@ -237,6 +246,7 @@ Result<Bytes> Session::finish_record(const std::map<std::string, std::string>& a
   HF_TRY(drain(true));
   SnapshotRecord record;
   HF_ASSIGN(record.tree, tree_.finish());
+  tree_digest_ = tree_digest(record.tree);
   for (const auto& [key, value] : attributes) info_.meta.attributes[key] = value;
   info_.partial = partial;
   info_.finished = core_.clock.wall();
@@ -268,7 +278,12 @@ Result<SnapshotInfo> Session::commit(const std::map<std::string, std::string>& a
     lease_.reset();
     return Error(std::move(decided).error()).with_context("committing the snapshot");
   }
-  if (journal_) journal_->end();
+  if (journal_) {
+    journal_->end();
+    write_vouched(core_, info_.meta,
+                  {info_.id, tree_digest_, info_.entries, core_.keys.writer.public_key, lease_->epoch().number,
+                   lease_->epoch().nonce, chunks_->own_runs()});
+  }
   finish_commit(*sealed);
   lease_.reset();
   merge_index();
@@ -330,8 +345,13 @@ Result<std::unique_ptr<BackupSession>> begin_session(const Repository::Core& cor
     lease->give_up();
     return std::move(chunks).error();
   }
+  std::optional<crypto::Digest> tree;
+  if (const auto vouched = meta.previous && journal ? read_vouched(core, meta) : std::nullopt) {
+    const auto holds = vouched->snapshot == *meta.previous ? (*chunks)->vouches(*vouched) : Result<bool>(false);
+    if (holds && *holds) tree = vouched->tree;
+  }
   return std::unique_ptr<BackupSession>(
-      std::make_unique<Session>(core, std::move(meta), std::move(journal), std::move(lease), std::move(*chunks)));
+      std::make_unique<Session>(core, std::move(meta), std::move(journal), std::move(lease), std::move(*chunks), tree));
 }
 
 }  // namespace hf::vault

@@ -83,8 +83,8 @@ class BackupSession {
   // May these extents of the previous snapshot stand in an entry as they are? False if any chunk lies only in packs that
   // this session may not refer to (condemned, or of a writer whose packs are not trusted): then write the file anew.
   virtual Result<bool> may_reuse(std::span<const Extent> extents) = 0;
-  // Adds the entry as it stands in the previous snapshot, byte for byte. False, and nothing is added, where may_reuse()
-  // would say no, or for a file of very many extents.
+  // Adds the entry as it stands in the previous snapshot (a view of its reader) or in begun(), byte for byte. False, and
+  // nothing is added, where may_reuse() would say no, or for a file of very many extents.
   virtual Result<bool> add_unchanged(const EntryView& entry) = 0;
 
   // What an earlier run that was cut short knew of this path; null if nothing. Asked for in the order of the entries; valid

@@ -18,6 +18,9 @@ constexpr std::size_t kMaxPackChunks = 32'000;   // their directory fits in its 
 // within a few packs, at a small part of the cost of decoding everything that was just encoded.
 constexpr std::uint64_t kVerifyOneIn = 16;
 constexpr int kReloads = 3;                       // of the index, for one chunk
+// Looking at every pack of this writer costs a read for each 64; it pays where the snapshot has about as many entries.
+constexpr std::uint64_t kPacksAnEntry = 4;
+constexpr std::uint64_t kPacksAnyway = 1024;
 
 }  // namespace
 
@@ -75,6 +78,44 @@ Result<bool> ChunkStore::known_locked(const ChunkId& id) {
 Result<bool> ChunkStore::known(const ChunkId& id) {
   const std::lock_guard lock(index_mutex_);
   return known_locked(id);
+}
+
+// The session that committed it referred to a chunk only where known() said so, or where it had stored it: in a pack of this
+// writer that its epoch does not forbid and that was there. No epoch was published since: so this session's epoch, which was
+// read under its lease, forbids none of these packs, and no collector may remove one before it has published another and
+// resolved this lease (rules "respect the epoch", "carry over", "since" of docs/design/gc): the state of every single
+// chunk that known() would look up. What is not by the protocol, runs or packs that somebody removed, is looked for.
+Result<bool> ChunkStore::vouches(const Vouched& snapshot) {
+  const Epoch& epoch = lease_.epoch();
+  if (snapshot.writer != core_.keys.writer.public_key) return false;
+  if (snapshot.epoch != epoch.number || snapshot.epoch_nonce != epoch.nonce) return false;
+  const std::lock_guard lock(index_mutex_);
+  std::set<std::string_view> there;
+  std::uint64_t packs = 0;
+  for (const IndexRun& run : source_->index().runs()) {
+    if (run.writer() != core_.keys.writer.public_key) continue;
+    there.insert(run.name());
+    packs += run.packs();
+  }
+  const auto is_there = [&](const std::string& name) { return there.contains(name); };
+  if (packs > kPacksAnyway + snapshot.entries * kPacksAnEntry || !std::ranges::all_of(snapshot.runs, is_there)) return false;
+  for (const IndexRun& run : source_->index().runs()) {
+    if (run.writer() != core_.keys.writer.public_key) continue;
+    for (std::uint32_t row = 0; row < run.packs(); ++row) {
+      const auto pack = run.pack(row);
+      if (!pack) return false;             // damaged, or replaced meanwhile: known() says what to do
+      if (!epoch.forbids(pack->name) && !present_.contains(pack->name)) return false;
+    }
+  }
+  return true;
+}
+
+std::vector<std::string> ChunkStore::own_runs() const {
+  std::vector<std::string> names = runs_written_;
+  for (const IndexRun& run : source_->index().runs()) {
+    if (run.writer() == core_.keys.writer.public_key) names.push_back(run.name());
+  }
+  return names;
 }
 
 Status ChunkStore::claim(std::span<const ChunkId> ids, std::span<std::uint8_t> fresh) {
@@ -205,6 +246,10 @@ Status ChunkStore::write_run(IndexRunWriter run, std::vector<PackName> packs, st
   HF_ASSIGN(const Bytes bytes, run.finish(core_.entropy, core_.keys, name));
   HF_TRY(core_.create_once(name, bytes));
   if (journal_ != nullptr) journal_->run(packs);
+  {
+    const std::lock_guard lock(pack_mutex_);
+    runs_written_.push_back(name);
+  }
   stored_bytes_ += bytes.size();
   return ok();
 }

@@ -13,6 +13,7 @@
 #include "vault/id_set.h"
 #include "vault/pack.h"
 #include "vault/session_journal.h"
+#include "vault/vouched.h"
 
 namespace hf::vault {
 
@@ -35,6 +36,9 @@ class ChunkStore {
   static Result<std::unique_ptr<ChunkStore>> open(const Repository::Core& core, Lease& lease, SessionJournal* journal = nullptr);
 
   Result<bool> known(const ChunkId& id);              // may be referred to by this session
+  // Would known() say so of every chunk of this snapshot?
+  Result<bool> vouches(const Vouched& snapshot);
+  std::vector<std::string> own_runs() const;          // this writer's index runs, written ones included. REQUIRES: flush()
   // fresh[i] = 1 for ids that were neither known nor claimed before: the caller must put() them.
   Status claim(std::span<const ChunkId> ids, std::span<std::uint8_t> fresh);
   Status put(PackKind kind, const ChunkId& id, ByteView plain, ChunkEncoder& encoder);
@@ -92,6 +96,7 @@ class ChunkStore {
   std::vector<PackBuffer> buffers_;                    // free
   IndexRunWriter run_;
   std::vector<PackName> run_packs_;
+  std::vector<std::string> runs_written_;
   std::uint32_t next_pack_ = 0;
   std::uint32_t next_run_ = 0;
   std::uint64_t records_ = 0;

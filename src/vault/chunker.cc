@@ -13,6 +13,8 @@ namespace {
 
 constexpr std::size_t kWindow = 64;   // a byte has left h after 64 shifts
 constexpr int kNormalisation = 2;     // bits more before the average, bits fewer after it
+constexpr std::size_t kLanes = 4;     // scanned side by side; more have no registers
+constexpr std::size_t kLaneBytes = 2048;   // of each; together with the others they stay in the first cache
 
 std::uint64_t top_bits(int count) { return ~std::uint64_t{0} << (64 - count); }
 
@@ -46,9 +48,8 @@ GearChunker::GearChunker(const GearTable& table, const ChunkerParameters& parame
   mask_after_ = top_bits(bits - kNormalisation);
 }
 
-// One shift-and-add (a single lea) and one test a byte. Returns where it stopped: after the cut, or at `to`.
-std::size_t GearChunker::scan(ByteView data, std::size_t from, std::size_t to, std::uint64_t mask,
-                              bool& cut) {
+// The plain scan: one shift-and-add and one test a byte. Returns where it stopped: after the cut, or at `to`.
+std::size_t GearChunker::scan_serial(ByteView data, std::size_t from, std::size_t to, std::uint64_t mask, bool& cut) {
   const std::uint8_t* p = data.data() + from;
   const std::uint8_t* const end = data.data() + to;
   const std::uint64_t* const table = table_.data();
@@ -62,6 +63,31 @@ std::size_t GearChunker::scan(ByteView data, std::size_t from, std::size_t to, s
   }
   hash_ = h;
   return static_cast<std::size_t>(p - data.data());
+}
+
+// The same, faster: each byte waits for the hash before it, so a core that follows several such chains at once does several
+// bytes in the time of one. h looks at the last 64 bytes only, so a chain can begin anywhere. Where any of the lanes cuts,
+// which is once in a chunk, the plain scan says where the first cut is.
+std::size_t GearChunker::scan(ByteView data, std::size_t from, std::size_t to, std::uint64_t mask, bool& cut) {
+  const std::uint64_t* const table = table_.data();
+  const std::uint64_t limit = ~mask;                 // (h & mask) == 0 is h <= limit: the mask is of the top bits
+  while (to - from >= kLanes * kLaneBytes) {
+    const std::uint8_t* const p = data.data() + from;
+    std::array<std::uint64_t, kLanes> h{hash_};
+    for (std::size_t lane = 1; lane < kLanes; ++lane) {
+      for (std::size_t i = lane * kLaneBytes - kWindow; i < lane * kLaneBytes; ++i) h[lane] = (h[lane] << 1) + table[p[i]];
+    }
+    for (std::size_t i = 0; i < kLaneBytes; ++i) {
+#pragma GCC unroll 4
+      for (std::size_t lane = 0; lane < kLanes; ++lane) {
+        h[lane] = (h[lane] << 1) + table[p[lane * kLaneBytes + i]];
+        if (h[lane] <= limit) [[unlikely]] return scan_serial(data, from, to, mask, cut);
+      }
+    }
+    hash_ = h[kLanes - 1];
+    from += kLanes * kLaneBytes;
+  }
+  return scan_serial(data, from, to, mask, cut);
 }
 
 GearChunker::Step GearChunker::feed(ByteView data) {

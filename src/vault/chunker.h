@@ -44,6 +44,7 @@ class GearChunker {
 
  private:
   std::size_t scan(ByteView data, std::size_t from, std::size_t to, std::uint64_t mask, bool& cut);
+  std::size_t scan_serial(ByteView data, std::size_t from, std::size_t to, std::uint64_t mask, bool& cut);
   GearTable table_;
   ChunkerParameters parameters_;
   std::uint64_t mask_before_;

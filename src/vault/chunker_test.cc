@@ -40,12 +40,13 @@ std::vector<std::size_t> cuts_by_definition(const GearTable& t, const ChunkerPar
   return cuts;
 }
 
-std::vector<std::size_t> chunked(const GearTable& t, const ChunkerParameters& p, ByteView data, Rng* splits) {
+std::vector<std::size_t> chunked(const GearTable& t, const ChunkerParameters& p, ByteView data, Rng* splits,
+                                 std::uint64_t longest = 700) {
   std::vector<std::size_t> cuts;
   GearChunker chunker(t, p);
   for (std::size_t at = 0; at < data.size();) {
     const std::size_t n =
-        splits == nullptr ? data.size() - at : std::min<std::size_t>(splits->bounded(700), data.size() - at);
+        splits == nullptr ? data.size() - at : std::min<std::size_t>(splits->bounded(longest), data.size() - at);
     const GearChunker::Step step = chunker.feed(data.subspan(at, n));
     at += step.consumed;
     if (step.cut) cuts.push_back(at);
@@ -62,6 +63,21 @@ TEST(Chunker, CutsAreTheDefinitionHoweverFed) {
     EXPECT_EQ(chunked(table(), kSmall, data, nullptr), expected);
     EXPECT_EQ(chunked(table(), kSmall, data, &rng), expected);
   }
+}
+
+// Chunks so long that they are scanned in lanes, with cuts in each of these.
+TEST(Chunker, CutsAreTheDefinitionInLongChunksToo) {
+  constexpr ChunkerParameters kLong{2048, 16'384, 131'072};
+  Rng rng(9);
+  std::size_t cuts = 0;
+  for (int round = 0; round < 8; ++round) {
+    const Bytes data = testing::random_bytes(rng, 1'000'000 + rng.bounded(100'000));
+    const auto expected = cuts_by_definition(table(), kLong, data);
+    EXPECT_EQ(chunked(table(), kLong, data, nullptr), expected);
+    EXPECT_EQ(chunked(table(), kLong, data, &rng, 100'000), expected);
+    cuts += expected.size();
+  }
+  EXPECT_GT(cuts, 300u);
 }
 
 TEST(Chunker, ConstantDataIsCutAtTheMaximum) {

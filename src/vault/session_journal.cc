@@ -75,15 +75,14 @@ Bytes put_pack(const PackName& name, const FinishedPack& pack) {
   return out.take();
 }
 
-// One journal for each thing that is backed up, and for each store: what lies in a copy lies elsewhere.
-std::string file_name(const Repository::Core& core, const SnapshotMeta& meta) {
+}  // namespace
+
+std::string lineage_name(const Repository::Core& core, const SnapshotMeta& meta) {
   ByteWriter what;
   what.raw(core.store_id).u8(static_cast<std::uint8_t>(meta.kind)).sized(as_bytes(meta.host)).sized(as_bytes(meta.component));
   for (const std::string& path : meta.paths) what.sized(as_bytes(path));
   return to_hex(core.keyed_name("session journal", what.take()));
 }
-
-}  // namespace
 
 SessionJournal::SessionJournal(const Repository::Core& core, std::string path, FileLock lock)
     : core_(core),
@@ -99,7 +98,7 @@ std::unique_ptr<SessionJournal> SessionJournal::open(const Repository::Core& cor
   };
   const std::string folder = join_path(core.local.folder, "sessions");
   if (Status made = core.local.files->make_dirs(folder); !made) return go_without(made.error());
-  const std::string path = join_path(folder, file_name(core, meta));
+  const std::string path = join_path(folder, lineage_name(core, meta));
   auto lock = FileLock::acquire(path + ".lock");
   if (!lock) return go_without(lock.error());
   std::unique_ptr<SessionJournal> journal(new SessionJournal(core, path, std::move(*lock)));

@@ -23,6 +23,9 @@
 
 namespace hf::vault {
 
+// One for each thing that is backed up, and for each store: what lies in a copy lies elsewhere.
+std::string lineage_name(const Repository::Core& core, const SnapshotMeta& meta);
+
 class SessionJournal {
  public:
   // That of this kind, host, component and paths in this store. Null where there is no place for it, or another process

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -66,6 +67,16 @@ struct Entry {
   friend bool operator==(const Entry&, const Entry&) = default;
 };
 
+// Where in a tree's stream a record stands.
+struct TreePlace {
+  crypto::Digest tree{};                      // tree_digest() of its root
+  std::shared_ptr<const Bytes> chunk;         // of the stream, that holds it
+  ChunkRef ref;                               // of that chunk
+  std::size_t begin = 0;                      // in the chunk, with the record's length
+  std::size_t end = 0;
+  bool last_chunk = false;                    // of the tree: ended by the tree's end, not by the chunker
+};
+
 // An entry as it stands in the tree: views into the record, for a walk that compares and mostly finds the same.
 struct EntryView {
   std::string_view path;
@@ -82,6 +93,7 @@ struct EntryView {
   std::uint64_t size = 0;
   std::uint64_t link_group = 0;
   bool complete = false;            // all of it is in this one record, without page digests elsewhere
+  const TreePlace* place = nullptr; // as long as the view; null if it is of no tree
   ByteView record;                  // its body
   ByteView extents;                 // of the body: from their count on
   Status each_chunk(const std::function<Status(const ChunkId&)>& each) const;   // REQUIRES: complete
@@ -114,6 +126,7 @@ struct TreeRoot {
   friend bool operator==(const TreeRoot&, const TreeRoot&) = default;
 };
 Bytes encode_root(const TreeRoot& root);
+crypto::Digest tree_digest(const TreeRoot& root);   // of the root's bytes, and by the ids in it of all that the tree is
 Result<TreeRoot> decode_root(ByteView data);
 
 // Stores a metadata chunk (or finds it stored) and returns its id.
@@ -125,17 +138,30 @@ class TreeWriter {
  public:
   TreeWriter(const GearTable& tree_table, const ChunkerParameters& parameters, StoreChunk store);
   Status add(const Entry& entry);    // in order; kInvalid otherwise, and for what check_entry refuses
-  // A whole entry by its record in another tree of this vault (EntryView), which its reader has proven.
-  Status add_unchanged(std::string_view path, ByteView record, std::uint64_t size);
+  // A whole entry by its record in another tree of this vault (EntryView), which its reader has proven. `place`: of the
+  // record, where this tree may refer to every chunk of that one, else null. A chunk of that tree of which all records come
+  // one after the other is referred to, and neither cut nor hashed nor stored again.
+  Status add_unchanged(std::string_view path, ByteView record, std::uint64_t size, const TreePlace* place);
   Result<TreeRoot> finish();
   ByteView last_record() const { return record_; }   // of the last add() of an entry that is whole in it; else empty
 
  private:
+  // A chunk of another tree, as far as its records are those of this one.
+  struct Followed {
+    std::shared_ptr<const Bytes> chunk;
+    ChunkRef ref;
+    std::size_t done = 0;
+  };
   Status add_record(ByteView record, std::string_view path, bool continues);
+  Result<bool> follow(const TreePlace* place, std::string_view path);
+  Status stop_following();
+  bool feed_chunker(ByteView bytes);
   Status close_chunk();
+  Status chunk_closed(const ChunkRef& chunk);
   GearChunker chunker_;
   StoreChunk store_;
   Bytes chunk_;
+  std::optional<Followed> followed_;          // while chunk_ is empty
   Bytes record_;
   std::string chunk_path_;
   bool chunk_continues_ = false;
@@ -177,8 +203,8 @@ class TreeReader {
   Status skip_continued();
   FetchChunk fetch_;
   std::vector<IndexRow> rows_;
-  std::size_t row_ = 0;              // of the chunk in chunk_
-  Bytes chunk_;
+  std::size_t row_ = 0;              // of the loaded chunk
+  TreePlace place_;                  // of view_; its chunk is the one that is loaded
   std::size_t position_ = 0;
   bool loaded_ = false;
   EntryView view_;                   // given out last

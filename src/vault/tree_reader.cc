@@ -23,6 +23,7 @@ Result<TreeReader> TreeReader::open(const TreeRoot& root, FetchChunk fetch) {
   TreeReader out;
   out.fetch_ = std::move(fetch);
   out.expected_ = root.entries;
+  out.place_.tree = tree_digest(root);
   std::uint64_t total = 0;
   for (const ChunkRef& ref : root.index) total += ref.length;
   if (total > kMaxTreeIndexBytes) return damaged_tree("its index is too large");
@@ -59,7 +60,10 @@ Status TreeReader::read_index(ByteView index, std::uint64_t stream_bytes) {
 }
 
 Status TreeReader::load(std::size_t row) {
-  HF_ASSIGN(chunk_, fetch_exact(fetch_, rows_[row].chunk));
+  HF_ASSIGN(Bytes chunk, fetch_exact(fetch_, rows_[row].chunk));
+  place_.chunk = std::make_shared<const Bytes>(std::move(chunk));    // shared: a writer that follows it may still need it
+  place_.ref = rows_[row].chunk;
+  place_.last_chunk = row + 1 == rows_.size();
   row_ = row;
   position_ = 0;
   loaded_ = true;
@@ -67,7 +71,7 @@ Status TreeReader::load(std::size_t row) {
 }
 
 Result<bool> TreeReader::more() {
-  if (loaded_ && position_ < chunk_.size()) return true;
+  if (loaded_ && position_ < place_.chunk->size()) return true;
   const std::size_t next = loaded_ ? row_ + 1 : 0;
   if (next >= rows_.size()) return false;
   HF_TRY(load(next));
@@ -76,7 +80,7 @@ Result<bool> TreeReader::more() {
 
 // The body of the record at the position; the position moves behind it.
 Result<ByteView> TreeReader::record() {
-  ByteReader in(ByteView(chunk_).subspan(position_), kWhat);
+  ByteReader in(ByteView(*place_.chunk).subspan(position_), kWhat);
   HF_ASSIGN(const ByteView body, in.sized(kMaxRecordBytes));
   if (body.empty()) return in.corrupt("empty record");
   position_ += in.offset();
@@ -134,7 +138,10 @@ Result<const EntryView*> TreeReader::next_view() {
     return nullptr;
   }
   const bool first_in_chunk = position_ == 0;
+  place_.begin = position_;
   HF_ASSIGN(const ByteView body, record());
+  place_.end = position_;
+  view_.place = &place_;
   std::uint64_t total = 0;
   if (!decode_entry_view(body, view_, total)) return damaged_tree("a record that cannot be");
   if (first_in_chunk && (rows_[row_].continues || rows_[row_].path != view_.path))

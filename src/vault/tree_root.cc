@@ -22,6 +22,8 @@ Bytes encode_root(const TreeRoot& root) {
   return out.take();
 }
 
+crypto::Digest tree_digest(const TreeRoot& root) { return crypto::sha256(encode_root(root)); }
+
 Result<TreeRoot> decode_root(ByteView data) {
   ByteReader in(data, "root of a tree");
   HF_ASSIGN(std::uint8_t version, in.u8());

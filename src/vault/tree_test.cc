@@ -230,6 +230,38 @@ TEST(Tree, AChangedEntryChangesFewChunks) {
   EXPECT_LE(fresh, 6U);
 }
 
+// A tree that follows another one is, to the byte, the tree that is written from nothing; and what is equal is not stored again.
+TEST(Tree, FollowingAnotherTreeMakesTheSameTree) {
+  Rng rng(10);
+  for (int round = 0; round < 60; ++round) {
+    const auto before = many(1 + rng.bounded(400), 100 + static_cast<std::uint64_t>(round));
+    const std::uint64_t changes = round < 3 ? 0 : 1 + rng.bounded(8);
+    std::vector<Entry> after = before;
+    for (std::uint64_t n = 0; n < changes && !after.empty(); ++n) {
+      const auto at = after.begin() + static_cast<std::ptrdiff_t>(rng.bounded(after.size()));
+      if (rng.chance(1, 3)) after.erase(at);
+      else if (rng.chance(1, 2)) at->mtime.seconds += 1;
+      else at->path += rng.chance(1, 2) ? "!" : "/new";
+    }
+    std::ranges::sort(after, [](const Entry& a, const Entry& b) { return compare_paths(a.path, b.path) < 0; });
+    Stored old(before);
+    Stored expected(after);
+    MemoryChunks fresh{Secret(Bytes(32, 4))};
+    TreeWriter writer(test_table(), kTiny, fresh.store());
+    TreeReader reader = old.open();
+    const EntryView* view = reader.next_view().value();
+    for (const Entry& e : after) {
+      while (view != nullptr && compare_paths(view->path, e.path) < 0) view = reader.next_view().value();
+      const bool same = view != nullptr && view->path == e.path && to_bytes(view->record) == encode_entry_record(e);
+      const bool vouched = changes == 0 || !rng.chance(1, 50);
+      ASSERT_TRUE(same ? writer.add_unchanged(e.path, view->record, e.size, vouched ? view->place : nullptr) : writer.add(e));
+    }
+    EXPECT_EQ(writer.finish().value(), expected.root) << round;
+    if (changes > 0) continue;
+    EXPECT_LE(fresh.chunks.size(), 1 + expected.root.index.size());   // its last chunk, and its index
+  }
+}
+
 TEST(Tree, WriterRefusesWhatCannotBe) {
   MemoryChunks chunks{Secret(Bytes(32, 4))};
   Rng rng(6);

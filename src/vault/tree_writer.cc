@@ -41,17 +41,56 @@ Status TreeWriter::add(const Entry& entry) {
   return ok();
 }
 
-Status TreeWriter::add_unchanged(std::string_view path, ByteView record, std::uint64_t size) {
+Status TreeWriter::add_unchanged(std::string_view path, ByteView record, std::uint64_t size, const TreePlace* place) {
   HF_TRY(in_order(path));
-  HF_TRY(add_record(record, path, false));
+  HF_ASSIGN(const bool followed, follow(place, path));
+  if (!followed) HF_TRY(add_record(record, path, false));
   added(path, size);
   return ok();
+}
+
+// Is the record the next one of the chunk that is followed, or the first one of one that can be? The chunker begins anew with
+// each chunk, so equal records from a chunk's beginning on make an equal chunk; but for a tree's last one, which goes on here.
+Result<bool> TreeWriter::follow(const TreePlace* place, std::string_view path) {
+  const bool next = followed_ && place != nullptr && place->chunk == followed_->chunk && place->begin == followed_->done;
+  if (!next) {
+    HF_TRY(stop_following());
+    if (place == nullptr || place->begin != 0 || place->last_chunk || !chunk_.empty()) return false;
+    followed_ = Followed{place->chunk, place->ref, 0};
+    chunk_path_ = path;
+    chunk_continues_ = false;
+  }
+  followed_->done = place->end;
+  root_.stream_bytes += place->end - place->begin;
+  if (followed_->done < followed_->chunk->size()) return true;
+  const Followed whole = *std::exchange(followed_, std::nullopt);
+  HF_TRY(chunk_closed(whole.ref));
+  return true;
+}
+
+// What comes is another record than that of the chunk that was followed: its beginning becomes that of a chunk of this tree.
+Status TreeWriter::stop_following() {
+  if (!followed_) return ok();
+  const Followed part = *std::exchange(followed_, std::nullopt);
+  chunk_.assign(part.chunk->begin(), part.chunk->begin() + static_cast<std::ptrdiff_t>(part.done));
+  return feed_chunker(chunk_) ? close_chunk() : ok();
+}
+
+bool TreeWriter::feed_chunker(ByteView bytes) {
+  bool cut = false;
+  while (!bytes.empty()) {
+    const GearChunker::Step step = chunker_.feed(bytes);
+    cut = cut || step.cut;
+    bytes = bytes.subspan(step.consumed);
+  }
+  return cut;
 }
 
 // A chunk ends after the record in which the chunker cut, so that every chunk begins with a record.
 Status TreeWriter::add_record(ByteView body, std::string_view path, bool continues) {
   if (body.size() > kMaxRecordBytes)
     return make_error(ErrorKind::kInvalid, "entry '" + std::string(path) + "' is too large");
+  HF_TRY(stop_following());
   if (chunk_.empty()) {
     chunk_path_ = path;
     chunk_continues_ = continues;
@@ -65,31 +104,30 @@ Status TreeWriter::add_record(ByteView body, std::string_view path, bool continu
     chunk_.push_back(static_cast<std::uint8_t>(length | 0x80));
   }
   chunk_.insert(chunk_.end(), body.begin(), body.end());
-  ByteView rest = ByteView(chunk_).subspan(begin);
-  root_.stream_bytes += rest.size();
-  bool cut = false;
-  while (!rest.empty()) {
-    const GearChunker::Step step = chunker_.feed(rest);
-    cut = cut || step.cut;
-    rest = rest.subspan(step.consumed);
-  }
-  return cut ? close_chunk() : ok();
+  root_.stream_bytes += chunk_.size() - begin;
+  return feed_chunker(ByteView(chunk_).subspan(begin)) ? close_chunk() : ok();
 }
 
 Status TreeWriter::close_chunk() {
   chunker_.restart();
   if (chunk_.empty()) return ok();
   HF_ASSIGN(const ChunkId id, store_(chunk_));
-  ByteWriter row;
-  row.raw(id.bytes).varint(chunk_.size()).u8(chunk_continues_ ? 1 : 0).sized(chunk_path_);
-  index_.insert(index_.end(), row.bytes().begin(), row.bytes().end());
+  const auto length = static_cast<std::uint32_t>(chunk_.size());
   chunk_.clear();
+  return chunk_closed({id, length});
+}
+
+Status TreeWriter::chunk_closed(const ChunkRef& chunk) {
+  ByteWriter row;
+  row.raw(chunk.id.bytes).varint(chunk.length).u8(chunk_continues_ ? 1 : 0).sized(chunk_path_);
+  index_.insert(index_.end(), row.bytes().begin(), row.bytes().end());
   if (index_.size() > kMaxTreeIndexBytes)
     return make_error(ErrorKind::kExhausted, "tree is too large for its index");
   return ok();
 }
 
 Result<TreeRoot> TreeWriter::finish() {
+  HF_TRY(stop_following());
   HF_TRY(close_chunk());
   for (std::size_t at = 0; at < index_.size(); at += kIndexChunkBytes) {
     const ByteView part = ByteView(index_).subspan(at, std::min(kIndexChunkBytes, index_.size() - at));
