@@ -3,6 +3,8 @@
 //   json_tool count PATH FILE     how many items or members it has
 //   json_tool valid SCHEMAS FILE  holds a result object against SCHEMAS/result.json, and its data against the schema
 //                                 of its command, which is SCHEMAS/<the words with dashes>.json
+//   json_tool stream SCHEMAS FILE holds a whole -o jsonl output: the version first, events of progress as SCHEMAS/progress.json
+//                                 says and at most one a second in a phase but for its last, and the result at the end
 //   json_tool closed SCHEMA       is this file a schema that `valid` understands whole?
 // The validator knows the part of draft-07 that docs/schemas uses; a keyword that it does not know is an error, so that
 // no schema claims more than is checked. Exits 0, or 1 with the reason on stderr.
@@ -14,6 +16,7 @@
 #include <sstream>
 
 #include "base/json.h"
+#include "base/time.h"
 
 namespace {
 
@@ -93,8 +96,7 @@ void check(const Json& v, const Json& schema, const std::string& where) {
 }
 
 // A command that failed may have no data; what it has must be right.
-void validate(const std::string& schemas, const std::string& path) {
-  const Json result = load(path);
+void validate(const std::string& schemas, const Json& result) {
   const Json envelope = load(schemas + "/result.json");
   check_known(envelope, "result.json");
   check(result, envelope, "result");
@@ -104,6 +106,46 @@ void validate(const std::string& schemas, const std::string& path) {
   const Json schema = load(schemas + "/" + name + ".json");
   check_known(schema, name + ".json");
   check(result["data"], schema, "data");
+}
+
+std::vector<Json> load_lines(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::vector<Json> out;
+  for (std::string line; std::getline(file, line);) {
+    auto json = parse_json(line);
+    if (!json) die(path + ": a line is no JSON: " + line);
+    out.push_back(std::move(*json));
+  }
+  if (out.size() < 2) die(path + " is no stream");
+  return out;
+}
+
+// The events of one phase that are not its first or last come no faster than one a second (and a little for the scheduler).
+void check_pace(const std::vector<Json>& events) {
+  std::optional<WallTime> last;
+  for (std::size_t i = 0; i + 1 < events.size(); ++i) {
+    const WallTime at = parse_time(events[i]["time"].as_string()).value();
+    const bool begins = i == 0 || events[i]["phase"] != events[i - 1]["phase"];
+    if (!begins && last && at - *last < std::chrono::milliseconds(900)) die("events come too fast: " + dump_json(events[i]));
+    if (!begins) last = at;
+  }
+}
+
+void validate_stream(const std::string& schemas, const std::string& path) {
+  const std::vector<Json> lines = load_lines(path);
+  if (dump_json(lines.front()) != R"({"type":"version","schema":"1"})") die("the first line is " + dump_json(lines.front()));
+  const Json schema = load(schemas + "/progress.json");
+  check_known(schema, "progress.json");
+  std::vector<Json> events;
+  for (std::size_t i = 1; i + 1 < lines.size(); ++i) {
+    const std::string type = lines[i]["type"].as_string();
+    if (type.empty() || type == "result" || type == "version") die("not an event: " + dump_json(lines[i]));
+    if (type != "progress") continue;
+    check(lines[i], schema, "event");
+    events.push_back(lines[i]);
+  }
+  check_pace(events);
+  validate(schemas, lines.back());
 }
 
 const Json& at_path(const Json& root, const std::string& path) {
@@ -132,10 +174,12 @@ int main(int argc, char** argv) {
     const Json& found = at_path(root, words[1]);
     std::printf("%zu\n", found.is_array() ? found.items().size() : found.members().size());
   } else if (words.size() == 3 && words[0] == "valid") {
-    validate(words[1], words[2]);
+    validate(words[1], load(words[2]));
+  } else if (words.size() == 3 && words[0] == "stream") {
+    validate_stream(words[1], words[2]);
   } else if (words.size() == 2 && words[0] == "closed") {
     check_known(load(words[1]), words[1]);
   } else {
-    die("get PATH FILE, count PATH FILE, valid SCHEMAS FILE, or closed SCHEMA");
+    die("get PATH FILE, count PATH FILE, valid SCHEMAS FILE, stream SCHEMAS FILE, or closed SCHEMA");
   }
 }

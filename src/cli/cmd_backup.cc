@@ -6,9 +6,10 @@
 #include "cli/exit_codes.h"
 #include "cli/interrupt.h"
 #include "cli/journal_access.h"
-#include "cli/plan_file.h"
 #include "cli/path_json.h"
+#include "cli/plan_file.h"
 #include "cli/selection.h"
+#include "cli/shown_progress.h"
 #include "cli/snapshot_json.h"
 #include "cli/vault_access.h"
 #include "record/data_events.h"
@@ -57,9 +58,7 @@ Result<Done> back_up(Context& context, OpenVault& vault, const BackupJob& job) {
     options.tags = job.tags;
     options.accept_new_cluster = job.accept_new_cluster;
     options.stop = context.stop;
-    options.progress = [&](std::uint64_t bytes) {
-      context.out.progress("base backup: " + format_bytes(bytes) + " read");
-    };
+    options.progress = vault.repository->progress();
     HF_ASSIGN(sources::PostgresBackupReport report, sources::backup_postgres(context.env, *vault.repository, options));
     out.snapshot = report.snapshot;
     out.warnings = report.warnings;
@@ -214,6 +213,7 @@ Outcome run_backup(Context& context, const Arguments& args) {
   const Interruptible here(context,
                            "No snapshot was made; the packs that were stored are durable. Run the same command again: it "
                            "goes on from there, without reading those files or sending those packs again.");
+  const ShownProgress shown(context, "backing up");
   return here.told(back_up_what_is_said(context, args));
 }
 

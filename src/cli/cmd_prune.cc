@@ -5,6 +5,7 @@
 #include "cli/commands.h"
 #include "cli/interrupt.h"
 #include "cli/plan_file.h"
+#include "cli/shown_progress.h"
 #include "cli/vault_access.h"
 #include "vault/collect.h"
 
@@ -150,6 +151,7 @@ Outcome run_prune(Context& context, const Arguments& args) {
   const Interruptible here(context,
                            "Every snapshot that was to stay is whole; what was removed so far stays removed. Run the same "
                            "command again: it ends the work.");
+  const ShownProgress shown(context, "pruning the vault");
   return here.told(prune_as_said(context, args));
 }
 

@@ -4,6 +4,7 @@
 #include "cli/commands.h"
 #include "cli/exit_codes.h"
 #include "cli/interrupt.h"
+#include "cli/shown_progress.h"
 #include "cli/vault_access.h"
 #include "sources/files.h"
 #include "sources/postgres_restore.h"
@@ -76,7 +77,6 @@ Outcome restore_cluster(Context& context, const Arguments& args, OpenVault& vaul
   options.wal.vault_url = vault.url;
   options.wal.key_file = args.get_or("--key-file", "");
   options.stop = context.stop;
-  options.progress = [&](std::uint64_t bytes) { context.out.progress("restored " + format_bytes(bytes)); };
   auto done = sources::restore_postgres(context.env, *vault.repository, *plan, options);
   if (!done) return failed(std::move(done).error().with_context("restoring to " + *to));
   std::string point = done->recovery_point ? format_time(*done->recovery_point) : "";
@@ -111,6 +111,7 @@ Outcome restore_files(Context& context, const Arguments& args, OpenVault& vault,
   options.target = args.get_or("--to", "");
   options.includes = args.all("--include");
   options.excludes = args.all("--exclude");
+  options.progress = vault.repository->progress();
   if (options.target.empty() != options.in_place)
     return failed(restore_usage("say where the files go", "Give --to DIR, or --in-place for their own places."));
   auto reader = vault.repository->open_snapshot(snapshot.id);
@@ -186,6 +187,7 @@ Outcome run_restore(Context& context, const Arguments& args) {
   const Interruptible here(context,
                            "Files that stand under their own names are whole; what is missing is not there yet. Run the same "
                            "command again to have all of it; a data directory needs an empty target.");
+  const ShownProgress shown(context, "restoring");
   return here.told(restore_what_is_said(context, args));
 }
 

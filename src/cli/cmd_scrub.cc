@@ -5,6 +5,7 @@
 #include "cli/commands.h"
 #include "cli/exit_codes.h"
 #include "cli/healing.h"
+#include "cli/shown_progress.h"
 #include "io/files.h"
 #include "vault/rebuild.h"
 #include "vault/scrub.h"
@@ -81,6 +82,7 @@ Json scrub_data(const vault::ScrubReport& report, const std::string& path) {
 Outcome run_scrub(Context& context, const Arguments& args) {
   auto options = scrub_options_of(context, args);
   if (!options) return failed(std::move(options).error());
+  const ShownProgress shown(context, "scrubbing the vault");
   auto vault = open_checked(context, args);
   if (!vault) return failed(std::move(vault).error());
   options->check = vault->options();
@@ -111,6 +113,7 @@ Outcome run_scrub(Context& context, const Arguments& args) {
 }
 
 Outcome run_rebuild(Context& context, const Arguments& args) {
+  const ShownProgress shown(context, "rebuilding the index");
   auto vault = open_vault(context, args);
   if (!vault) return failed(std::move(vault).error());
   vault::RebuildOptions options;

@@ -4,6 +4,7 @@
 #include "cli/exit_codes.h"
 #include "cli/healing.h"
 #include "cli/interrupt.h"
+#include "cli/shown_progress.h"
 #include "cli/vault_access.h"
 #include "vault/pack.h"
 
@@ -102,6 +103,7 @@ Outcome check_and_heal(Context& context, const Arguments& args) {
 Outcome check_vault(Context& context, const Arguments& args) {
   const Interruptible here(context,
                            "A check changes nothing but what --repair healed. Run it again, or a part of it by --read-data=10%.");
+  const ShownProgress shown(context, "checking the vault");
   return here.told(check_and_heal(context, args));
 }
 
@@ -135,6 +137,7 @@ Outcome run_copy(Context& context, const Arguments& args) {
   const Interruptible here(context,
                            "Snapshots that were copied are whole there, and packs that were copied are not sent again. Run "
                            "the same command again: it goes on from there.");
+  const ShownProgress shown(context, "copying the vault");
   return here.told(copy(context, args));
 }
 

@@ -5,6 +5,7 @@
 #include "cli/exit_codes.h"
 #include "cli/journal_access.h"
 #include "cli/plan_file.h"
+#include "cli/shown_progress.h"
 #include "cli/vault_access.h"
 #include "plan/objective.h"
 #include "record/data_events.h"
@@ -162,6 +163,7 @@ Outcome report(Context& context, const Subject& subject, const std::string& run,
 
 Outcome run_verify(Context& context, const Arguments& args) {
   bool by_plan = !args.positional().empty();
+  const ShownProgress shown(context, "verifying");
   auto subject = by_plan ? subject_of_plan(context, args, args.positional()[0]) : subject_of_vault(context, args);
   if (!subject) return failed(std::move(subject).error());
   auto owner = sources::server_user(args.get_or("--owner", ""));
@@ -174,7 +176,6 @@ Outcome run_verify(Context& context, const Arguments& args) {
   subject->options.reference = context.env.clock.wall();
   std::string run = new_run_id(context, 'v');
   WallTime started = context.env.clock.wall();
-  context.out.progress("verifying " + subject->component);
   auto done = sources::verify_postgres(context.env, *subject->vault.repository, subject->options);
   if (!done) return failed(std::move(done).error().with_context("verifying '" + subject->component + "'"));
   // Heartbeats go on while the restore runs, and their WAL reaches the vault: what is found may be newer than what was

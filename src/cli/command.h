@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "base/progress.h"
 #include "cli/output.h"
 #include "io/env.h"
 
@@ -55,6 +56,7 @@ struct Context {
   // Ends the process so long after the first interruption, if it has not ended by then; zero: never.
   std::function<void(std::chrono::milliseconds)> force_end_after;
   bool interruptible = false;  // stores opened now answer no more once `stop` was requested (interrupt.h)
+  Progress progress = {};      // what is opened now counts here (shown_progress.h)
 };
 
 struct Command {

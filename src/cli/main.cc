@@ -87,7 +87,9 @@ int run(const std::vector<Command>& commands, const std::vector<std::string>& wo
   Output out(given.format, clock, terminal, color);
   PosixFiles files;
   PosixProcesses processes(clock);
-  FdLog log(STDERR_FILENO, clock, given.verbose ? LogLevel::kInfo : LogLevel::kWarning, LogFormat::kText);
+  const LogLevel least = given.verbose ? LogLevel::kInfo : LogLevel::kWarning;
+  FdLog lines(STDERR_FILENO, clock, least, LogFormat::kText);
+  OutputLog log(out, lines, least);
   crypto::SystemEntropy entropy;
   Bytes seed = entropy.bytes(8);
   Rng rng(ByteReader(seed, "seed").u64().value());

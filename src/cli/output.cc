@@ -61,9 +61,51 @@ void Output::put(int fd, std::string_view text) {
   }
 }
 
+namespace {
+
+std::string rows_up(std::size_t rows) { return rows == 0 ? "\r" : "\r\x1b[" + std::to_string(rows) + "A"; }
+
+}  // namespace
+
+// A terminal that became narrower has folded what is too long for it.
+std::size_t Output::drawn_rows(std::size_t columns) const {
+  std::size_t rows = 0;
+  for (const std::size_t width : drawn_) rows += width <= columns ? 1 : (width + columns - 1) / columns;
+  return rows;
+}
+
+void Output::redraw(const std::vector<std::string>& lines, Screen screen) {
+  if (!terminal_ || ended_ || in_background(STDERR_FILENO)) return;
+  std::string text = rows_up(drawn_rows(screen.columns));
+  drawn_.clear();
+  for (const std::string& line : lines) {
+    if (drawn_.size() + 1 >= screen.rows) break;         // what scrolled away cannot be drawn over
+    text += line + "\x1b[K\r\n";
+    drawn_.push_back(columns_of(line));
+  }
+  put(STDERR_FILENO, text + "\x1b[J");                   // in one write: no half of it is seen
+}
+
+void Output::draw(const std::vector<std::string>& lines, Screen screen) {
+  const std::lock_guard lock(mutex_);
+  if (lines.empty()) clear_progress();
+  else redraw(lines, screen);
+}
+
+void Output::aside(const std::function<void()>& print) {
+  const std::lock_guard lock(mutex_);
+  clear_progress();
+  print();
+}
+
 void Output::clear_progress() {
-  if (progress_shown_) put(STDERR_FILENO, "\r\x1b[K");
-  progress_shown_ = false;
+  if (drawn_.empty()) return;
+  const std::size_t rows = drawn_rows(screen_of(STDERR_FILENO).columns);
+  std::string text = rows_up(rows);
+  for (std::size_t i = 0; i < rows; ++i) text += "\x1b[K\r\n";
+  // Not from the top on: some terminals keep a whole screen that is erased in their history.
+  put(STDERR_FILENO, text + "\x1b[J" + rows_up(rows));
+  drawn_.clear();
 }
 
 void Output::line(std::string_view text) {
@@ -92,7 +134,7 @@ void Output::event(std::string_view type, Json fields) {
   out.set("type", type).set("time", format_time(clock_.wall()));
   for (const Json::Member& m : fields.members()) out.set(m.first, m.second);
   std::lock_guard lock(mutex_);
-  put(STDOUT_FILENO, dump_json(out) + "\n");
+  if (!ended_) put(STDOUT_FILENO, dump_json(out) + "\n");      // the result is the last line
 }
 
 void Output::progress(std::string_view text) {
@@ -100,8 +142,8 @@ void Output::progress(std::string_view text) {
   MonoTime now = clock_.mono();
   if (terminal_) {
     if (now - last_progress_ < kRedrawEvery) return;
-    put(STDERR_FILENO, "\r\x1b[K" + std::string(text));
-    progress_shown_ = true;
+    const Screen screen = screen_of(STDERR_FILENO);
+    redraw({fitted(text, screen.columns - 1)}, screen);
   } else {
     if (now - last_progress_ < kHeartbeatEvery) return;
     put(STDERR_FILENO, std::string(text) + "\n");
@@ -224,6 +266,11 @@ std::string format_count(std::uint64_t n) {
     out.push_back(digits[i]);
   }
   return out;
+}
+
+void OutputLog::write(LogLevel level, std::string_view module, std::string_view event, std::initializer_list<LogField> fields) {
+  if (level < least_) return;
+  out_.aside([&] { below_.write(level, module, event, fields); });
 }
 
 Json error_json(const Error& e) {

@@ -1,14 +1,17 @@
 // What a command prints: tables for people, one JSON object, or a stream of JSON lines. Data goes to stdout, messages
-// to stderr. Progress is drawn on a terminal only; elsewhere it is one line per change and one every 30 s.
+// to stderr. What is drawn on a terminal while work goes on is wiped before anything else is printed there.
 #pragma once
 
+#include <functional>
 #include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/json.h"
+#include "base/log.h"
 #include "base/time.h"
+#include "cli/screen.h"
 
 namespace hf::cli {
 
@@ -42,8 +45,12 @@ class Output {
   void note(std::string_view text);
   // An event of the jsonl form; nothing in the others.
   void event(std::string_view type, Json fields);
-  // The state of long work: "packs 12 of 80, 310 MB/s". Redrawn in place on a terminal, at most 10 times a second.
+  // What goes on: "packs 12 of 80". Redrawn in place on a terminal, at most 10 times a second; else a line every 30 s.
   void progress(std::string_view text);
+  // Replaces what was drawn before. Nothing where no terminal is, or somebody else has it.
+  void draw(const std::vector<std::string>& lines, Screen screen);
+  // For who prints to stderr by himself.
+  void aside(const std::function<void()>& print);
 
   void begin(std::string_view command);
   int end(std::string_view command, const Outcome& outcome, WallTime started, MonoTime started_mono);
@@ -52,6 +59,8 @@ class Output {
 
  private:
   void put(int fd, std::string_view text);
+  std::size_t drawn_rows(std::size_t columns) const;
+  void redraw(const std::vector<std::string>& lines, Screen screen);
   void clear_progress();
   int exit_code_after(const Outcome& outcome);
   int print_end(std::string_view command, const Outcome& outcome, WallTime started, MonoTime started_mono);
@@ -59,15 +68,26 @@ class Output {
   Clock& clock_;
   bool terminal_;
   bool color_;
-  bool progress_shown_ = false;
+  std::vector<std::size_t> drawn_;       // columns of each line; the cursor is at the beginning of the line below
   MonoTime last_progress_{};
-  std::string last_text_;
   std::string command_;
   WallTime began_{};
   MonoTime began_mono_{};
   bool ended_ = false;
   int output_errno_ = 0;  // why standard output is not complete
   std::timed_mutex mutex_;
+};
+
+// The log of a command: what is drawn is wiped before a line of it.
+class OutputLog final : public Log {
+ public:
+  OutputLog(Output& out, Log& below, LogLevel least) : out_(out), below_(below), least_(least) {}
+  void write(LogLevel level, std::string_view module, std::string_view event, std::initializer_list<LogField> fields) override;
+
+ private:
+  Output& out_;
+  Log& below_;
+  LogLevel least_;
 };
 
 // Aligned columns; the first row is the head. With a width, words of the last column go on below where they do not fit.

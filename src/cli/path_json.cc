@@ -15,7 +15,8 @@ std::string shown_path(const std::string& path) {
   for (std::size_t i = 0; i < path.size();) {
     const std::size_t length = utf8_length(path, i);
     const auto byte = static_cast<unsigned char>(path[i]);
-    if (length == 0 || byte < 0x20 || byte == 0x7f) {
+    const bool c1 = byte == 0xc2 && length == 2 && static_cast<unsigned char>(path[i + 1]) < 0xa0;   // U+0080 to U+009F
+    if (length == 0 || byte < 0x20 || byte == 0x7f || c1) {
       for (const int shift : {6, 3, 0}) out += shift == 6 ? "\\" + std::to_string(byte >> 6) : std::to_string(byte >> shift & 7);
       ++i;
       continue;

@@ -59,6 +59,7 @@ Error adjusted(Context& context, const vault::Store& store, Error error) {
 vault::RepositoryContext repository_context(Context& context, vault::Store& store) {
   vault::RepositoryContext out{store, entropy(), context.env.clock, context.env.log, host_name()};
   if (context.interruptible) out.stop = context.stop;
+  out.progress = context.progress;
   out.local = {&context.env.files, join_path(context.state_dir, "vaults")};
   return out;
 }

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "base/progress.h"
 #include "base/result.h"
 #include "vault/backup.h"
 #include "vault/repository.h"
@@ -56,6 +57,7 @@ struct TreeRestoreOptions {
   bool in_place = false;                     // at their own absolute path; `target` is ignored
   std::vector<std::string> includes;         // patterns as above; empty: everything
   std::vector<std::string> excludes;         // of that
+  Progress progress{};                       // of all but the bytes, which the reader counts where its vault says
 };
 
 struct TreeRestoreReport {

@@ -33,13 +33,15 @@ Status read_exactly(int fd, std::uint64_t offset, MutableByteView out) {
 
 class ChecksumPass {
  public:
-  ChecksumPass(vault::SnapshotReader& reader, Folders& folders) : reader_(reader), folders_(folders) {}
+  ChecksumPass(vault::SnapshotReader& reader, Folders& folders, Progress progress)
+      : reader_(reader), folders_(folders), progress_(progress) {}
   Result<crypto::Digest> sum(const vault::Entry& entry);     // one thread at a time
 
  private:
   Status check_extent(int fd, const vault::Extent& extent, crypto::Sha256& sum);
   vault::SnapshotReader& reader_;
   Folders& folders_;
+  const Progress progress_;
   Bytes buffer_;
 };
 
@@ -50,6 +52,7 @@ Status ChecksumPass::check_extent(int fd, const vault::Extent& extent, crypto::S
     buffer_.resize(static_cast<std::size_t>(std::min(step, extent.length - done)));
     HF_TRY(read_exactly(fd, extent.offset + done, buffer_));
     sum.update(buffer_);
+    progress_.add(Counted::kBytes, buffer_.size());
     if (!extent.hole) continue;
     if (std::ranges::any_of(buffer_, [](std::uint8_t b) { return b != 0; }))
       return make_error(ErrorKind::kCorrupt, "it has bytes where the snapshot has a hole");
@@ -108,10 +111,15 @@ Result<std::string> checksum_lines(vault::SnapshotReader& reader, const TreeRest
   std::erase_if(files, [](const vault::Entry& entry) { return entry.type != vault::EntryType::kFile; });
   Folders folders;
   HF_TRY(folders.open_root(options.in_place ? "/" : options.target, ""));
+  Totals all{.files = files.size()};
+  for (const vault::Entry& entry : files) all.bytes += entry.size;
+  options.progress.phase("reading back", all);
   std::vector<crypto::Digest> sums(files.size());
   HF_TRY(vault::in_parallel(files.size(), [&] {
-    return [&, pass = std::make_unique<ChecksumPass>(reader, folders)](std::size_t i) {
+    return [&, pass = std::make_unique<ChecksumPass>(reader, folders, options.progress)](std::size_t i) {
+      options.progress.item("/", files[i].path);
       auto sum = pass->sum(files[i]);
+      options.progress.add(Counted::kFiles);
       if (!sum) return Status(std::move(sum).error().with_context("reading back '/" + files[i].path + "'"));
       sums[i] = *sum;
       return ok();

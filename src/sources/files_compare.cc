@@ -69,6 +69,7 @@ bool FileComparer::load(const vault::Entry& entry, Batch& batch) const {
       batch.hash();                        // views into the memory end here
       batch.memory.resize(std::max(length, kBatchBytes));
     }
+    progress_.add(Counted::kBytes, length);
     if (!read_whole(fd.get(), extent.offset, MutableByteView(batch.memory).subspan(batch.used, length))) return false;
     batch.places.emplace_back(batch.used, length);
     batch.expected.push_back(extent.chunk);
@@ -84,17 +85,20 @@ Result<std::vector<bool>> FileComparer::same(const std::vector<vault::Entry>& en
     if (!folders_.fresh(parent_of(entries[i].path))) candidates.push_back(i);
   }
   std::vector<std::uint8_t> found(entries.size(), 0);
+  progress_.phase("comparing with what is there", {.files = candidates.size()});
   const std::size_t tasks = (candidates.size() + kTaskFiles - 1) / kTaskFiles;
   HF_TRY(vault::in_parallel(tasks, [&] {
     return [&, batch = std::make_unique<Batch>(Batch{reader_})](std::size_t task) {
       const std::size_t end = std::min(candidates.size(), (task + 1) * kTaskFiles);
       for (std::size_t c = task * kTaskFiles; c < end; ++c) {
         batch->file = candidates[c];
+        progress_.item("/", entries[candidates[c]].path);
         found[candidates[c]] = load(entries[candidates[c]], *batch) ? 1 : 0;
       }
       batch->hash();
       for (const std::size_t file : batch->different) found[file] = 0;
       batch->different.clear();
+      progress_.add(Counted::kFiles, end - task * kTaskFiles);
       return ok();
     };
   }));

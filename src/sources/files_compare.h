@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "base/progress.h"
 #include "sources/files_folders.h"
 #include "sources/files_metadata.h"
 #include "vault/restore.h"
@@ -11,7 +12,8 @@ namespace hf::sources {
 
 class FileComparer {
  public:
-  FileComparer(Folders& folders, const vault::SnapshotReader& reader) : folders_(folders), reader_(reader) {}
+  FileComparer(Folders& folders, const vault::SnapshotReader& reader, Progress progress)
+      : folders_(folders), reader_(reader), progress_(progress) {}
   // same[i]: entries[i] is there, a file of the same size whose every chunk has the id that the entry names.
   Result<std::vector<bool>> same(const std::vector<vault::Entry>& entries);
   bool same_metadata(int folder, const vault::Entry& entry);
@@ -21,6 +23,7 @@ class FileComparer {
   bool load(const vault::Entry& entry, Batch& batch) const;
   Folders& folders_;
   const vault::SnapshotReader& reader_;
+  const Progress progress_;
   NameCache names_;
 };
 

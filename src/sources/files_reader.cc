@@ -98,22 +98,28 @@ Status FileReader::attempt(int fd, const std::string& path, const struct ::stat&
   if (size > kPartBytes) {
     part_ = Part{path, state_of(before), 0};
     HF_ASSIGN(begin, session_.go_on(content, path, part_->state));
+    progress_.add(Counted::kBytes, begin);
   }
   if (size >= kReadAheadFrom) (void)::posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
   const bool dense = static_cast<std::uint64_t>(before.st_blocks) * kStatBlock >= size;
   if (dense) return read_range(fd, begin, size, content);
   for (std::uint64_t at = begin; at < size;) {
     const off_t data = ::lseek(fd, static_cast<off_t>(at), SEEK_DATA);
-    if (data < 0 && errno == ENXIO) return content.hole(size - at);      // nothing but a hole to the end
+    if (data < 0 && errno == ENXIO) return skip(size - at, content);     // nothing but a hole to the end
     const bool plain = data < 0;                                         // a file system without holes
     const std::uint64_t from = plain ? at : std::min<std::uint64_t>(static_cast<std::uint64_t>(data), size);
-    if (from > at) HF_TRY(content.hole(from - at));
+    if (from > at) HF_TRY(skip(from - at, content));
     const off_t hole = plain ? -1 : ::lseek(fd, static_cast<off_t>(from), SEEK_HOLE);
     const std::uint64_t to = hole < 0 ? size : std::min<std::uint64_t>(static_cast<std::uint64_t>(hole), size);
     HF_TRY(read_range(fd, from, to, content));
     at = to;
   }
   return ok();
+}
+
+Status FileReader::skip(std::uint64_t hole, vault::ContentWriter& content) {
+  progress_.add(Counted::kBytes, hole);
+  return content.hole(hole);
 }
 
 Status FileReader::read_range(int fd, std::uint64_t from, std::uint64_t to, vault::ContentWriter& content) {
@@ -126,6 +132,7 @@ Status FileReader::read_range(int fd, std::uint64_t from, std::uint64_t to, vaul
     if (n == 0) source_error_ = make_error(ErrorKind::kBusy, "the file shrank");
     if (source_error_) return Error(*source_error_);
     HF_TRY(content.wrote(static_cast<std::size_t>(n)));
+    progress_.add(Counted::kBytes, static_cast<std::uint64_t>(n));
     from += static_cast<std::uint64_t>(n);
     if (!part_) continue;
     part_->bytes += static_cast<std::uint64_t>(n);

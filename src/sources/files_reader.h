@@ -6,6 +6,7 @@
 
 #include <sys/stat.h>
 
+#include "base/progress.h"
 #include "sources/files_metadata.h"
 #include "vault/backup.h"
 
@@ -17,7 +18,8 @@ int open_for_backup(int folder, const char* name, int flags);
 
 class FileReader {
  public:
-  FileReader(vault::BackupSession& session, NameCache& names) : session_(session), names_(names) {}
+  FileReader(vault::BackupSession& session, NameCache& names, Progress progress = {})
+      : session_(session), names_(names), progress_(progress) {}
 
   // What was wrong with the file, if anything; the content is dropped then.
   const std::optional<Error>& source_error() const { return source_error_; }
@@ -34,10 +36,12 @@ class FileReader {
   };
   Status attempt(int fd, const std::string& path, const struct ::stat& before, vault::ContentWriter& content);
   Status read_range(int fd, std::uint64_t from, std::uint64_t to, vault::ContentWriter& content);
+  Status skip(std::uint64_t hole, vault::ContentWriter& content);
   std::unique_ptr<vault::ContentWriter> failed(Error error);
 
   vault::BackupSession& session_;
   NameCache& names_;
+  const Progress progress_;
   std::optional<Error> source_error_;
   std::optional<Part> part_;
 };

@@ -22,7 +22,8 @@ unsigned creation_mask() {
 
 }  // namespace
 
-FileSink::FileSink(Folders& folders, std::string tag) : folders_(folders), tag_(std::move(tag)), mask_(creation_mask()) {}
+FileSink::FileSink(Folders& folders, std::string tag, Progress progress)
+    : folders_(folders), tag_(std::move(tag)), progress_(progress), mask_(creation_mask()) {}
 
 void FileSink::add(const vault::Entry& entry) {
   Place place;
@@ -44,6 +45,7 @@ unsigned FileSink::final_mode(std::uint64_t file) const {
 
 Result<Descriptor> FileSink::create(std::uint64_t file, unsigned mode) {
   Place& place = places_[file];
+  progress_.item("/", place.entry->path);
   HF_ASSIGN(const Folders::Handle folder, folders_.open(parent_of(place.entry->path)));
   Descriptor fd(::openat(folder->get(), name(file).c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode));
   if (!fd) return errno_error(errno, "creating", place.entry->path);
@@ -64,6 +66,7 @@ Status FileSink::write_all(int fd, std::uint64_t file, std::uint64_t offset, Byt
 
 Status FileSink::complete(std::uint64_t file, int fd, unsigned created) {
   const Place& place = places_[file];
+  progress_.add(Counted::kFiles);
   std::vector<std::string> why;
   const bool plain = !place.temporary && folders_.plain();
   set_metadata(fd, *place.entry, plain ? std::optional<unsigned>(created & ~mask_) : std::nullopt, why);

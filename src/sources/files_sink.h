@@ -17,7 +17,7 @@ namespace hf::sources {
 
 class FileSink final : public vault::RestoreSink {
  public:
-  FileSink(Folders& folders, std::string tag);
+  FileSink(Folders& folders, std::string tag, Progress progress);
   // The entries outlive the sink. The number of a file is the order of its adding.
   void add(const vault::Entry& entry);
   Status create_empty(std::uint64_t file);       // one to which no bytes will come
@@ -44,6 +44,7 @@ class FileSink final : public vault::RestoreSink {
 
   Folders& folders_;
   const std::string tag_;
+  const Progress progress_;
   const unsigned mask_;                          // of this process, for new files
   std::vector<Place> places_;
   std::mutex mutex_;

@@ -42,7 +42,8 @@ bool is_cache(int directory) {
 class Walker {
  public:
   Walker(vault::Repository& repository, const TreeBackupOptions& options, PathPatterns includes, PathPatterns excludes)
-      : repository_(repository), options_(options), includes_(std::move(includes)), excludes_(std::move(excludes)) {}
+      : repository_(repository), options_(options), progress_(repository.progress()), includes_(std::move(includes)),
+        excludes_(std::move(excludes)) {}
   Result<TreeBackupReport> run();
 
  private:
@@ -71,6 +72,7 @@ class Walker {
 
   vault::Repository& repository_;
   const TreeBackupOptions& options_;
+  const Progress progress_;
   PathPatterns includes_;
   PathPatterns excludes_;
   std::vector<vault::Entry> waiting_;           // folders above path_ that were not chosen: added if something in them is
@@ -82,6 +84,7 @@ class Walker {
   bool previous_done_ = true;
   std::int64_t previous_began_ = 0;             // Unix seconds
   std::optional<vault::SnapshotId> previous_id_;
+  std::uint64_t previous_bytes_ = 0;
   std::map<std::pair<dev_t, ino_t>, std::pair<std::uint64_t, std::string>> links_;   // group, first path
   std::set<std::string> ancestors_;
   std::optional<std::pair<dev_t, ino_t>> vault_folder_;
@@ -138,6 +141,7 @@ Status Walker::open_previous() {
     if (meta.kind != vault::SnapshotKind::kFiles || meta.host != options_.host || meta.component != options_.component) continue;
     if (meta.paths != paths) continue;
     previous_id_ = it->id;
+    previous_bytes_ = it->source_bytes;
     if (options_.reread) return ok();
     HF_ASSIGN(previous_, repository_.open_snapshot(it->id));
     previous_done_ = false;
@@ -156,7 +160,7 @@ Status Walker::begin() {
   meta.tags = options_.tags;
   meta.previous = previous_id_;
   HF_ASSIGN(session_, repository_.begin_backup(std::move(meta)));
-  reader_.emplace(*session_, names_);
+  reader_.emplace(*session_, names_, progress_);
   struct ::stat st{};
   if (::stat(repository_.place().c_str(), &st) == 0) vault_folder_ = {st.st_dev, st.st_ino};
   return ok();
@@ -254,6 +258,7 @@ Status Walker::walk(int folder, const char* name) {
 
 Status Walker::visit(int folder, const char* name) {
   if (options_.looking_at) options_.looking_at(path_);
+  progress_.item("/", path_);
   struct ::stat st{};
   if (::fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) < 0) return fail(path_, errno_error(errno, "looking at", "/" + path_));
   if (!path_.empty() && left_out(st)) {
@@ -361,14 +366,15 @@ Status Walker::visit_directory(int folder, const char* name, const struct ::stat
 
 Status Walker::visit_file(int folder, const char* name, const struct ::stat& st) {
   vault::Entry entry;
+  progress_.add(Counted::kFiles);
   if (add_link(st, entry)) return session_->add(entry);
   HF_ASSIGN(const bool unchanged, reuse(st));
-  if (unchanged) {
-    ++report_.files_unchanged;
+  if (unchanged) ++report_.files_unchanged;
+  HF_ASSIGN(const bool resumed, unchanged ? Result<bool>(false) : go_on(st));
+  if (unchanged || resumed) {
+    progress_.add(Counted::kBytes, static_cast<std::uint64_t>(st.st_size));
     return ok();
   }
-  HF_ASSIGN(const bool resumed, go_on(st));
-  if (resumed) return ok();
   const std::uint64_t group = entry.link_group;
   entry.path = path_;
   HF_ASSIGN(auto content, reader_->read(folder, name, st, entry));
@@ -415,6 +421,7 @@ Result<TreeBackupReport> Walker::run() {
   HF_TRY(resolve_roots());
   HF_TRY(open_previous());
   HF_TRY(begin());
+  progress_.phase("reading files", {.bytes = previous_bytes_, .estimated = true});
   Status walked = walk_roots();
   if (!walked) {
     session_->abandon();
@@ -423,6 +430,7 @@ Result<TreeBackupReport> Walker::run() {
   std::map<std::string, std::string> attributes;
   if (!report_.failed.empty()) attributes["failed_items"] = std::to_string(report_.failed.size());
   report_.resumed_bytes += session_->progress().resumed_bytes;
+  progress_.phase("making the snapshot");
   HF_ASSIGN(report_.snapshot, session_->commit(attributes, !report_.failed.empty()));
   return std::move(report_);
 }

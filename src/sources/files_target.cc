@@ -105,7 +105,7 @@ Status Restorer::make_folders() {
 
 // Files that stand in their place and are what the snapshot says are left alone.
 Status Restorer::keep_unchanged() {
-  FileComparer comparer(folders_, reader_);
+  FileComparer comparer(folders_, reader_, options_.progress);
   HF_ASSIGN(const std::vector<bool> same, comparer.same(files_));
   std::vector<Entry> rest;
   for (std::size_t i = 0; i < files_.size(); ++i) {
@@ -127,8 +127,12 @@ Status Restorer::keep_unchanged() {
 
 Status Restorer::write_contents() {
   std::vector<vault::RestoreItem> items;
-  sink_.emplace(folders_, tag_);
+  sink_.emplace(folders_, tag_, options_.progress);
   for (const Entry& entry : files_) sink_->add(entry);
+  Totals all{.files = files_.size()};
+  for (const Entry& entry : files_)
+    for (const vault::Extent& extent : entry.extents) all.bytes += extent.hole ? 0 : extent.length;
+  options_.progress.phase("writing files", all);
   for (std::uint64_t i = 0; i < files_.size(); ++i) {
     const bool any = std::ranges::any_of(files_[i].extents, [](const vault::Extent& e) { return !e.hole; });
     if (any) items.push_back({i, std::move(files_[i].extents)});
@@ -137,6 +141,7 @@ Status Restorer::write_contents() {
   HF_ASSIGN(const vault::RestoreTotals totals, reader_.restore(items, *sink_));
   for (FailedItem& item : sink_->take_failed()) report_.failed.push_back(std::move(item));
   report_.bytes = totals.bytes;
+  options_.progress.phase("syncing the disk");
   if (::syncfs(folders_.root()) < 0) return errno_error(errno, "syncing", options_.target);   // before anything gets its name
   return ok();
 }
@@ -229,6 +234,7 @@ Status Restorer::make_link(const Entry& entry) {
 }
 
 Status Restorer::publish() {
+  options_.progress.phase("giving files their names");
   for (std::uint64_t i = 0; i < files_.size(); ++i) HF_TRY(sink_->publish(i));
   report_.files += files_.size();
   report_.entries += files_.size();
@@ -244,6 +250,7 @@ bool Restorer::is_ancestor(const std::string& path) const {
 }
 
 Status Restorer::finish_folders() {
+  options_.progress.phase("finishing folders");
   // Deepest first: the times of a folder change by what is made in it.
   for (auto it = directories_.rbegin(); it != directories_.rend(); ++it) {
     ++report_.entries;
@@ -262,11 +269,13 @@ Status Restorer::finish_folders() {
 
 Result<TreeRestoreReport> Restorer::run() {
   tag_ = to_hex(ByteView(reader_.info().id).first(4)) + "-" + std::to_string(::getpid());
+  options_.progress.phase("reading the tree");
   HF_TRY(select());
   HF_TRY(resolve_links());
   if (directories_.empty() && files_.empty() && others_.empty() && !selection_.everything()) {
     return make_error(ErrorKind::kNotFound, "nothing in this snapshot matches what is to be restored");
   }
+  options_.progress.phase("making folders");
   Status written = make_folders();
   if (written) written = keep_unchanged();
   if (written) written = write_contents();

@@ -116,16 +116,21 @@ remote::BaseBackupSink connect_sink(BaseBackupTree& tree, BackupWal& wal, Postgr
   sink.on_start = [&](const remote::BaseBackupStart& start) -> Status {
     info.start_lsn = start.lsn;
     info.timeline = start.timeline;
+    std::uint64_t expected = 0;                // as the server estimates
     for (const auto& t : start.tablespaces) {
+      expected += t.size_bytes.value_or(0);
       if (t.oid != 0) info.tablespaces.push_back({t.oid, t.location});
     }
     wal.begin(start.lsn, start.timeline);
+    options.progress.phase("reading the cluster", {.bytes = expected, .estimated = true});
     return tree.start(start);
   };
   sink.on_archive = [&](const std::string& name, const std::string& path) { return tree.archive(name, path); };
-  sink.on_data = [&](ByteView data) { return tree.bytes(data); };
+  sink.on_data = [&](ByteView data) {
+    options.progress.add(Counted::kBytes, data.size());
+    return tree.bytes(data);
+  };
   sink.on_manifest = [&](ByteView data) { return tree.manifest(data); };
-  sink.on_progress = options.progress;
   return sink;
 }
 
@@ -172,7 +177,8 @@ Result<PostgresBackupReport> take_base_backup(Env& env, const PostgresBackupOpti
   HF_ASSIGN(const auto wal, BackupWal::prepare(env.clock, wal_options, target));
   if (!wal->warning().empty()) report.warnings.push_back(wal->warning());
 
-  BaseBackupTree tree(session, previous, options.stop);
+  BaseBackupTree tree(session, previous, options.stop, options.progress);
+  options.progress.phase("waiting for the server's checkpoint");
   HF_ASSIGN(const remote::BaseBackupEnd end,
             replication.base_backup(base_options(options), connect_sink(tree, *wal, report.info, options)));
   if (end.end_timeline != end.start_timeline) {
@@ -181,7 +187,9 @@ Result<PostgresBackupReport> take_base_backup(Env& env, const PostgresBackupOpti
   report.info.stop_lsn = end.end_lsn;
   HF_ASSIGN(const std::string finished, plain.query_value(std::string("SELECT ") + kServerTime));
   HF_ASSIGN(report.info.finished, parse_time(finished));
+  options.progress.phase("storing the rest");
   HF_TRY(tree.finish());
+  options.progress.phase("waiting for WAL");
   HF_ASSIGN(report.wal_durable, wal->finish(end.end_lsn, env.clock.mono() + options.wal_timeout, options.stop));
   if (report.wal_durable < report.info.stop_lsn) {
     return make_error(ErrorKind::kFailed, "the vault's WAL ends at " + format_lsn(report.wal_durable) +
@@ -220,6 +228,7 @@ Status archive_history(Env& env, const PostgresBackupOptions& options, vault::Wa
 }  // namespace
 
 Result<PostgresBackupReport> backup_postgres(Env& env, vault::Repository& repository, const PostgresBackupOptions& options) {
+  options.progress.phase("asking the server");
   HF_ASSIGN(const Cluster cluster, identify(env, options));
   HF_ASSIGN(const auto previous, previous_snapshot(repository, options, cluster.system_id));
   vault::SnapshotMeta meta;
@@ -240,6 +249,7 @@ Result<PostgresBackupReport> backup_postgres(Env& env, vault::Repository& reposi
     return Error(std::move(report).error()).with_context("backing up PostgreSQL at " + cluster.server);
   }
   HF_TRY(archive_history(env, options, archive, report->info));
+  options.progress.phase("making the snapshot");
   HF_ASSIGN(report->snapshot, session->commit(to_attributes(report->info), false));
   env.log.info("sources", "postgres_backup",
                {{"snapshot", to_hex(report->snapshot.id)}, {"start_lsn", format_lsn(report->info.start_lsn)},

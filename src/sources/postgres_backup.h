@@ -7,11 +7,11 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <stop_token>
 #include <string>
 #include <vector>
 
+#include "base/progress.h"
 #include "io/env.h"
 #include "remote/postgres.h"
 #include "sources/postgres_backup_info.h"
@@ -31,7 +31,7 @@ struct PostgresBackupOptions {
   bool accept_new_cluster = false;               // the component's earlier snapshots may be of another system identifier
   std::uint64_t max_rate_kib = 0;                // 0: no limit
   Micros wal_timeout = 10min;                    // for the WAL up to the stop LSN, after the files
-  std::function<void(std::uint64_t bytes)> progress;
+  Progress progress{};
   std::stop_token stop;
 };
 

@@ -106,6 +106,7 @@ Status BaseBackupTree::begin(const TarMember& member) {
   if (skipping_) return ok();
   current_ = {};
   current_.entry.path = member.path.empty() ? root_ : root_ + "/" + member.path;
+  progress_.item({}, current_.entry.path);
   current_.entry.mode = member.mode;
   current_.entry.uid = member.uid;
   current_.entry.gid = member.gid;
@@ -150,6 +151,7 @@ Status BaseBackupTree::close_content() {
     HF_TRY(writer_->end());
     current_.content = std::move(writer_);
     ++files_;
+    progress_.add(Counted::kFiles);
   }
   items_.push_back(std::move(current_));
   current_ = {};

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "base/progress.h"
 #include "remote/postgres_replication.h"
 #include "sources/base_tar.h"
 #include "vault/backup.h"
@@ -26,8 +27,8 @@ bool is_relation_file(std::string_view path);
 class BaseBackupTree final : public TarSink {
  public:
   // `previous` may be null; it outlives this.
-  BaseBackupTree(vault::BackupSession& session, vault::SnapshotReader* previous, std::stop_token stop)
-      : session_(session), previous_(previous), stop_(std::move(stop)) {}
+  BaseBackupTree(vault::BackupSession& session, vault::SnapshotReader* previous, std::stop_token stop, Progress progress = {})
+      : session_(session), previous_(previous), stop_(std::move(stop)), progress_(progress) {}
 
   // The four callbacks of remote::BaseBackupSink, to be called in the order in which the server sends.
   Status start(const remote::BaseBackupStart& start);
@@ -56,6 +57,7 @@ class BaseBackupTree final : public TarSink {
   vault::BackupSession& session_;
   vault::SnapshotReader* previous_;
   std::stop_token stop_;
+  const Progress progress_;
   std::unique_ptr<TarParser> parser_;
   std::string root_;                             // "data", "tablespaces/16384"
   std::vector<remote::PgTablespace> tablespaces_;

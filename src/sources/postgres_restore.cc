@@ -221,12 +221,16 @@ Result<PostgresRestoreReport> restore_postgres(Env& env, vault::Repository& repo
   HF_ASSIGN(const Layout layout, lay_out(*reader, options));
   HF_TRY(prepare_target(env, plan, options));
   HF_TRY(make_folders(layout, options));
-  FileSetSink sink(layout.files, options.stop, options.progress);
+  const Progress progress = repository.progress();
+  progress.phase("writing the data directory", {.bytes = layout.bytes});
+  FileSetSink sink(layout.files, options.stop, progress);
   HF_TRY(sink.create_all());
   HF_ASSIGN(const vault::RestoreTotals totals, reader->restore(layout.items, sink));
   HF_TRY(sink.close());
+  progress.phase("laying out recovery");
   if (layout.tablespace_map) HF_TRY(write_tablespace_map(env, *reader, *layout.tablespace_map, options));
   HF_TRY(write_recovery(env, repository, plan, options));
+  progress.phase("syncing the disk");
   HF_TRY(publish(env, *reader, layout, options));
   PostgresRestoreReport report;
   report.snapshot = plan.base.id;

@@ -72,7 +72,6 @@ struct PostgresRestoreOptions {
   WalAccess wal;
   std::string action = "promote";                // pause, shutdown
   PostgresSettings settings;                     // more for postgresql.auto.conf
-  std::function<void(std::uint64_t bytes)> progress;
   std::stop_token stop;
 };
 

@@ -77,6 +77,7 @@ Result<int> FileSetSink::descriptor(std::uint64_t file) {
     open_.pop_back();
     if (::close(fd) != 0) return errno_error(errno, "closing", files_[oldest].path);
   }
+  progress_.item({}, files_[file].path);
   const int fd = ::open(files_[file].path.c_str(), O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
   if (fd < 0) return errno_error(errno, "opening", files_[file].path);
   open_.emplace_front(file, fd);
@@ -87,7 +88,6 @@ Result<int> FileSetSink::descriptor(std::uint64_t file) {
 Status FileSetSink::write(std::uint64_t file, std::uint64_t offset, ByteView bytes) {
   if (stop_.stop_requested()) return make_error(ErrorKind::kCancelled, "the restore was stopped");
   HF_ASSIGN(const int fd, descriptor(file));
-  written_ += bytes.size();
   while (!bytes.empty()) {
     const auto n = ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
     if (n < 0 && errno == EINTR) continue;
@@ -95,7 +95,6 @@ Status FileSetSink::write(std::uint64_t file, std::uint64_t offset, ByteView byt
     offset += static_cast<std::uint64_t>(n);
     bytes = bytes.subspan(static_cast<std::size_t>(n));
   }
-  if (progress_) progress_(written_);
   return ok();
 }
 

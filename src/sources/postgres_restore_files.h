@@ -1,7 +1,6 @@
 // Parts of a restore: writing many files in any order, staging WAL, the restore_command.
 #pragma once
 
-#include <functional>
 #include <list>
 #include <stop_token>
 #include <string>
@@ -22,8 +21,8 @@ struct RestoredFile {
 // Files are created at their full size (holes stay holes), then written through a bounded set of descriptors.
 class FileSetSink final : public vault::RestoreSink {
  public:
-  FileSetSink(const std::vector<RestoredFile>& files, std::stop_token stop, std::function<void(std::uint64_t)> progress)
-      : files_(files), stop_(std::move(stop)), progress_(std::move(progress)) {}
+  FileSetSink(const std::vector<RestoredFile>& files, std::stop_token stop, Progress progress)
+      : files_(files), stop_(std::move(stop)), progress_(progress) {}
   ~FileSetSink() override;
   Status create_all();                     // kExists if one is there: the folder was empty a moment ago
   Status write(std::uint64_t file, std::uint64_t offset, ByteView bytes) override;
@@ -33,8 +32,7 @@ class FileSetSink final : public vault::RestoreSink {
   Result<int> descriptor(std::uint64_t file);
   const std::vector<RestoredFile>& files_;
   std::stop_token stop_;
-  std::function<void(std::uint64_t)> progress_;
-  std::uint64_t written_ = 0;
+  const Progress progress_;                // of the file in hand; the reader counts the bytes
   std::list<std::pair<std::uint64_t, int>> open_;                                     // newest use first
   std::unordered_map<std::uint64_t, std::list<std::pair<std::uint64_t, int>>::iterator> where_;
 };

@@ -355,11 +355,19 @@ Status Checker::check_packs() {
   }
   for (const auto& [info, kind] : blobs) tasks.push_back({&info, nullptr, {}, kind});
   std::ranges::stable_sort(tasks, {}, [&](const Task& task) { return rank(task.info->name); });
+  Totals chosen;
+  for (const Task& task : tasks) {
+    const bool read = sampled(task.info->name);
+    if (read) chosen.bytes += task.info->size;
+    if (read || options_.hooks == nullptr) ++chosen.packs;
+  }
+  core_.progress.phase(chosen.bytes > 0 ? "reading packs" : "checking packs", chosen);
   HF_TRY(in_parallel(tasks.size(), [&] {
     return [&, records = std::make_unique<RecordReader>(core_.hasher)](std::size_t i) {
       Task& task = tasks[i];
       task.result = task.blob ? check_blob(*task.info, *task.blob)
                               : check_pack(task.info->name, task.info->size, task.indexed, *records);
+      if (options_.hooks == nullptr || sampled(task.info->name)) core_.progress.add(Counted::kPacks);
       return ok();
     };
   }));
@@ -426,6 +434,7 @@ Status Checker::read_pack(const std::string& object, std::uint64_t size, Indexed
     if (indexed == nullptr) return ok();
     HF_ASSIGN(const Bytes bytes, core_.store.get(object));
     data_bytes_ += size;
+    core_.progress.add(Counted::kBytes, size);
     whole = pack_digest(bytes) == indexed->row.digest;
   } else {
     OpenedPack opened;
@@ -438,6 +447,7 @@ Status Checker::read_pack(const std::string& object, std::uint64_t size, Indexed
     if (const auto parity = ParityLayout::of(opened.footer)) {             // which no record proves
       HF_ASSIGN(const Bytes end, core_.store.get(object, {parity->covered, parity->length() + kPackFooterBytes}));
       data_bytes_ += end.size();
+      core_.progress.add(Counted::kBytes, end.size());
       HF_TRY(check_parity(*parity, ByteView(end).last(kPackFooterBytes), ByteView(end).first(parity->length()), object));
     }
   }
@@ -476,6 +486,7 @@ Status Checker::read_pieces(const std::string& object, const PackKey& key, std::
     const auto stored = core_.store.get(object, {begin, end - begin});
     if (!stored && stored.error().kind != ErrorKind::kCorrupt) return stored.error();
     if (stored) data_bytes_ += stored->size();
+    core_.progress.add(Counted::kBytes, end - begin);
     HF_TRY(records.read(key, entries.subspan(i, next - i), begin, stored ? ByteView(*stored) : ByteView(), object,
                         [&](std::size_t n, const Result<ByteView>& plain) {
                           if (plain) return ok();
@@ -499,7 +510,9 @@ Result<std::vector<CommittedRecord>> Checker::read_all_commits() {
 
 Status Checker::check_snapshots() {
   HF_ASSIGN(const std::vector<CommittedRecord> commits, read_all_commits());
+  core_.progress.phase("walking snapshots", {.snapshots = commits.size()});
   HF_ASSIGN(const bool whole, all_can_be_had(commits));
+  if (!whole) core_.progress.phase("finding what is hit", {.snapshots = commits.size()});
   for (const CommittedRecord& commit : commits) {
     ++report_.snapshots;
     report_.read_bytes += commit.sealed.size();
@@ -513,7 +526,9 @@ Status Checker::check_snapshots() {
       HF_TRY(finding(commit.object, std::move(record).error()));
       continue;
     }
-    if (!whole) HF_TRY(walk(*record, commit.object, to_hex(commit.id)));
+    if (whole) continue;
+    HF_TRY(walk(*record, commit.object, to_hex(commit.id)));
+    core_.progress.add(Counted::kSnapshots);
   }
   return ok();
 }
@@ -548,7 +563,10 @@ Result<bool> Checker::all_can_be_had(const std::vector<CommittedRecord>& commits
     return ok();
   };
   const auto look = [&]() -> Status {
-    for (const CommittedRecord& commit : commits) HF_TRY(refer(commit, references, join));
+    for (const CommittedRecord& commit : commits) {
+      HF_TRY(refer(commit, references, join));
+      core_.progress.add(Counted::kSnapshots);
+    }
     return join();
   };
   Status looked = look();
@@ -645,6 +663,9 @@ Result<std::vector<std::pair<ObjectInfo, ObjectKind>>> Checker::list_blobs() {
 
 Status Checker::check_blobs() {
   HF_ASSIGN(const auto blobs, list_blobs());
+  Totals all;
+  for (const auto& [info, kind] : blobs) all.bytes += options_.read_data ? info.size : 0;
+  core_.progress.phase("checking WAL and attachments", all);
   for (const auto& [info, kind] : blobs) {
     Status checked = check_blob(info, kind);
     if (!checked) HF_TRY(finding(info.name, std::move(checked).error()));
@@ -665,6 +686,7 @@ Status Checker::check_blob(const ObjectInfo& info, ObjectKind kind) {
     }
     HF_ASSIGN(const Bytes data, core_.store.get(info.name, {head.size, head.data_length}));
     data_bytes_ += data.size();
+    core_.progress.add(Counted::kBytes, head.size + data.size());
     HF_TRY(verify_blob_data(head, data, info.name));
     if (!core_.keys.can_read()) return ok();
     HF_ASSIGN(const OpenedHead opened, open_blob_head(head, kind, info.name, core_.keys));
@@ -693,8 +715,10 @@ void Checker::tell(CheckReport& report) {
 }
 
 Result<CheckReport> Checker::run() {
+  core_.progress.phase("checking leases and epochs");
   HF_TRY(check_small_objects());
   HF_TRY(heal(""));
+  core_.progress.phase("reading the index");
   HF_TRY(check_index());
   HF_ASSIGN(const bool runs_healed, heal("index/"));
   if (runs_healed) {
@@ -709,6 +733,7 @@ Result<CheckReport> Checker::run() {
   if (options_.hooks == nullptr || !damaged_.empty()) HF_TRY(check_snapshots());
   else HF_TRY(read_all_commits());
   if (options_.hooks == nullptr) HF_TRY(check_blobs());
+  core_.progress.phase("summing up");
   report_.read_bytes += data_bytes_;
   HF_TRY(heal(""));
   HF_TRY(set_aside());

@@ -24,11 +24,14 @@ class Pass {
     HF_TRY(list_packs());
     HF_ASSIGN(const std::vector<ObjectInfo> wal, core_.list("wal/"));
     HF_ASSIGN(const std::vector<std::string> old_wal, find_old_wal(core_, wal));
+    core_.progress.phase("waiting for other writers");
     HF_TRY(resolve(!old_wal.empty()));
     HF_TRY(mark_surely());
+    core_.progress.phase("removing packs");
     HF_TRY(sweep());
     if (!old_wal.empty()) HF_TRY(remove_wal(wal));
     HF_TRY(rescue());
+    core_.progress.phase("tidying the index");
     HF_TRY(tidy_index());
     return publish();
   }
@@ -109,6 +112,8 @@ class Pass {
       if (row.since > limit_ || use->second.only_here != 0) continue;
       HF_TRY(core_.store.remove(pack_object_name(row.pack)));
       ++report_.swept_packs;
+      core_.progress.add(Counted::kPacks);
+      core_.progress.add(Counted::kBytes, use->second.size);
       report_.freed_bytes += use->second.size;
       gone_.insert(row.pack);
       changed_ = true;
@@ -130,6 +135,10 @@ class Pass {
   Status copy_chunks(Lease& lease) {
     HF_ASSIGN(const std::unique_ptr<ChunkStore> chunks, ChunkStore::open(core_, lease));
     ChunkEncoder encoder;
+    Totals needed{.packs = marker_->to_rescue().size()};
+    for (const auto& [pack, entries] : marker_->to_rescue())
+      for (const auto& [entry, kind] : entries) needed.bytes += entry.stored_length;
+    core_.progress.phase("repacking", needed);
     for (const auto& [pack, entries] : marker_->to_rescue()) {
       for (const auto& [entry, kind] : entries) {
         HF_ASSIGN(const Bytes plain, marker_->source().read(entry.id));
@@ -137,7 +146,9 @@ class Pass {
         HF_TRY(chunks->claim(std::span(&entry.id, 1), std::span(&fresh, 1)));
         if (fresh != 0) HF_TRY(chunks->put(kind, entry.id, plain, encoder));
         report_.repacked_bytes += entry.stored_length;
+        core_.progress.add(Counted::kBytes, entry.stored_length);
       }
+      core_.progress.add(Counted::kPacks);
     }
     return chunks->flush();
   }

@@ -33,6 +33,7 @@ class Copier {
   Status copy_index_and_packs();
   Status copy_index_and_packs_once();
   Status copy_runs_and_packs(ChunkSource& source);
+  Status expect_packs(const ChunkSource& source) const;
   Status copy_pack(const IndexPack& pack);
   Status copy_run(const IndexRun& run);
   Result<bool> refuses(std::span<const IndexPack> packs);
@@ -147,6 +148,8 @@ Status Copier::copy_pack(const IndexPack& pack) {
   packs_.insert(object);
   ++report_.packs;
   report_.copied_bytes += bytes.size();
+  from_.progress.add(Counted::kPacks);
+  from_.progress.add(Counted::kBytes, bytes.size());
   return ok();
 }
 
@@ -179,8 +182,24 @@ Status Copier::copy_index_and_packs_once() {
   HF_ASSIGN(packs_, names_in(to_, "packs/"));          // after the leases read their epochs
   HF_ASSIGN(runs_, names_in(to_, "index/"));
   refused_.reset();
+  HF_TRY(expect_packs(*source));
   HF_TRY(copy_runs_and_packs(*source));
   return sealed_ != nullptr ? sealed_->flush() : ok();
+}
+
+// What is missing there: the rows of packs are few, and are read again from the cache.
+Status Copier::expect_packs(const ChunkSource& source) const {
+  std::map<PackName, std::uint64_t> missing;
+  for (const IndexRun& run : source.index().runs()) {
+    for (std::uint32_t row = 0; row < run.packs(); ++row) {
+      HF_ASSIGN(const IndexPack pack, run.pack(row));
+      if (!packs_.contains(pack_object_name(pack.name))) missing[pack.name] = pack.size;
+    }
+  }
+  Totals all{.packs = missing.size()};
+  for (const auto& [name, size] : missing) all.bytes += size;
+  from_.progress.phase("copying packs", all);
+  return ok();
 }
 
 Status Copier::copy_runs_and_packs(ChunkSource& source) {
@@ -246,6 +265,7 @@ Status Copier::seal_anew(ChunkSource& source, const IndexRun& run, std::span<con
       HF_ASSIGN(const Bytes plain, source.read(entry.id));
       HF_TRY(sealed_->put(packs[i].kind, entry.id, plain));
       report_.copied_bytes += entry.stored_length;
+      from_.progress.add(Counted::kBytes, entry.stored_length);
     }
   }
   return ok();
@@ -323,6 +343,7 @@ Status Copier::copy_blob(const ObjectInfo& info, ObjectKind kind) {
   HF_TRY(verify_blob_data(head, ByteView(*bytes).subspan(static_cast<std::size_t>(head.size)), info.name));
   HF_TRY(to_.create_once(info.name, *bytes));
   report_.copied_bytes += bytes->size();
+  from_.progress.add(Counted::kBytes, bytes->size());
   return ok();
 }
 
@@ -382,12 +403,14 @@ Result<CopyReport> Copier::run() {
   }
   if (from_.store_id == to_.store_id) return make_error(ErrorKind::kInvalid, "the vault cannot be copied to itself");
   HF_TRY(to_.check_writable());
+  from_.progress.phase("comparing the vaults");
   HF_TRY(copy_configs());
   HF_TRY(finish_committed_leases(to_, false));
   HF_ASSIGN(const std::vector<CommittedRecord> missing, missing_commits(from_, to_));
   for (std::size_t i = 0; i < missing.size(); i += kCommitsAtOnce) {
     HF_TRY(copy_commits(std::span(missing).subspan(i, std::min(kCommitsAtOnce, missing.size() - i))));
   }
+  from_.progress.phase("copying WAL and attachments");
   HF_TRY(copy_wal());
   HF_TRY(copy_attachments());
   HF_TRY(report_lag());

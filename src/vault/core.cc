@@ -14,6 +14,7 @@ Repository::Core::Core(const RepositoryContext& context, Config config_in, Keys 
       host(context.host),
       stop(context.stop),
       local(context.local),
+      progress(context.progress),
       config(std::move(config_in)),
       keys(std::move(keys_in)),
       store_id(store_id_in),

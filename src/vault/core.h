@@ -28,6 +28,7 @@ class Repository::Core {
   std::string host;
   std::stop_token stop;
   LocalState local;
+  Progress progress;
   Config config;
   Keys keys;
   StoreId store_id;

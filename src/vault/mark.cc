@@ -173,9 +173,11 @@ Status Marker::choose() {
 }
 
 Result<Marks> Marker::mark(const std::vector<CommittedRecord>& snapshots) {
+  core_.progress.phase("looking at what snapshots need", {.snapshots = snapshots.size()});
   HF_TRY(open_runs());
   for (const CommittedRecord& commit : snapshots) {
     Status walked = walk(commit);
+    core_.progress.add(Counted::kSnapshots);
     if (!walked) return Error(std::move(walked).error()).with_context("marking what " + commit.object + " needs");
   }
   HF_TRY(join());

@@ -160,6 +160,7 @@ Result<std::vector<std::string>> find_old_wal(const Repository::Core& core, cons
 
 Result<PruneReport> prune_vault(Repository& repository, const PruneOptions& options) {
   const Repository::Core& core = repository.core();
+  core.progress.phase("judging snapshots");
   HF_TRY(core.check_writable());
   if (!options.dry_run) HF_TRY(check_store(core));
   if (!core.keys.can_read()) {

@@ -36,6 +36,7 @@ class Rebuilder {
 
  private:
   Status rebuild_index() {
+    core_.progress.phase("reading the index");
     HF_ASSIGN(const std::unique_ptr<ChunkSource> source, ChunkSource::open(core_));
     std::set<PackName> named;
     for (const IndexRun& run : source->index().runs()) HF_TRY(add_named(run, named));
@@ -46,12 +47,21 @@ class Rebuilder {
     }
     HF_ASSIGN(const std::set<PackName> gone, gone_for_good(core_, lease_->epoch()));
     HF_ASSIGN(const std::vector<ObjectInfo> objects, core_.list("packs/"));
+    std::vector<PackName> unnamed;
+    Totals all;
     for (const ObjectInfo& info : objects) {
       const auto name = parse_pack_name(info.name);
       if (!name) continue;
       ++report_.packs;
       if (named.contains(*name) || gone.contains(*name) || under_way.contains(name->session)) continue;
-      HF_TRY(index_pack(*name));
+      unnamed.push_back(*name);
+      all.bytes += info.size;
+    }
+    all.packs = unnamed.size();
+    core_.progress.phase("reading packs", all);
+    for (const PackName& name : unnamed) {
+      HF_TRY(index_pack(name));
+      core_.progress.add(Counted::kPacks);
       HF_TRY(lease_->beat_if_due());
       if (run_.chunks() >= kRebuiltRunChunks) HF_TRY(write_run());
     }
@@ -87,6 +97,7 @@ class Rebuilder {
     const std::string object = pack_object_name(name);
     HF_ASSIGN(Bytes bytes, core_.store.get(object));
     report_.read_bytes += bytes.size();
+    core_.progress.add(Counted::kBytes, bytes.size());
     std::string why;
     FinishedPack pack = prove(object, bytes, why);
     if (!why.empty()) {
@@ -151,6 +162,7 @@ class Rebuilder {
 
   // Notes lie in metadata packs, one for each snapshot that stored anything.
   Status rebuild_snapshots() {
+    core_.progress.phase("looking for snapshots");
     HF_ASSIGN(source_, ChunkSource::open(core_));
     std::set<Bytes> there;                           // notes of snapshots that have a commit
     HF_ASSIGN(const std::vector<CommittedRecord> commits, read_commits(core_, nullptr));

@@ -270,6 +270,7 @@ Status Repository::check_seen(bool accept_older) { return vault::check_seen(*cor
 
 std::string Repository::vault_id() const { return to_hex(core_->config.vault); }
 std::string Repository::store_id() const { return to_hex(core_->store_id); }
+Progress Repository::progress() const { return core_->progress; }
 bool Repository::can_read() const { return core_->keys.can_read(); }
 const StoreAbilities& Repository::abilities() const { return core_->abilities; }
 

@@ -18,6 +18,7 @@
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "base/progress.h"
 #include "base/result.h"
 #include "base/time.h"
 #include "crypto/keys.h"
@@ -45,6 +46,7 @@ struct RepositoryContext {
   std::string host;                          // this machine's name: whose committed leases may be finished here
   std::stop_token stop{};                    // ends backups, with kCancelled
   LocalState local{};
+  Progress progress{};                       // of check, copy, prune, scrub, rebuild, and of what is restored and backed up
 };
 
 struct InitOptions {
@@ -160,6 +162,7 @@ class Repository {
   std::string vault_id() const;              // 32 hexadecimal digits, shared with the copies
   std::string store_id() const;              // this store's own
   const StoreAbilities& abilities() const;   // of this store, as found when it became part of the vault
+  Progress progress() const;                 // as given with the context
   bool can_read() const;                     // false with the write bundle alone
   std::string place() const;                 // for messages
 

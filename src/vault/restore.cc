@@ -208,12 +208,22 @@ class GroupReader {
  private:
   Status write(const PlannedChunk& chunk, ByteView plain);
   Status write_from_elsewhere(const PlannedChunk& chunk);
+  Status read_group(std::span<const PlannedChunk> group);
   Shared& shared_;
   RecordReader records_;
   std::vector<PackEntry> entries_;
+  std::uint64_t written_ = 0;            // of the group
 };
 
 Status GroupReader::read(std::span<const PlannedChunk> group) {
+  written_ = 0;
+  Status done = read_group(group);
+  shared_.bytes += written_;
+  shared_.core.progress.add(Counted::kBytes, written_);
+  return done;
+}
+
+Status GroupReader::read_group(std::span<const PlannedChunk> group) {
   const std::uint64_t begin = group.front().place.chunk.offset;
   const PackEntry& last = group.back().place.chunk;
   const std::uint64_t length = std::uint64_t{last.offset} + last.stored_length - begin;
@@ -246,7 +256,7 @@ Status GroupReader::write(const PlannedChunk& chunk, ByteView plain) {
     std::unique_lock<std::mutex> lock;
     if (!shared_.sink.concurrent()) lock = std::unique_lock(shared_.sink_mutex);
     HF_TRY(shared_.sink.write(p.file, p.offset, plain.subspan(p.chunk_offset, static_cast<std::size_t>(p.length))));
-    shared_.bytes += p.length;
+    written_ += p.length;
   }
   return ok();
 }
