@@ -35,10 +35,13 @@ class PatientTarget final : public sources::WalTarget {
   Status put_seal(const vault::TimelineSeal& seal) override {
     return with([&](sources::ArchiveTarget& t) { return t.put_seal(seal); });
   }
+  Result<std::vector<vault::TimelineSeal>> read_seals(std::uint64_t system_id, Timeline timeline) override {
+    return with([&](sources::ArchiveTarget& t) { return t.read_seals(system_id, timeline); });
+  }
 
  private:
   template <class Call>
-  Status with(const Call& call) {
+  std::invoke_result_t<Call, sources::ArchiveTarget&> with(const Call& call) {
     std::lock_guard lock(mutex_);
     if (!vault_.repository) { HF_ASSIGN(vault_, open_vault(context_, url_, credentials_)); }
     vault::WalArchive archive(*vault_.repository);

@@ -121,6 +121,15 @@ Lsn MemoryTarget::end(Timeline timeline) {
   return bytes_[timeline].start + bytes_[timeline].bytes.size();
 }
 
+Result<std::vector<vault::TimelineSeal>> MemoryTarget::read_seals(std::uint64_t system_id, Timeline timeline) {
+  std::lock_guard lock(mutex_);
+  if (failing_) return make_error(ErrorKind::kUnavailable, "the vault does not answer");
+  std::vector<vault::TimelineSeal> out;
+  for (const vault::TimelineSeal& s : seals_)
+    if (s.system_id == system_id && s.timeline == timeline) out.push_back(s);
+  return out;
+}
+
 std::vector<vault::TimelineSeal> MemoryTarget::seals() {
   std::lock_guard lock(mutex_);
   return seals_;

@@ -37,6 +37,7 @@ class MemoryTarget final : public WalTarget {
   Status put_segment(const vault::WalFrame& whole) override;
   Status put_history(std::uint64_t system_id, Timeline timeline, ByteView text) override;
   Status put_seal(const vault::TimelineSeal& seal) override;
+  Result<std::vector<vault::TimelineSeal>> read_seals(std::uint64_t system_id, Timeline timeline) override;
 
   void fail(bool on);
   Bytes bytes(Timeline timeline, Lsn& start);  // contiguous from the first byte it has

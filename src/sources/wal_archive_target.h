@@ -14,6 +14,9 @@ class ArchiveTarget final : public WalTarget {
     return archive_.put_history(system_id, timeline, text);
   }
   Status put_seal(const vault::TimelineSeal& seal) override { return archive_.put_seal(seal); }
+  Result<std::vector<vault::TimelineSeal>> read_seals(std::uint64_t system_id, Timeline timeline) override {
+    return archive_.read_seals(system_id, timeline);
+  }
 
  private:
   vault::WalArchive& archive_;

@@ -1,6 +1,7 @@
 #include "sources/wal_receiver_session.h"
 
 #include <algorithm>
+#include <cctype>
 
 #include "remote/postgres_preflight.h"
 
@@ -13,8 +14,17 @@ constexpr Micros kConnectTimeout = 10s;
 constexpr Micros kTick = 20ms;  // how long a seal or stop request may wait while nothing is streamed
 constexpr std::size_t kReceiveBatchBytes = 1 << 20;
 constexpr Micros kAskAfterSilence = 5s;
+// Streamed again and compared where a stream is taken up: two pages, so that at least a whole one is.
+constexpr std::uint64_t kComparedBytes = 2 * kWalPageBytes;
 
 Lsn segment_floor(Lsn lsn, std::uint64_t size) { return Lsn{lsn.value / size * size}; }
+
+Error two_histories(const std::string& server, Lsn at) {
+  return make_error(ErrorKind::kBlocked, "the server at " + server + " has other WAL at " + format_lsn(at) +
+                                             " than was received before: two histories of one timeline")
+      .with_hint("It was put back to an older state, or is a copy. Find out which history was acknowledged; to go on with "
+                 "this server, promote it onto a timeline of its own, or give the receiver a new spool and take a base backup.");
+}
 
 }  // namespace
 
@@ -112,6 +122,38 @@ Result<TimelineHistory> ReceiverSession::history(Timeline timeline, Bytes* text)
   return TimelineHistory::parse(timeline, file.content);
 }
 
+// What is asked for again stays within the segment: the server may have dropped the one before.
+ReceiverSession::Start ReceiverSession::resume(SpoolTimeline& timeline) const {
+  const Lsn end = timeline.end();
+  const std::uint64_t again = std::min({kComparedBytes, end.value % segment_size_, end - timeline.begin()});
+  return Start{&timeline, Lsn{end.value - again}};
+}
+
+// A seal binds this receiver also where the disk with the spool was lost; the vault has it. Only an empty spool asks:
+// what is in a spool was received after it was asked for.
+Status ReceiverSession::not_sealed_before(Timeline timeline) {
+  const auto seals = uploader_.target().read_seals(system_.system_id, timeline);
+  if (!seals && seals.error().kind == ErrorKind::kNotFound) return ok();
+  if (!seals && seals.error().kind == ErrorKind::kDenied) {
+    env_.log.warning("wal", "seals_not_read", {{"why", seals.error().text},
+                     {"hint", "If the spool of this receiver was lost, make sure that it did not seal this timeline."}});
+    return ok();
+  }
+  if (!seals)
+    return Error(seals.error()).with_context("asking the vault whether " + options_.name + " sealed timeline " +
+                                             std::to_string(timeline));
+  const auto lower = [](char c) { return std::tolower(static_cast<unsigned char>(c)); };
+  for (const vault::TimelineSeal& seal : *seals) {
+    if (!std::ranges::equal(seal.receiver, options_.name, {}, lower, lower)) continue;
+    return make_error(ErrorKind::kBlocked, "the vault holds the seal of " + seal.receiver + ": it takes nothing of timeline " +
+                                               std::to_string(timeline) + " after " + format_lsn(seal.lsn) +
+                                               ", and this spool is empty")
+        .with_hint("Point the DSN at the server that was promoted. If the fence was given up and this primary stays, "
+                   "start a receiver of another name.");
+  }
+  return ok();
+}
+
 // The history is durable in the spool, and so on its way to the vault, before a byte of its timeline is asked
 // for.
 Result<ReceiverSession::Start> ReceiverSession::begin_timeline(Timeline timeline, Lsn lsn) {
@@ -119,7 +161,9 @@ Result<ReceiverSession::Start> ReceiverSession::begin_timeline(Timeline timeline
   HF_ASSIGN(TimelineHistory known, history(timeline, &text));
   HF_ASSIGN(SpoolTimeline * spool, spools_.open({system_.system_id, timeline, segment_size_}));
   if (known.timeline() != 1) HF_TRY(spool->put_history(text));
-  return Start{spool, spool->empty() ? segment_floor(lsn, segment_size_) : spool->end()};
+  if (!spool->empty()) return resume(*spool);
+  HF_TRY(not_sealed_before(timeline));
+  return Start{spool, segment_floor(lsn, segment_size_)};
 }
 
 Result<ReceiverSession::Start> ReceiverSession::choose() {
@@ -155,7 +199,7 @@ Result<ReceiverSession::Start> ReceiverSession::choose_after(SpoolTimeline& newe
           .with_hint(
               "Point the DSN at the server that was promoted; a sealed timeline is never taken up again.");
     }
-    return Start{&newest, newest.end()};
+    return resume(newest);
   }
   HF_ASSIGN(TimelineHistory known, history(system_.timeline));
   const TimelineSwitch* leaves = known.leaves(have);
@@ -164,19 +208,21 @@ Result<ReceiverSession::Start> ReceiverSession::choose_after(SpoolTimeline& newe
                                                std::to_string(have) + " in the spool")
         .with_hint("Use another spool folder, and take a new base backup of this server.");
   }
-  if (!newest.seal() && newest.end() < leaves->at) return Start{&newest, newest.end()};
+  if (!newest.seal() && newest.end() < leaves->at) return resume(newest);
   return begin_timeline(leaves->to, leaves->at);
 }
 
 Result<std::optional<ReceiverSession::Start>> ReceiverSession::stream(const Start& start) {
   SpoolTimeline& timeline = *start.timeline;
+  proven_ = start.lsn;
+  spooled_ = std::max(start.lsn, timeline.end());
   HF_ASSIGN(remote::WalStream stream,
             server_->start_streaming(options_.slot, start.lsn, timeline.key().timeline));
   {
     std::lock_guard lock(shared_.mutex);
     shared_.status.primary = "streaming";
     shared_.status.timeline = timeline.key().timeline;
-    shared_.status.received = shared_.status.flushed = start.lsn;
+    shared_.status.received = shared_.status.flushed = spooled_;
     shared_.status.error.clear();
   }
   env_.log.info("wal", "streaming",
@@ -198,6 +244,7 @@ Result<std::optional<ReceiverSession::Start>> ReceiverSession::stream(const Star
       uploader_.durable(timeline, timeline.end());
     }
     if (end_of_timeline_) {
+      if (proven_ < spooled_) return two_histories(server_->server(), end_of_timeline_->switch_lsn);
       HF_ASSIGN(Start next, begin_timeline(end_of_timeline_->next_timeline, end_of_timeline_->switch_lsn));
       return std::optional(next);
     }
@@ -206,6 +253,34 @@ Result<std::optional<ReceiverSession::Start>> ReceiverSession::stream(const Star
     HF_TRY(check_silence(stream, timeline));
   }
   return std::optional<Start>();
+}
+
+// A server that was put back to an older state of its disk, or a copy of one, writes other WAL at the same places of
+// the same timeline: none of it goes behind what was received, and none of it is acknowledged.
+Status ReceiverSession::prove(SpoolTimeline& timeline, Lsn start, ByteView bytes) {
+  if (start != proven_) return two_histories(server_->server(), start);
+  HF_ASSIGN(const Bytes ours, timeline.read(start, bytes.size()));
+  const auto differs = std::ranges::mismatch(ours, bytes);
+  if (differs.in1 != ours.end()) return two_histories(server_->server(), start + (differs.in1 - ours.begin()));
+  proven_ = start + bytes.size();
+  return ok();
+}
+
+Status ReceiverSession::take(SpoolTimeline& timeline, const WalMessage& message) {
+  const std::size_t known = std::min<std::uint64_t>(message.data.size(), spooled_ - proven_);
+  const ByteView bytes(message.data);
+  if (known != 0) HF_TRY(prove(timeline, message.start, bytes.first(known)));
+  if (known == bytes.size()) return ok();
+  if (Status done = timeline.append(message.start + known, bytes.subspan(known)); !done) {
+    (void)timeline.roll_back();
+    return Error(std::move(done).error()).with_context("writing to the spool");
+  }
+  return ok();
+}
+
+// A server that lacks what the spool has must not take its own new WAL at those places for acknowledged.
+Lsn ReceiverSession::durable_here(const SpoolTimeline& timeline) const {
+  return proven_ < spooled_ ? proven_ : timeline.end();
 }
 
 // Appends what is there, up to a batch; says whether there is something to sync.
@@ -221,10 +296,7 @@ Result<bool> ReceiverSession::take_batch(remote::WalStream& stream, SpoolTimelin
     if (message.kind == WalMessage::Kind::kKeepalive)
       reply_requested_ = reply_requested_ || message.reply_requested;
     if (message.kind == WalMessage::Kind::kWal) {
-      if (Status done = timeline.append(message.start, message.data); !done) {
-        (void)timeline.roll_back();
-        return Error(std::move(done).error()).with_context("writing to the spool");
-      }
+      HF_TRY(take(timeline, message));
       taken += message.data.size();
     }
     if (message.kind != WalMessage::Kind::kTimeout) {
@@ -241,7 +313,7 @@ Status ReceiverSession::acknowledge(remote::WalStream& stream, SpoolTimeline& ti
   // The seal is taken by this very thread, so nothing can be acknowledged after it; and once one is wanted,
   // no more.
   if (ended()) return ok();
-  Lsn flushed = timeline.end();
+  const Lsn flushed = durable_here(timeline);
   HF_TRY(stream.send_status(flushed, flushed, Lsn{}));
   said_ = env_.clock.mono();
   reply_requested_ = false;
@@ -259,7 +331,8 @@ Status ReceiverSession::check_silence(remote::WalStream& stream, SpoolTimeline& 
   }
   if (now < heard_ + kAskAfterSilence || now < said_ + kAskAfterSilence || ended()) return ok();
   said_ = now;
-  return stream.send_status(timeline.end(), timeline.end(), Lsn{}, true);
+  const Lsn flushed = durable_here(timeline);
+  return stream.send_status(flushed, flushed, Lsn{}, true);
 }
 
 }  // namespace hf::sources

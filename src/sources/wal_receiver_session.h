@@ -63,10 +63,15 @@ class ReceiverSession {
   Result<Start> choose();
   Result<Start> choose_first();
   Result<Start> choose_after(SpoolTimeline& newest);
+  Status not_sealed_before(Timeline timeline);
+  Start resume(SpoolTimeline& timeline) const;
   Result<Start> begin_timeline(Timeline timeline, Lsn lsn);
   Result<TimelineHistory> history(Timeline timeline, Bytes* text = nullptr);
   // The next place, where the timeline ended; nothing where the session is over.
   Result<std::optional<Start>> stream(const Start& start);
+  Status prove(SpoolTimeline& timeline, Lsn start, ByteView bytes);
+  Status take(SpoolTimeline& timeline, const remote::WalMessage& message);
+  Lsn durable_here(const SpoolTimeline& timeline) const;
   Result<bool> take_batch(remote::WalStream& stream, SpoolTimeline& timeline, remote::WalMessage first);
   Status acknowledge(remote::WalStream& stream, SpoolTimeline& timeline);
   Status check_silence(remote::WalStream& stream, SpoolTimeline& timeline);
@@ -83,6 +88,8 @@ class ReceiverSession {
   remote::PgSystem system_;
   std::uint64_t segment_size_ = 0;
   std::optional<remote::WalMessage> end_of_timeline_;
+  Lsn spooled_;  // end of the spool when the stream began
+  Lsn proven_;   // up to here the server's bytes are the spool's; at spooled_ everything may be acknowledged
   bool reply_requested_ = false;
   bool streamed_ = false;
   MonoTime heard_{};

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 
 #include <atomic>
+#include <filesystem>
 #include <fstream>
 
 #include "io/testing_folder.h"
@@ -87,9 +88,9 @@ TEST(WalReceiver, AnUnreachableVaultNeverStopsCommitsAndTheBacklogDrains) {
   primary.start();
   TestFolder folder;
   MemoryTarget target;
-  target.fail(true);
   RunningReceiver receiver(options_for(primary, folder.file("spool")), target);
   ASSERT_TRUE(receiver.wait_streaming());
+  target.fail(true);
   make_synchronous(primary, "rec");
   Load load(primary);
   load.start();
@@ -180,6 +181,50 @@ TEST(WalReceiver, FollowsAPromotionAndArchivesTheHistoryFirst) {
   ASSERT_TRUE(old.wait_for([](const WalReceiverStatus& s) { return !s.error.empty(); }));
   EXPECT_NE(old.status().error.find("already on 2"), std::string::npos) << old.status().error;
   EXPECT_EQ(old.stop().error().kind, ErrorKind::kBlocked);
+}
+
+// The primary's disk was put back to a snapshot of itself: same cluster, same timeline, other WAL at the same places.
+TEST(WalReceiver, NothingOfAServerWithAnotherHistoryIsTakenOrAcknowledged) {
+  namespace fs = std::filesystem;
+  TestCluster primary;
+  primary.init();
+  primary.start();
+  ASSERT_EQ(primary.value("CREATE TABLE t(a text)"), "");
+  primary.stop();
+  const std::string older = primary.data() + ".older";
+  ASSERT_EQ(std::system(("cp -a " + primary.data() + " " + older).c_str()), 0);
+  primary.start();
+  TestFolder folder;
+  MemoryTarget target;
+  const auto options = options_for(primary, folder.file("spool"));
+  const auto flushed = [&] { return parse_lsn(primary.value("SELECT pg_current_wal_flush_lsn()")).value(); };
+  Lsn received;
+  {
+    RunningReceiver receiver(options, target);
+    ASSERT_TRUE(receiver.wait_streaming());
+    ASSERT_EQ(primary.value("INSERT INTO t SELECT 'acknowledged' || g FROM generate_series(1, 3000) g"), "");
+    received = flushed();
+    ASSERT_TRUE(receiver.wait_for([&](const WalReceiverStatus& s) { return s.upload.uploaded >= received; }));
+  }
+  {  // taken up again where nothing happened to the server, it goes on
+    RunningReceiver receiver(options, target);
+    ASSERT_EQ(primary.value("INSERT INTO t VALUES ('more')"), "");
+    received = flushed();
+    ASSERT_TRUE(receiver.wait_for([&](const WalReceiverStatus& s) { return s.flushed >= received; }))
+        << receiver.status().error;
+  }
+  primary.stop();
+  fs::remove_all(primary.data());
+  fs::rename(older, primary.data());
+  primary.start();
+  while (flushed() < received + (1 << 16))
+    ASSERT_EQ(primary.value("INSERT INTO t SELECT 'another history' || g FROM generate_series(1, 500) g"), "");
+  make_synchronous(primary, "ANY 1 (" + options.name + ")");
+  RunningReceiver receiver(options, target);
+  ASSERT_TRUE(receiver.wait_for([](const WalReceiverStatus& s) { return !s.error.empty(); }));
+  EXPECT_NE(receiver.status().error.find("two histories"), std::string::npos) << receiver.status().error;
+  EXPECT_FALSE(primary.connect().query("INSERT INTO t VALUES ('not acknowledged')", {}, 3s));
+  EXPECT_EQ(receiver.status().received, target.end(1)) << "its WAL was put behind the other history";
 }
 
 TEST(WalReceiver, RefusesAnotherClusterASecondProcessAndAFullSlotTable) {

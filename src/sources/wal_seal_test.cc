@@ -138,5 +138,37 @@ TEST(WalSeal, WithoutAReceiverTheSpoolIsSealedDirectly) {
   EXPECT_EQ(read_spool_seals(w.files, folder.file("spool"))->size(), 1U);
 }
 
+// Its disk was lost after it sealed: the receiver that takes its place with an empty spool is bound by the vault's seal.
+TEST(WalSeal, BindsAReceiverWhoseDiskWasLost) {
+  SealWorld w;
+  TestCluster primary;
+  primary.init();
+  primary.start();
+  TestFolder folder;
+  MemoryTarget target;
+  {
+    RunningReceiver receiver(options_for(primary, folder.file("spool"), "r1"), target);
+    ASSERT_TRUE(receiver.wait_for([](const WalReceiverStatus& s) { return s.flushed.value != 0; }));
+    const auto proof = request_seal(w.env, folder.file("spool"), "r1", 60s);
+    ASSERT_TRUE(proof && proof->in_vault);
+  }
+  make_synchronous(primary, "ANY 1 (r1, r2)");
+  target.fail(true);
+  RunningReceiver again(options_for(primary, folder.file("empty"), "r1"), target);
+  ASSERT_TRUE(again.wait_for([](const WalReceiverStatus& s) { return !s.error.empty(); }));
+  remote::PgConnection client = primary.connect();
+  EXPECT_FALSE(client.query("CREATE TABLE t(a int)", {}, 3s)) << "acknowledged without knowing whether it had sealed";
+  target.fail(false);
+  const Status refused = again.finish();
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, ErrorKind::kBlocked);
+  remote::PgConnection other = primary.connect();
+  EXPECT_FALSE(other.query("CREATE TABLE u(a int)", {}, 3s)) << "acknowledged by a receiver that had sealed";
+  // What r1 promised binds nobody else.
+  RunningReceiver r2(options_for(primary, folder.file("r2"), "r2"), target);
+  ASSERT_TRUE(r2.wait_streaming()) << r2.status().error;
+  EXPECT_TRUE(other.query("CREATE TABLE v(a int)", {}, 60s) || primary.connect().query("CREATE TABLE w(a int)", {}, 60s));
+}
+
 }  // namespace
 }  // namespace hf::sources

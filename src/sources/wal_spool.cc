@@ -12,6 +12,7 @@ namespace {
 constexpr std::size_t kMaxSmallFile = 1 << 20;
 constexpr std::uint64_t kDecodeBytes = 1 << 20;  // read at once
 constexpr std::string_view kSegmentSuffix = ".wal";
+constexpr const char* kBeginningMark = "beginning";
 
 Result<std::uint64_t> parse_number(std::string_view text, std::string_view what) {
   if (const auto whole = parse_whole<std::uint64_t>(text)) return *whole;
@@ -89,6 +90,7 @@ Status SpoolTimeline::load() {
               parse_wal_file_name(std::string_view(e.name).substr(0, e.name.size() - 4), key_.segment_size));
     segments.push_back(name.segment);
   }
+  HF_TRY(drop_unsynced_beginning(segments));
   std::uint64_t end = segments.empty() ? 0 : segments.front() * key_.segment_size;
   begin_ = end;
   for (std::uint64_t s : segments) {
@@ -113,6 +115,32 @@ Status SpoolTimeline::load() {
   if (!empty()) return ok();
   file_.reset();  // nothing but a name: the next bytes may begin elsewhere
   return files_.remove(segment_path(segments.back()));
+}
+
+// The first segment may begin inside a record whose checksum lies before it, so that no checksum shows a hole there.
+// The mark says whether its bytes were ever synced; what never was, was never acknowledged either.
+Status SpoolTimeline::drop_unsynced_beginning(std::vector<std::uint64_t>& segments) {
+  beginning_ = file_exists(files_, join_path(folder_, kBeginningMark));
+  if (!beginning_) return ok();
+  for (; !segments.empty(); segments.pop_back()) HF_TRY(files_.remove(segment_path(segments.back())));
+  return files_.sync_dir(folder_);
+}
+
+Status SpoolTimeline::mark_beginning() {
+  if (beginning_) return ok();
+  HF_TRY(write_file_atomic(files_, join_path(folder_, kBeginningMark), {}));
+  beginning_ = true;
+  return ok();
+}
+
+// With its bytes and their file's name on the disk, before anybody is told.
+Status SpoolTimeline::end_beginning() {
+  if (!beginning_) return ok();
+  Status gone = files_.remove(join_path(folder_, kBeginningMark));
+  if (!gone && gone.error().kind != ErrorKind::kNotFound) return gone;
+  HF_TRY(files_.sync_dir(folder_));
+  beginning_ = false;
+  return ok();
 }
 
 Status SpoolTimeline::load_seal() {
@@ -196,7 +224,10 @@ Status SpoolTimeline::append(Lsn start, ByteView bytes) {
   }
   if (seal_seen_) return not_usable("a seal of it was begun and may stand");
   if (doubtful_) return not_usable("its last bytes may not be on disk");
-  if (empty() && start.value % key_.segment_size == 0) synced_ = begin_ = end_ = start.value;
+  if (empty() && start.value % key_.segment_size == 0) {
+    HF_TRY(mark_beginning());
+    synced_ = begin_ = end_ = start.value;
+  }
   if (start != end()) {
     return make_error(ErrorKind::kInvalid, "WAL at " + format_lsn(start) +
                                                " does not follow the spool's end " + format_lsn(end()));
@@ -231,7 +262,8 @@ Status SpoolTimeline::sync_all() {
   HF_TRY(file_->sync());
   synced_ = end_;
   if (end_ % key_.segment_size == 0) HF_TRY(open_segment(end_ / key_.segment_size));
-  return sync_names();
+  HF_TRY(sync_names());
+  return empty() ? ok() : end_beginning();
 }
 
 Status SpoolTimeline::sync_names() {

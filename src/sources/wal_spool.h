@@ -3,6 +3,7 @@
 //   <root>/lock                                     held by the one process that writes here
 //   <root>/status.json                              what a reader may know, replaced atomically
 //   <root>/<system id>/<timeline>/<segment>.wal     bytes from the segment's first one on, appended
+//   <root>/<system id>/<timeline>/beginning         from before the first byte until the first sync: nothing is vouched for
 //   <root>/<system id>/<timeline>/history           the timeline's history file
 //   <root>/<system id>/<timeline>/uploaded          LSN below which the vault has everything, replaced
 //   atomically <root>/<system id>/<timeline>/seal              this receiver takes nothing more of this
@@ -74,6 +75,9 @@ class SpoolTimeline {
       : files_(files), folder_(std::move(folder)), key_(key) {}
   Status load();
   Status load_seal();
+  Status drop_unsynced_beginning(std::vector<std::uint64_t>& segments);
+  Status mark_beginning();
+  Status end_beginning();
   Status cut_torn_end(std::uint64_t last_segment);
   Result<Lsn> end_of_proven(Lsn last_start);
   Status open_segment(std::uint64_t segment);
@@ -91,6 +95,7 @@ class SpoolTimeline {
   std::optional<TimelineSeal> seal_;
   std::unique_ptr<File> file_;  // the segment being written
   std::uint64_t file_segment_ = 0;
+  bool beginning_ = false;  // the mark lies there
   bool new_name_ = false;   // a name in the folder is not durable yet
   bool doubtful_ = false;   // bytes behind synced_ failed to be written or synced
   bool seal_seen_ = false;  // putting a seal failed, and yet it may stand there

@@ -209,7 +209,11 @@ TEST_F(TornSpool, WhatIsLeftAfterAnErrorIsDurable) {
 }
 
 TEST_F(TornSpool, WhatAKilledProcessLeftIsDurableOnceItIsTakenUp) {
-  ASSERT_TRUE(open()->append(wal.start, wal.from(wal.start, 300'000)));
+  {
+    auto spool = open();
+    fill(*spool, wal.start + 100'000);
+    ASSERT_TRUE(spool->append(spool->end(), wal.from(spool->end(), 200'000)));
+  }
   const Lsn told = open()->end();
   EXPECT_GE(told, last_record_end(wal.start + 300'000));
   memory().crash();
@@ -276,6 +280,33 @@ TEST_F(TornSpool, AnEmptyFileOfAKilledProcessIsNoBeginning) {
   ASSERT_NE(spool, nullptr);
   EXPECT_EQ(spool->begin(), later);
   EXPECT_GE(spool->end(), end_of_valid_wal(wal.from(later, 100'000), later, kTestSegment));
+}
+
+// The rest of a record that began before the spool has no checksum here: a hole in it would look like WAL.
+TEST_F(TornSpool, ABeginningThatWasNeverSyncedIsStreamedAgain) {
+  const Lsn second = wal.start + kTestSegment;
+  const auto decoded_from = [&] {
+    WalDecoder decoder(kTestSegment);
+    decoder.reset(second);
+    return decoder.feed(wal.from(second, 100'000)), decoder.valid_end();
+  };
+  ASSERT_GT(decoded_from(), second);
+  {
+    auto spool = open();
+    ASSERT_TRUE(spool->append(second, wal.from(second, 100'000)));
+  }
+  leave_behind(second + 40, Bytes(8));  // in the rest of the record that began before, behind the page's header
+  auto spool = open();
+  ASSERT_NE(spool, nullptr);
+  EXPECT_TRUE(spool->empty()) << "kept " << spool->end().value - second.value << " bytes that were never synced";
+  ASSERT_TRUE(spool->append(second, wal.from(second, 100'000)));
+  ASSERT_TRUE(spool->sync());
+  memory().crash();
+  spool = open();
+  ASSERT_NE(spool, nullptr);
+  EXPECT_EQ(spool->begin(), second);
+  EXPECT_GE(spool->end(), decoded_from()) << "what was synced stays";
+  expect_the_log(*spool);
 }
 
 TEST_F(TornSpool, TrimmingLeavesNoHoleAcrossAPowerCut) {

@@ -15,6 +15,8 @@ class WalTarget {
   virtual Status put_segment(const vault::WalFrame& whole) = 0;
   virtual Status put_history(std::uint64_t system_id, Timeline timeline, ByteView text) = 0;
   virtual Status put_seal(const vault::TimelineSeal& seal) = 0;
+  // Every receiver's; kDenied where the key only writes.
+  virtual Result<std::vector<vault::TimelineSeal>> read_seals(std::uint64_t system_id, Timeline timeline) = 0;
 };
 
 // Adds what a decoded record says to the index of times that frames and segments carry.

@@ -35,6 +35,7 @@ class WalUploader {
   void durable(SpoolTimeline& timeline, Lsn lsn);
   void sealed(SpoolTimeline& timeline);  // wakes it: the tail and the seal are urgent
   UploadState state();
+  WalTarget& target() { return target_; }
 
   void run(std::stop_token stop);  // until stopped, then one last round
   void round();

@@ -48,4 +48,5 @@ wait $receiver || true
 "$json_tool" valid "$source/docs/schemas" receiver.out || fail "the receiver's result is not as its schema says"
 expect_json 0 wal check --vault vault;                     [ "$(count data.clusters.0.timelines.0.seals)" = 1 ] || fail "the seal is not in the vault"
 receiver_says "sealed" wal receive --name r1 --dsn "$(dsn main)" --spool spool --vault vault
+receiver_says "holds the seal of r1" wal receive --name r1 --dsn "$(dsn main)" --spool spool_of_a_new_disk --vault vault
 expect 1 wal seal --spool empty_spool;                     says "empty_spool"
