@@ -1,5 +1,10 @@
 #include "cli/journal_access.h"
 
+#include <pwd.h>
+#include <unistd.h>
+
+#include <array>
+
 #include "cli/vault_access.h"
 
 namespace hf::cli {
@@ -7,6 +12,7 @@ namespace hf::cli {
 namespace {
 
 constexpr auto kLookAgain = 50ms;
+constexpr std::size_t kPasswdBytes = 16 << 10;  // one line of the user database
 
 // Owned by the process: journals keep a reference to it.
 crypto::Entropy& journal_entropy() {
@@ -20,11 +26,16 @@ std::string journal_folder(const Context& context) { return join_path(context.st
 
 record::Origin origin_of(const std::string& region) { return {host_name(), region}; }
 
+// Whom the kernel knows, not what a variable says: USER can be set by anybody. SUDO_USER only tells which person root is.
 record::Actor actor_of(const Context& context) {
-  for (const char* name : {"SUDO_USER", "USER", "LOGNAME"})
-    if (auto it = context.environment.find(name); it != context.environment.end() && !it->second.empty())
-      return {it->second, "os-user"};
-  return {"holdfast", "os-user"};
+  const auto sudo = context.environment.find("SUDO_USER");
+  if (getuid() == 0 && sudo != context.environment.end() && !sudo->second.empty()) return {sudo->second, "sudo"};
+  passwd entry{};
+  passwd* found = nullptr;
+  std::array<char, kPasswdBytes> buffer{};
+  if (getpwuid_r(getuid(), &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr)
+    return {found->pw_name, "os-user"};
+  return {"uid:" + std::to_string(getuid()), "os-user"};
 }
 
 record::Event stamped(Context& context, record::Event event, const std::string& region) {

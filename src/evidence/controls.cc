@@ -2,6 +2,7 @@
 #include "evidence/controls.h"
 
 #include <algorithm>
+#include <map>
 
 #include "record/data_events.h"
 #include "record/proof_events.h"
@@ -62,7 +63,24 @@ bool decision(const record::Event& e) {
          record::is<record::WaiverUsed>(e);
 }
 
-bool shows(const record::Event& e, Artefact artefact) {
+using RunKinds = std::map<std::string, record::RunKind>;
+
+RunKinds kinds_of(std::span<const journal::Entry> entries) {
+  RunKinds out;
+  for (const journal::Entry& e : entries)
+    if (auto started = record::body_of<record::RunStarted>(e.event)) out.emplace(e.event.run, started->kind);
+  return out;
+}
+
+// The end of a failover or a restore is a recovery; that of a test, or of a run whose beginning is not known, is none.
+bool ends_recovery(const record::Event& e, const RunKinds& kinds) {
+  using enum record::RunKind;
+  const auto kind = kinds.find(e.run);
+  if (!record::is<record::RunFinished>(e) || kind == kinds.end()) return false;
+  return kind->second == kFailover || kind->second == kRestore || kind->second == kFailback;
+}
+
+bool shows(const record::Event& e, const RunKinds& kinds, Artefact artefact) {
   using record::RunKind;
   switch (artefact) {
     case kBackups: return record::is<record::BackupFinished>(e);
@@ -73,7 +91,7 @@ bool shows(const record::Event& e, Artefact artefact) {
       return record::is<record::DrillFinished>(e) ||
              run_of_kind(e, {RunKind::kDrill, RunKind::kSwitchover, RunKind::kFailback});
     case kRecoveries:
-      return record::is<record::RunFinished>(e) ||
+      return ends_recovery(e, kinds) ||
              run_of_kind(e, {RunKind::kFailover, RunKind::kRestore, RunKind::kFailback});
     case kObjectives: return record::is<record::Measurement>(e);
     case kDecisions: return decision(e);
@@ -89,11 +107,12 @@ std::span<const Control> controls() { return kControls; }
 
 std::vector<ControlEvidence> map_controls(std::span<const journal::Entry> entries) {
   std::vector<ControlEvidence> out;
+  const RunKinds kinds = kinds_of(entries);
   for (const Control& control : kControls) {
     ControlEvidence hit{&control, {}};
     for (const journal::Entry& entry : entries) {
       bool any = std::any_of(control.artefacts.begin(), control.artefacts.end(),
-                             [&](Artefact a) { return shows(entry.event, a); });
+                             [&](Artefact a) { return shows(entry.event, kinds, a); });
       if (any) hit.events.push_back(entry.seq);
     }
     if (!hit.events.empty()) out.push_back(std::move(hit));

@@ -13,7 +13,7 @@
 namespace hf::evidence {
 
 // Changes with the table: an index made by another version is not recomputed.
-inline constexpr int kControlTableVersion = 1;
+inline constexpr int kControlTableVersion = 2;
 
 enum class Artefact : std::uint8_t {
   kBackups,        // backup.finished

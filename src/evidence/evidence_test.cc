@@ -187,6 +187,7 @@ TEST_F(EvidenceTest, ControlsAreMappedToEvents) {
   EXPECT_EQ(by_id["A1.3"], (std::vector<std::uint64_t>{2, 3}));
   EXPECT_EQ(by_id["8.5"], (std::vector<std::uint64_t>{2, 3}));
   EXPECT_EQ(by_id["11(8)"].size(), entries.size());
+  EXPECT_EQ(by_id.count("12.10.1"), 0u) << "the end of a drill is no recovery from an incident";
   for (const Control& c : controls()) EXPECT_FALSE(c.artefacts.empty()) << c.id;
   for (const char* id : {"164.308(a)(7)(ii)(A)", "12.10.1", "12.10.2", "32(1)(b)", "32(1)(c)", "32(1)(d)",
                          "21(2)(c)", "12(6)"})

@@ -1,8 +1,8 @@
 // The local home of a journal: a folder of this machine, one writer at a time, any number of readers.
 //
 // Opening reads and checks the whole log, heals what a crash left unfinished (and says so in the log itself),
-// and refuses damage with the exact place. A checkpoint is signed every kCheckpointEvery events, when a run
-// finishes, and at the end.
+// and refuses damage with the exact place. A checkpoint is signed before an event is acknowledged, but for those by
+// which a run only watches: these wait for the next other one, for kCheckpointEvery of them, or for the end.
 //
 // Invariant: a checkpoint is signed only over events that are synced.
 #pragma once
@@ -17,7 +17,7 @@
 
 namespace hf::journal {
 
-// In events: at most as many could be rolled back after a crash without being noticed.
+// In events: at most as many looks and timers could be rolled back after a crash without being noticed.
 inline constexpr std::uint64_t kCheckpointEvery = 16;
 
 struct LocalOptions {

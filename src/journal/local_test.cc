@@ -7,6 +7,7 @@
 #include "io/testing_folder.h"
 #include "journal/testing_local.h"
 #include "record/run_events.h"
+#include "record/step_events.h"
 
 namespace hf::journal {
 namespace {
@@ -81,20 +82,27 @@ TEST_F(LocalJournalTest, CheckpointsVerifyAndProve) {
   EXPECT_FALSE((*journal)->consistency_proof(1, 16));
 }
 
-TEST_F(LocalJournalTest, SignsWhenARunFinishesAndEverySixteenEvents) {
+TEST_F(LocalJournalTest, SignsEveryEventBeforeItIsAcknowledgedButForLooks) {
   auto journal = open(memory_);
   auto signed_size = [&] {
     return peek_checkpoint(to_text(*read_file(memory_, "/j/checkpoint", 4096)))->size;
   };
   ASSERT_TRUE((*journal)->append(note_event("a")));
-  EXPECT_EQ(signed_size(), 1u);
+  EXPECT_EQ(signed_size(), 2u);
   ASSERT_TRUE((*journal)->append(record::event_of(record::RunFinished{})));
   EXPECT_EQ(signed_size(), 3u);
-  for (int i = 0; i < 16; ++i) ASSERT_TRUE((*journal)->append(note_event("b")));
+  const record::Event look = record::event_of(record::StepObserved{"done", "", Json::object()});
+  for (int i = 0; i < 15; ++i) ASSERT_TRUE((*journal)->append(look));
+  EXPECT_EQ(signed_size(), 3u);
+  ASSERT_TRUE((*journal)->append(look));
   EXPECT_EQ(signed_size(), 19u);
-  ASSERT_TRUE((*journal)->append(note_event("c")));
+  ASSERT_TRUE((*journal)->append(look));
+  EXPECT_EQ(signed_size(), 19u);
+  ASSERT_TRUE((*journal)->append(record::event_of(record::StepOutcome{})));
+  EXPECT_EQ(signed_size(), 21u);
+  ASSERT_TRUE((*journal)->append(look));
   journal->reset();
-  EXPECT_EQ(signed_size(), 20u);
+  EXPECT_EQ(signed_size(), 22u);
 }
 
 TEST_F(LocalJournalTest, SegmentsFollowOneAnother) {
@@ -124,7 +132,7 @@ TEST_F(LocalJournalTest, AReaderSeesWhatWasAcknowledgedAndChangesNothing) {
   ASSERT_TRUE(reader) << reader.error().text;
   EXPECT_EQ(texts(**reader), (Texts{"(journal.opened)", "a"}));
   EXPECT_EQ((*reader)->append(note_event("b")).error().kind, ErrorKind::kBlocked);
-  EXPECT_EQ(peek_checkpoint(*(*reader)->checkpoint())->size, 1u);
+  EXPECT_EQ(peek_checkpoint(*(*reader)->checkpoint())->size, 2u);
   EXPECT_EQ((*reader)->succeed_key(entropy_).error().kind, ErrorKind::kBlocked);
   reader->reset();
   EXPECT_EQ(*(*file)->size(), size + 9);

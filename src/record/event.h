@@ -27,7 +27,7 @@ inline constexpr std::size_t kMaxEventBytes = 1 << 20;
 
 struct Actor {
   std::string id;       // "maria@example.com", "host:eu-probe-1", "holdfast"
-  std::string method;   // how we know: "os-user", "api-token", "schedule", "engine"
+  std::string method;   // how we know: "os-user", "sudo", "api-token", "schedule", "engine"
   friend bool operator==(const Actor&, const Actor&) = default;
 };
 

@@ -50,14 +50,14 @@ class Collector {
     RunRecord& run = run_of(e);
     for (StepRecord& s : run.steps)
       if (s.name == e.event.step) return s;
-    run.steps.push_back({e.event.step, "", {}, {}, "running", ""});
+    run.steps.push_back({e.event.step, "", {}, {}, "running", "", {}});
     return run.steps.back();
   }
 
   Status start(const NumberedEvent& e) {
     HF_ASSIGN(record::RunStarted body, record::body_of<record::RunStarted>(e.event));
     RunRecord& run = run_of(e);
-    for (const record::PlannedStep& s : body.steps) run.steps.push_back({s.name, s.kind, {}, {}, "not started", ""});
+    for (const record::PlannedStep& s : body.steps) run.steps.push_back({s.name, s.kind, {}, {}, "not started", "", {}});
     run.started = std::move(body);
     return ok();
   }
@@ -75,6 +75,7 @@ class Collector {
     step.finished = e.event.time;
     step.state = std::string(record::to_string(body.state));
     step.detail = body.detail;
+    step.from = provenance(e);
     return ok();
   }
 

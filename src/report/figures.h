@@ -34,6 +34,7 @@ struct StepRecord {
   std::optional<WallTime> finished;
   std::string state = "not started";
   std::string detail;
+  Provenance from;  // its newest outcome
 };
 
 struct RunRecord {

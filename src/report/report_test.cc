@@ -70,9 +70,27 @@ TEST(Document, ANumberHasANoteThatNamesRunAndEvent) {
   EXPECT_NE(document->markdown.find("2.317s (met)[^1]"), std::string::npos) << document->markdown;
   EXPECT_NE(document->markdown.find("[^1]: run `f-1`, event 3 of the journal, 2026-05-01 10:00:03 UTC"),
             std::string::npos);
+  EXPECT_NE(document->markdown.find("done in 1s[^2]"), std::string::npos) << document->markdown;
+  EXPECT_NE(document->markdown.find("[^2]: run `f-1`, event 2 of the journal, 2026-05-01 10:00:02 UTC"), std::string::npos)
+      << "the source of a step's time is its outcome: " << document->markdown;
   EXPECT_NE(document->html.find("<svg role=\"img\""), std::string::npos);
   EXPECT_EQ(document->html.find("chart: the last failover"), std::string::npos);
   EXPECT_EQ(document->html.find("<b>"), std::string::npos) << "text of the plan became markup";
+}
+
+TEST(Document, AMissedObjectiveIsShownAsThat) {
+  plan::Plan plan = small_plan();
+  auto events = one_failover();
+  record::Measurement late;
+  late.name = "rto";
+  late.actual_time = 5h;
+  late.target_time = 4h;
+  late.met = false;
+  events[3] = event(3, late, "f-1", 3);
+  auto document = build_document({plan, "abcdef0123456789", events, "holdfast/0123", at(60)});
+  ASSERT_TRUE(document) << document.error().text;
+  EXPECT_NE(document->markdown.find("5h **(missed)**[^1]"), std::string::npos) << document->markdown;
+  EXPECT_NE(document->html.find("<strong>(missed)</strong>"), std::string::npos);
 }
 
 TEST(Document, WhatWasNotMeasuredIsSaid) {

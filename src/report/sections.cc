@@ -167,8 +167,7 @@ void write_failover(Pages& p) {
     if (last != nullptr) {
       for (const StepRecord& r : last->steps)
         if (r.name == s.name && r.started && r.finished)
-          took = p.out.measured(r.state + " in " + rounded(*r.finished - *r.started),
-                                {last->id, last->last_seq, last->at});
+          took = p.out.measured(r.state + " in " + rounded(*r.finished - *r.started), r.from);
     }
     rows.push_back(
         {escaped(s.name), std::string(plan::to_string(s.kind())), needs, s.is_irreversible() ? "yes" : "", took});
@@ -177,7 +176,8 @@ void write_failover(Pages& p) {
   if (last == nullptr) return;
   p.out.heading(3, "The last failover");
   p.out.paragraph("Run " + code(last->id) + " of " + minute_of(last->at) +
-                  (last->resumed > 0 ? ", resumed " + std::to_string(last->resumed) + " time(s)" : "") + ": " +
+                  (last->resumed > 0 ? ", taken up again " + std::to_string(last->resumed) +
+                                               " time(s) after an interruption or an approval" : "") + ": " +
                   escaped(last->finished->value.verdict) + ".");
   if (last->fence)
     p.out.paragraph(

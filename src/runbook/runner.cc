@@ -331,6 +331,7 @@ Result<RunReport> Runner::start(const RunSpec& spec, std::stop_token stop) {
 Result<RunReport> Runner::resume(const std::string& run, std::stop_token stop) {
   HF_ASSIGN(std::vector<Fact> facts, history_.read(run));
   const RunSpec spec = *facts.front().spec;
+  const FactKind last_kind = facts.back().kind;
   Session session(*this, spec, std::move(facts));
   if (decide(spec, session.facts(), clock_.wall(), options_.rules).state == RunState::kFinished)
     return report_of(spec, session.facts());
@@ -338,7 +339,7 @@ Result<RunReport> Runner::resume(const std::string& run, std::stop_token stop) {
   Fact f;
   f.kind = FactKind::kRunResumed;
   f.run = run;
-  f.reason = "resumed after an interruption";
+  f.reason = last_kind == FactKind::kApprovalGiven ? "goes on after an approval" : "resumed after an interruption";
   HF_TRY(session.append(std::move(f)));
   return session.loop(stop);
 }

@@ -15,6 +15,10 @@ expect_json 0 journal verify;            is data.first_bad null; events=$(value 
 expect_json 0 journal export --to events.jsonl
 [ "$(wc -l <events.jsonl)" = "$events" ] || fail "the export lacks events"
 expect 0 journal export;                 cmp out events.jsonl
+# Who did it is whom the kernel knows, whatever a variable says.
+USER=mallory LOGNAME=mallory expect 0 backup run web
+expect_json 0 journal list
+is "data.entries.$(($(count data.entries) - 1)).event.actor.id" "${SUDO_USER:-$(id -un)}"
 expect_json 0 run list;                  [ "$(count data.runs)" = 0 ]
 expect 1 run show f-2026;                says "f-2026"
 expect_json 0 evidence controls
