@@ -333,7 +333,8 @@ def notes(document, folder):
     must(table and all("[^" in row for row in table), "a figure has no note")
     for name, number in re.findall(r"^\| (\S+) \|.*\| done in [^|]*\[\^(\d+)\] \|$", text, re.M):
         seq = next(int(s) for n, _, s, _ in found if n == number)
-        must((events[seq]["type"], events[seq].get("step")) == ("step.outcome", name), "%s: event %d is not its outcome" % (name, seq))
+        outcome = (events[seq]["type"], events[seq].get("step"))
+        must(outcome == ("step.outcome", name), "%s: event %d is not its outcome" % (name, seq))
     return len(found)
 
 

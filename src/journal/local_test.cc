@@ -132,7 +132,7 @@ TEST_F(LocalJournalTest, AReaderSeesWhatWasAcknowledgedAndChangesNothing) {
   ASSERT_TRUE(reader) << reader.error().text;
   EXPECT_EQ(texts(**reader), (Texts{"(journal.opened)", "a"}));
   EXPECT_EQ((*reader)->append(note_event("b")).error().kind, ErrorKind::kBlocked);
-  EXPECT_EQ(peek_checkpoint(*(*reader)->checkpoint())->size, 1u);
+  EXPECT_EQ(peek_checkpoint(*(*reader)->checkpoint())->size, 2u);
   EXPECT_EQ((*reader)->succeed_key(entropy_).error().kind, ErrorKind::kBlocked);
   reader->reset();
   EXPECT_EQ(*(*file)->size(), size + 9);

@@ -176,7 +176,8 @@ void write_failover(Pages& p) {
   if (last == nullptr) return;
   p.out.heading(3, "The last failover");
   p.out.paragraph("Run " + code(last->id) + " of " + minute_of(last->at) +
-                  (last->resumed > 0 ? ", taken up again " + std::to_string(last->resumed) + " time(s) after an interruption or an approval" : "") + ": " +
+                  (last->resumed > 0 ? ", taken up again " + std::to_string(last->resumed) +
+                                               " time(s) after an interruption or an approval" : "") + ": " +
                   escaped(last->finished->value.verdict) + ".");
   if (last->fence)
     p.out.paragraph(

@@ -77,7 +77,7 @@ TEST(Object, VersionsAndUnknownFields) {
   h.suite = 2;
   EXPECT_EQ(refusal(h), ErrorKind::kUnsupported);
   h = header;
-  h.flags = 0x0004;
+  h.flags = 0x0008;
   EXPECT_EQ(refusal(h), ErrorKind::kUnsupported);
   h.flags = 0x0100;   // a flag that may be ignored
   EXPECT_EQ(refusal(h), ErrorKind::kFailed);
