@@ -87,7 +87,7 @@ Result<CanaryRow> CanaryWriter::write() {
     HF_ASSIGN(const std::uint64_t value, number(last));
     next_ = value + 1;
   }
-  const CanaryRow row{next_, env_.clock.wall(), options_.origin};
+  CanaryRow row{next_, env_.clock.wall(), options_.origin};
   HF_ASSIGN(const Bytes signature, options_.sign(canary_message(system_id_, row)));
   next_ = 0;                                            // unless the answer comes
   const std::string us = std::to_string(row.written.time_since_epoch().count());
