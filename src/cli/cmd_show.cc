@@ -14,6 +14,8 @@ namespace hf::cli {
 
 namespace {
 
+constexpr std::size_t kNameColumns = 12;     // of what `backup show` says line by line
+
 std::string octal(std::uint32_t mode) {
   char text[16];
   std::snprintf(text, sizeof text, "%04o", static_cast<unsigned>(mode));
@@ -50,8 +52,9 @@ void show(Context& context, const vault::SnapshotInfo& s) {
   std::string paths, tags;
   for (const std::string& path : s.meta.paths) paths += (paths.empty() ? "" : " ") + shown_path(path);
   for (const std::string& tag : s.meta.tags) tags += (tags.empty() ? "" : " ") + tag;
-  const auto line = [&](const char* name, const std::string& value) {
-    if (!value.empty()) context.out.line(std::string(name) + std::string(12 - std::min<std::size_t>(11, std::string_view(name).size()), ' ') + value);
+  const auto line = [&](const std::string& name, const std::string& value) {
+    const std::string gap(name.size() < kNameColumns ? kNameColumns - name.size() : 1, ' ');
+    if (!value.empty()) context.out.line(name + gap + value);
   };
   line("snapshot", long_id(s.id));
   line("kind", std::string(vault::to_string(s.meta.kind)) + (s.partial ? ", partial: some items could not be read" : ""));
@@ -62,7 +65,7 @@ void show(Context& context, const vault::SnapshotInfo& s) {
   line("taken", format_time(s.started) + " to " + format_time(s.finished));
   line("holds", format_count(s.files) + " files, " + format_count(s.entries) + " entries, " + format_bytes(s.source_bytes));
   line("added", format_bytes(s.new_bytes) + " of new data, " + format_bytes(s.stored_bytes) + " to the store");
-  for (const auto& [key, value] : s.meta.attributes) line(key.c_str(), value);
+  for (const auto& [key, value] : s.meta.attributes) line(key, value);
 }
 
 Json details(const vault::SnapshotInfo& s) {
