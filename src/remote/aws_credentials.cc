@@ -1,6 +1,8 @@
 #include "remote/aws_credentials.h"
 
+#include "base/hex.h"
 #include "base/json.h"
+#include "crypto/hash.h"
 #include "remote/xml.h"
 
 namespace hf::remote {
@@ -11,12 +13,24 @@ constexpr Micros kMetadataTimeout = 2s;  // on the machine itself or its host
 constexpr int kMetadataAttempts = 2;
 constexpr Micros kStsTimeout = 20s;
 constexpr std::size_t kTokenLimitBytes = 64 << 10;
+constexpr Micros kProgramTimeout = 1min;  // it may ask somebody else over the network
+constexpr int kMaxRoles = 5;              // of roles assumed through each other: more is a circle
 constexpr const char* kInstanceEndpoint = "http://169.254.169.254";
 constexpr const char* kContainerEndpoint = "http://169.254.170.2";
 
 std::string trimmed(std::string text) {
   while (!text.empty() && (text.back() == '\n' || text.back() == '\r' || text.back() == ' ')) text.pop_back();
   return text;
+}
+
+std::string value_in(const AwsSection& section, const char* key) {
+  const auto it = section.find(key);
+  return it == section.end() ? std::string() : it->second;
+}
+
+AwsCredentials keys_in(const AwsSection& section) {
+  return {value_in(section, "aws_access_key_id"), Secret(value_in(section, "aws_secret_access_key")),
+          Secret(value_in(section, "aws_session_token")), {}};
 }
 
 Error denied(const std::string& text) { return make_error(ErrorKind::kDenied, text); }
@@ -42,7 +56,8 @@ Result<AwsCredentials> from_json(const HttpResponse& answer, const std::string& 
   return checked(std::move(c), (*json)["Expiration"].as_string(), source);
 }
 
-Result<AwsCredentials> from_sts(const HttpResponse& answer) {
+// `result`: the element that holds what is given; `hint` for a refusal.
+Result<AwsCredentials> from_sts(const HttpResponse& answer, const char* result_name, const char* hint) {
   auto root = parse_xml(as_text(answer.body));
   if (!root) return Error(std::move(root).error()).with_context("the security token service");
   if (answer.status != 200) {
@@ -50,9 +65,9 @@ Result<AwsCredentials> from_sts(const HttpResponse& answer) {
     const XmlElement& at = error == nullptr ? *root : *error;
     return denied("the security token service answers " + std::to_string(answer.status) + " " + at.value("Code") +
                   ": " + at.value("Message"))
-        .with_hint("Check AWS_ROLE_ARN, and that the role trusts the issuer of AWS_WEB_IDENTITY_TOKEN_FILE.");
+        .with_hint(hint);
   }
-  const XmlElement* result = root->find("AssumeRoleWithWebIdentityResult");
+  const XmlElement* result = root->find(result_name);
   const XmlElement* given = result == nullptr ? nullptr : result->find("Credentials");
   if (given == nullptr) return denied("the security token service's answer has no credentials");
   AwsCredentials c{
@@ -127,34 +142,114 @@ AwsCredentialChain::Found AwsCredentialChain::from_web_identity(const std::strin
   if (token_file.empty() || role.empty()) return std::nullopt;
   auto token = read_file(parts_.files, token_file, kTokenLimitBytes);
   if (!token) return Error(std::move(token).error()).with_context("the web identity token");
-  std::string endpoint = variable("AWS_ENDPOINT_URL_STS");
-  if (endpoint.empty()) endpoint = "https://sts." + parts_.region + ".amazonaws.com";
   HttpRequest request;
   request.method = "POST";
-  request.url = endpoint + "/";
+  request.url = sts_endpoint() + "/";
   request.headers = {{"Content-Type", "application/x-www-form-urlencoded"}};
   request.body = to_bytes("Action=AssumeRoleWithWebIdentity&Version=2011-06-15&RoleArn=" + uri_encode(role, false) +
                           "&RoleSessionName=" + uri_encode(session.empty() ? "holdfast" : session, false) +
                           "&WebIdentityToken=" + uri_encode(trimmed(to_text(*token)), false));
   auto answer = parts_.internet.send(request, kStsTimeout, stop);
   if (!answer) return std::move(answer).error();
-  HF_ASSIGN(AwsCredentials c, from_sts(*answer));
+  HF_ASSIGN(AwsCredentials c,
+            from_sts(*answer, "AssumeRoleWithWebIdentityResult",
+                     "Check AWS_ROLE_ARN, and that the role trusts the issuer of AWS_WEB_IDENTITY_TOKEN_FILE."));
   return c;
 }
 
-AwsCredentialChain::Found AwsCredentialChain::from_profile(const std::stop_token& stop) {
-  HF_ASSIGN(const AwsSection section, read_aws_profile(parts_.files, parts_.environment, parts_.profile));
-  const auto value = [&](const char* name) {
-    const auto it = section.find(name);
-    return it == section.end() ? std::string() : it->second;
+std::string AwsCredentialChain::sts_endpoint() const {
+  const std::string named = variable("AWS_ENDPOINT_URL_STS");
+  return named.empty() ? "https://sts." + parts_.region + ".amazonaws.com" : named;
+}
+
+// The program of the profile prints {"Version": 1, "AccessKeyId": ..., ...}. What it writes to stderr may hold secrets.
+AwsCredentialChain::Found AwsCredentialChain::from_process(const std::string& command, const std::stop_token& stop) {
+  if (parts_.processes == nullptr) return denied("the AWS profile runs a program (credential_process), which is not done here");
+  ProcessSpec spec;
+  spec.argv = {"/bin/sh", "-c", command};
+  auto exit = run_process(*parts_.processes, parts_.clock, spec, kProgramTimeout, stop);
+  if (!exit) return Error(std::move(exit).error()).with_context("credential_process of the AWS profile");
+  if (exit->code != 0) {
+    return denied("credential_process of the AWS profile exited with " + std::to_string(exit->code))
+        .with_hint("Run it by hand: it must print JSON with Version, AccessKeyId and SecretAccessKey.");
+  }
+  auto json = parse_json(exit->output);
+  if (!json || (*json)["Version"].as_int() != 1)
+    return denied("credential_process of the AWS profile prints no JSON of version 1");
+  AwsCredentials c;
+  c.access_key = (*json)["AccessKeyId"].as_string();
+  c.secret_key = Secret((*json)["SecretAccessKey"].as_string());
+  c.session_token = Secret((*json)["SessionToken"].as_string());
+  HF_ASSIGN(c, checked(std::move(c), (*json)["Expiration"].as_string(), "credential_process of the AWS profile"));
+  return c;
+}
+
+Result<AwsCredentials> AwsCredentialChain::assume_role(const AwsSection& section, const AwsCredentials& source,
+                                                       const std::stop_token& stop) {
+  std::string body = "Action=AssumeRole&Version=2011-06-15";
+  const auto add = [&](const char* parameter, const std::string& value) {
+    if (!value.empty()) body += std::string("&") + parameter + "=" + uri_encode(value, false);
   };
-  AwsCredentials c{
-      value("aws_access_key_id"), Secret(value("aws_secret_access_key")), Secret(value("aws_session_token")), {}};
+  const std::string session = value_in(section, "role_session_name");
+  add("RoleArn", value_in(section, "role_arn"));
+  add("RoleSessionName", session.empty() ? "holdfast" : session);
+  add("ExternalId", value_in(section, "external_id"));
+  add("DurationSeconds", value_in(section, "duration_seconds"));
+  const std::string endpoint = sts_endpoint();
+  const HttpHeaders headers = {{"content-type", "application/x-www-form-urlencoded"}};
+  const std::size_t scheme = endpoint.find("://");
+  const SigV4Request signing{"POST", endpoint.substr(scheme == std::string::npos ? 0 : scheme + 3), "/", {}, headers,
+                             to_hex(crypto::sha256(as_bytes(body)))};
+  HttpRequest request;
+  request.method = "POST";
+  request.url = endpoint + "/";
+  request.headers = sigv4_sign(signing, {parts_.region, "sts"}, source, parts_.clock.wall());
+  request.body = to_bytes(body);
+  auto answer = parts_.internet.send(request, kStsTimeout, stop);
+  if (!answer) return Error(std::move(answer).error()).with_context("assuming the role of the AWS profile");
+  return from_sts(*answer, "AssumeRoleResult",
+                  "Check role_arn of the profile, and that the role trusts who its source_profile is.");
+}
+
+Result<AwsCredentials> AwsCredentialChain::source_of_role(const AwsSection& section, const std::string& name, int depth,
+                                                          const std::stop_token& stop) {
+  const std::string source = value_in(section, "source_profile");
+  Found found = std::optional<AwsCredentials>();
+  const std::string from = source.empty() ? value_in(section, "credential_source") : source;
+  if (!source.empty()) {
+    if (depth == kMaxRoles) return denied("the AWS profiles assume roles through each other in a circle, at '" + source + "'");
+    const bool itself = source == name && !value_in(section, "aws_access_key_id").empty();
+    found = itself ? Found(keys_in(section)) : from_profile(source, depth + 1, stop);
+  } else if (from == "Environment") {
+    found = from_environment();
+  } else if (from == "EcsContainer") {
+    found = from_container(stop);
+  } else if (from == "Ec2InstanceMetadata") {
+    found = from_instance(stop);
+  }
+  if (!found) return std::move(found).error();
+  if (*found) return std::move(**found);
+  return denied("the AWS profile assumes a role as '" + from + "', which gives no credentials");
+}
+
+AwsCredentialChain::Found AwsCredentialChain::from_profile(const std::string& name, int depth,
+                                                           const std::stop_token& stop) {
+  HF_ASSIGN(const AwsSection section, read_aws_profile(parts_.files, parts_.environment, name));
+  const auto value = [&](const char* key) { return value_in(section, key); };
+  if (!value("role_arn").empty() && (!value("source_profile").empty() || !value("credential_source").empty())) {
+    std::string own = name.empty() ? variable("AWS_PROFILE") : name;
+    if (own.empty()) own = "default";
+    HF_ASSIGN(const AwsCredentials source, source_of_role(section, own, depth, stop));
+    HF_ASSIGN(AwsCredentials role, assume_role(section, source, stop));
+    return role;
+  }
+  AwsCredentials c = keys_in(section);
   if (!c.access_key.empty() && !c.secret_key.empty()) return c;
   HF_ASSIGN(auto web,
             from_web_identity(value("web_identity_token_file"), value("role_arn"), value("role_session_name"), stop));
   if (web) return web;
-  for (const char* other : {"role_arn", "credential_process", "sso_session", "sso_start_url", "source_profile"}) {
+  if (!value("credential_process").empty()) return from_process(value("credential_process"), stop);
+  for (const char* other : {"role_arn", "sso_session", "sso_start_url", "source_profile"}) {
     if (value(other).empty()) continue;
     return denied(std::string("the AWS profile uses ") + other + ", which is not among what is read here")
         .with_hint(
@@ -224,7 +319,7 @@ Result<AwsCredentials> AwsCredentialChain::look(const std::stop_token& stop) {
     found = from_web_identity(variable("AWS_WEB_IDENTITY_TOKEN_FILE"), variable("AWS_ROLE_ARN"),
                               variable("AWS_ROLE_SESSION_NAME"), stop);
   }
-  if (found && !*found) found = from_profile(stop);
+  if (found && !*found) found = from_profile(parts_.profile, 1, stop);
   if (found && !*found) found = from_container(stop);
   if (found && !*found) found = from_instance(stop);
   if (!found) return std::move(found).error();

@@ -2,7 +2,8 @@
 //
 //   1 environment   AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN
 //   2 web identity  AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN, given to STS (Kubernetes: IRSA)
-//   3 profile       AWS_PROFILE, else "default", of the credentials and config files
+//   3 profile       AWS_PROFILE, else "default", of the credentials and config files: a role of another profile or of one
+//                   of the sources 1, 4, 5 (source_profile, credential_source), keys, a web identity, or a program
 //   4 container     AWS_CONTAINER_CREDENTIALS_RELATIVE_URI or _FULL_URI (ECS, EKS pod identity)
 //   5 instance      the metadata service of EC2, version 2 (with a token) only
 //
@@ -16,6 +17,7 @@
 #include <string>
 
 #include "io/files.h"
+#include "io/process.h"
 #include "remote/aws_profile.h"
 #include "remote/http.h"
 #include "remote/sigv4.h"
@@ -58,6 +60,7 @@ class AwsCredentialChain final : public AwsCredentialSource {
     Environment environment;
     std::string profile;  // overrides AWS_PROFILE, and then the environment's keys do not count
     std::string region;   // of STS
+    Processes* processes = nullptr;  // for credential_process; none: it is refused
   };
   explicit AwsCredentialChain(Parts parts) : parts_(std::move(parts)) {}
   Result<AwsCredentials> get(std::stop_token stop) override;
@@ -69,7 +72,12 @@ class AwsCredentialChain final : public AwsCredentialSource {
   Found from_environment() const;
   Found from_web_identity(const std::string& token_file, const std::string& role, const std::string& session,
                           const std::stop_token& stop);
-  Found from_profile(const std::stop_token& stop);
+  Found from_profile(const std::string& name, int depth, const std::stop_token& stop);
+  Found from_process(const std::string& command, const std::stop_token& stop);
+  Result<AwsCredentials> source_of_role(const AwsSection& section, const std::string& name, int depth,
+                                        const std::stop_token& stop);
+  Result<AwsCredentials> assume_role(const AwsSection& section, const AwsCredentials& source, const std::stop_token& stop);
+  std::string sts_endpoint() const;
   Found from_container(const std::stop_token& stop);
   Found from_instance(const std::stop_token& stop);
   Result<std::string> container_token() const;

@@ -58,7 +58,7 @@ TEST_F(AwsCredentialsTest, ProfilesOfBothFiles) {
         "aws_access_key_id = EK\r\naws_secret_access_key = ES==\r\naws_session_token = ET\n");
   write("/home/u/.aws/config",
         "[default]\nregion = r1\ns3 =\n  addressing_style = path\n[profile east]\nregion = r2\n[profile role]\n"
-        "role_arn = arn:x\nsource_profile = default\n");
+        "role_arn = arn:x\n[profile browser]\nsso_session = s\n");
   EXPECT_EQ(key(), "DK DS ");
   environment["AWS_PROFILE"] = "east";
   EXPECT_EQ(key(), "EK ES== ET");
@@ -66,7 +66,9 @@ TEST_F(AwsCredentialsTest, ProfilesOfBothFiles) {
   environment["AWS_PROFILE"] = "nobody";
   EXPECT_EQ(key(), "error: there is no AWS profile 'nobody'");
   environment["AWS_PROFILE"] = "role";
-  EXPECT_NE(key().find("uses role_arn"), std::string::npos);
+  EXPECT_NE(key().find("uses role_arn"), std::string::npos) << "and nobody to assume it";
+  environment["AWS_PROFILE"] = "browser";
+  EXPECT_NE(key().find("uses sso_session"), std::string::npos);
   environment["AWS_SHARED_CREDENTIALS_FILE"] = "/other";
   environment["AWS_PROFILE"] = "default";
   write("/other", "[default]\naws_access_key_id = OK\naws_secret_access_key = OS\n");
@@ -108,6 +110,89 @@ TEST_F(AwsCredentialsTest, WebIdentityOnMoto) {
   ASSERT_TRUE(found) << found.error().text;
   EXPECT_FALSE(found->session_token.empty());
   EXPECT_GT(*found->expires, now.wall());
+}
+
+constexpr const char* kRole =
+    "<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>RK</AccessKeyId><SecretAccessKey>RS</SecretAccessKey>"
+    "<SessionToken>RT</SessionToken><Expiration>2026-05-01T11:00:00Z</Expiration></Credentials></AssumeRoleResult>"
+    "</AssumeRoleResponse>";
+
+TEST_F(AwsCredentialsTest, ProfilesThatAssumeARoleOfAnother) {
+  write("/home/u/.aws/credentials", "[user]\naws_access_key_id = UK\naws_secret_access_key = US\n");
+  write("/home/u/.aws/config",
+        "[profile one]\nrole_arn = arn:one\nsource_profile = user\nexternal_id = x/y\n[profile two]\nrole_arn = arn:two\n"
+        "source_profile = one\n[profile self]\nrole_arn = arn:self\nsource_profile = self\naws_access_key_id = SK\n"
+        "aws_secret_access_key = SS\n[profile a]\nrole_arn = arn:a\nsource_profile = b\n[profile b]\nrole_arn = arn:b\n"
+        "source_profile = a\n[profile env]\nrole_arn = arn:env\ncredential_source = Environment\n");
+  environment["AWS_PROFILE"] = "one";
+  internet.then(200, kRole);
+  EXPECT_EQ(key(), "RK RS RT");
+  EXPECT_EQ(to_text(internet.requests[0].body),
+            "Action=AssumeRole&Version=2011-06-15&RoleArn=arn%3Aone&RoleSessionName=holdfast&ExternalId=x%2Fy");
+  const auto signed_by = [&](std::size_t i) {
+    for (const auto& [name, value] : internet.requests.at(i).headers) {
+      if (name == "authorization") return value.substr(0, value.find('/'));
+    }
+    return std::string("nobody");
+  };
+  EXPECT_EQ(signed_by(0), "AWS4-HMAC-SHA256 Credential=UK");
+  environment["AWS_PROFILE"] = "two";            // through the role of the first
+  internet.then(200, kRole);
+  internet.then(200, kRole);
+  EXPECT_EQ(key(), "RK RS RT");
+  EXPECT_EQ(signed_by(1), "AWS4-HMAC-SHA256 Credential=UK");
+  EXPECT_EQ(signed_by(2), "AWS4-HMAC-SHA256 Credential=RK");
+  environment["AWS_PROFILE"] = "self";
+  internet.then(403, "<ErrorResponse><Error><Code>AccessDenied</Code><Message>no</Message></Error></ErrorResponse>");
+  EXPECT_NE(key().find("403 AccessDenied: no"), std::string::npos) << "its keys are no way round its role";
+  EXPECT_EQ(signed_by(3), "AWS4-HMAC-SHA256 Credential=SK");
+  environment["AWS_PROFILE"] = "a";
+  EXPECT_NE(key().find("in a circle"), std::string::npos);
+  environment["AWS_PROFILE"] = "env";
+  EXPECT_NE(key().find("gives no credentials"), std::string::npos);
+  environment["AWS_ACCESS_KEY_ID"] = "EK";
+  environment["AWS_SECRET_ACCESS_KEY"] = "ES";
+  profile = "env";                               // named by the address: the environment's keys do not count before it
+  internet.then(200, kRole);
+  EXPECT_EQ(key(), "RK RS RT");
+  EXPECT_EQ(signed_by(4), "AWS4-HMAC-SHA256 Credential=EK");
+  EXPECT_TRUE(internet.done());
+}
+
+TEST_F(AwsCredentialsTest, ARoleOfAProfileOnMoto) {
+  SystemClock now;
+  CurlHttpClient http(now);
+  environment = {{"HOME", "/home/u"},
+                 {"AWS_PROFILE", "role"},
+                 {"AWS_ENDPOINT_URL_STS", "http://" + to_string(S3TestServer::get(S3ServerKind::kMoto).endpoint())}};
+  write("/home/u/.aws/config",
+        "[profile user]\naws_access_key_id = UK\naws_secret_access_key = US\n[profile role]\n"
+        "role_arn = arn:aws:iam::123456789012:role/holdfast\nsource_profile = user\n");
+  AwsCredentialChain chain({files, now, metadata, http, environment, "", "us-east-1"});
+  auto found = chain.get({});
+  ASSERT_TRUE(found) << found.error().text;
+  EXPECT_FALSE(found->session_token.empty());
+  EXPECT_GT(*found->expires, now.wall());
+}
+
+TEST_F(AwsCredentialsTest, AProgramOfTheProfile) {
+  SystemClock now;
+  PosixProcesses processes(now);
+  environment["AWS_PROFILE"] = "p";
+  const auto run = [&](const std::string& command) {
+    write("/home/u/.aws/config", "[profile p]\ncredential_process = " + command + "\n");
+    AwsCredentialChain c({files, now, metadata, internet, environment, profile, "eu-west-1", &processes});
+    auto found = c.get({});
+    return found ? found->access_key + " " + found->secret_key.reveal_text() + " " + found->session_token.reveal_text()
+                 : "error: " + found.error().text;
+  };
+  EXPECT_EQ(run(R"(echo '{"Version":1,"AccessKeyId":"PK","SecretAccessKey":"PS","SessionToken":"PT"}')"), "PK PS PT");
+  EXPECT_NE(run("exit 3").find("exited with 3"), std::string::npos);
+  EXPECT_NE(run("echo secret words").find("no JSON"), std::string::npos);
+  EXPECT_EQ(run("echo secret words").find("secret"), std::string::npos);
+  EXPECT_NE(run(R"(echo '{"Version":2}')").find("no JSON of version 1"), std::string::npos);
+  EXPECT_NE(run(R"(echo '{"Version":1}')").find("gives no access key"), std::string::npos);
+  EXPECT_NE(key().find("is not done here"), std::string::npos);
 }
 
 TEST_F(AwsCredentialsTest, Containers) {
