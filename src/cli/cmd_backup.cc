@@ -100,6 +100,7 @@ Outcome report(Context& context, const BackupJob& job, const Done& done) {
   data.set("throughput_bytes_per_second",
            done.seconds > 0 ? static_cast<std::int64_t>(static_cast<double>(s.source_bytes) / done.seconds) : 0);
   data.set("peak_memory_bytes", peak_memory_bytes());
+  data.set("locks", tell_locks(context, s.locks));
   if (done.left_out) data.set("left_out", *done.left_out);
   Outcome out = finished(data, done.failed.empty() ? kExitOk : kExitPartial);
   out.warnings = done.warnings;
@@ -159,7 +160,7 @@ Outcome run_component(Context& context, const Arguments& args, const std::string
   auto job = backup_job(context, *component);
   if (!job) return failed(std::move(job).error());
   job->tags = args.all("--tag");
-  auto vault = open_plan_vault(context, file->loaded.plan, job->vault_name);
+  auto vault = open_plan_vault(context, file->loaded.plan, job->vault_name, name);
   if (!vault) return failed(std::move(vault).error());
   if (Status seen = check_seen(*vault, args); !seen) return failed(std::move(seen).error());
   auto done = back_up(context, *vault, *job);

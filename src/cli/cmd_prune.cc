@@ -82,6 +82,7 @@ vault::RetentionPolicy policy_of_plan(const plan::Plan& plan, const plan::Vault&
 struct PruneJob {
   OpenVault vault;
   vault::RetentionPolicy policy;
+  bool lock_as_kept = false;
 };
 
 Result<PruneJob> job_of_plan(Context& context, const Arguments& args) {
@@ -90,6 +91,7 @@ Result<PruneJob> job_of_plan(Context& context, const Arguments& args) {
   HF_ASSIGN(const plan::Vault* const vault, named_vault(plan, args));
   PruneJob job;
   job.policy = policy_of_plan(plan, *vault);
+  job.lock_as_kept = vault->object_lock == plan::ObjectLock::kKeep;
   HF_ASSIGN(job.vault, open_plan_vault(context, plan, vault->name));
   HF_TRY(check_seen(job.vault, args));
   return job;
@@ -108,6 +110,22 @@ Result<PruneJob> prune_job(Context& context, const Arguments& args) {
   return job;
 }
 
+// What may not go yet, and what renewing locks took.
+void tell_locks(Context& context, const vault::PruneReport& report, Json& data) {
+  Json locked = Json::array();
+  for (const vault::LockedObject& l : report.locked) {
+    Json one = Json::object().set("object", l.object).set("bytes", l.bytes).set("held", l.held);
+    locked.push(one.set("until", l.until ? Json(format_time(*l.until)) : Json()));
+  }
+  data.set("locked", locked).set("locks", tell_locks(context, report.locks));
+  if (report.locked.empty()) return;
+  std::uint64_t bytes = 0;
+  for (const vault::LockedObject& l : report.locked) bytes += l.bytes;
+  const auto last = std::ranges::max_element(report.locked, {}, &vault::LockedObject::until);
+  context.out.line(format_count(report.locked.size()) + " objects, " + format_bytes(bytes) +
+                   ", are needed no more and stay: the last is " + describe(*last));
+}
+
 Json data_of(Context& context, const vault::PruneReport& report, bool dry_run) {
   Json kept = Json::array();
   Json removed = Json::array();
@@ -121,7 +139,9 @@ Json data_of(Context& context, const vault::PruneReport& report, bool dry_run) {
   data.set("kept", kept).set("removed", removed).set("condemned_packs", report.condemned_packs);
   data.set("swept_packs", report.swept_packs).set("freed_bytes", report.freed_bytes);
   data.set("repacked_bytes", report.repacked_bytes).set("removed_wal", report.removed_wal).set("fenced", report.fenced);
-  return data.set("pending", report.pending).set("why_pending", why).set("dry_run", dry_run);
+  data.set("pending", report.pending).set("why_pending", why).set("dry_run", dry_run);
+  tell_locks(context, report, data);
+  return data;
 }
 
 Outcome prune_as_said(Context& context, const Arguments& args) {
@@ -134,6 +154,7 @@ Outcome prune_as_said(Context& context, const Arguments& args) {
   auto job = prune_job(context, args);
   if (!job) return failed(std::move(job).error());
   options.policy = std::move(job->policy);
+  options.lock_as_kept = job->lock_as_kept;
   auto report = vault::prune_vault(*job->vault.repository, options);
   remember(context, job->vault);
   if (!report) return failed(std::move(report).error());

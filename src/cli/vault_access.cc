@@ -6,6 +6,7 @@
 
 #include "base/hex.h"
 #include "base/nearest.h"
+#include "base/text.h"
 #include "cli/exit_codes.h"
 #include "cli/plan_file.h"
 #include "vault/store/probe.h"
@@ -17,11 +18,42 @@ namespace {
 
 constexpr std::size_t kKeyBytes = 32;
 constexpr std::size_t kMaxCredentialBytes = 64 << 10;
+constexpr Micros kLockForever = std::chrono::days(90);   // of what is kept for ever: each prune renews it
 
 // One for the whole process: it has no state, and repositories keep a reference to it.
 crypto::Entropy& entropy() {
   static crypto::SystemEntropy source;
   return source;
+}
+
+// For how long the rows of the plan keep what they put into this vault, or into the one of which it is a copy.
+Micros longest_keep(const plan::Plan& plan, const plan::Vault& vault, const std::string& component) {
+  Micros longest{0};
+  for (const plan::Component& c : plan.components) {
+    if (!component.empty() && c.name != component) continue;
+    for (const plan::Backup& row : c.backups) {
+      if (row.vault != vault.name && row.vault != vault.copy_of) continue;
+      longest = std::max(longest, row.keep.forever ? kLockForever : row.keep.duration);
+    }
+  }
+  return longest;
+}
+
+// What the plan says of a vault in S3 beside its url, as options of that; the url's own win.
+std::string plan_url(const plan::Plan& plan, const plan::Vault& vault, const std::string& component) {
+  std::string url = vault.url;
+  if (!url.starts_with("s3://")) return url;
+  const auto add = [&](const std::string& name, const std::string& value) {
+    const std::size_t query = url.find('?');
+    if (query != std::string::npos && ("&" + url.substr(query + 1)).find("&" + name + "=") != std::string::npos) return;
+    url += (query == std::string::npos ? "?" : "&") + name + "=" + value;
+  };
+  if (vault.storage_class != plan::StorageClass::kStandard) add("storage_class", std::string(to_string(vault.storage_class)));
+  if (vault.sse != plan::Sse::kNone) add("encryption", std::string(to_string(vault.sse)));
+  if (vault.object_lock == plan::ObjectLock::kKeep) {
+    add("retain", std::to_string(std::chrono::ceil<Seconds>(longest_keep(plan, vault, component)).count()) + "s");
+  }
+  return url;
 }
 
 constexpr std::size_t kMaxSiblings = 10'000;     // folders beside a vault's that are looked at
@@ -138,7 +170,7 @@ Result<vault::Credentials> vault_credentials(Context& context, const Arguments& 
 Result<std::unique_ptr<vault::Store>> open_store(Context& context, const std::string& url) {
   HF_ASSIGN(std::unique_ptr<vault::Store> store,
             vault::open_store({context.env.files, entropy(), context.env.clock, context.env.log, context.environment,
-                               context.stop},
+                               context.stop, &context.env.processes},
                               url));
   if (!context.interruptible) return store;
   return std::unique_ptr<vault::Store>(std::make_unique<vault::StoppingStore>(std::move(store), context.stop));
@@ -150,7 +182,21 @@ Json tell_abilities(Context& context, const vault::StoreAbilities& abilities) {
       .set("conditional_create", abilities.conditional_create)
       .set("reads_its_writes", abilities.reads_its_writes)
       .set("lists_its_writes", abilities.lists_its_writes)
-      .set("removes", abilities.removes);
+      .set("removes", abilities.removes)
+      .set("locks", abilities.locks);
+}
+
+Json tell_locks(Context& context, const vault::LockTotals& locks) {
+  if (locks.objects > 0) {
+    context.out.line("locks: " + format_count(locks.objects) + " objects looked at, " + format_count(locks.renewed) +
+                     " renewed, by " + format_count(locks.requests) + " requests; " + format_bytes(locks.byte_days_beyond) +
+                     " x days are held beyond need");
+  }
+  return Json::object()
+      .set("objects", locks.objects)
+      .set("renewed", locks.renewed)
+      .set("requests", locks.requests)
+      .set("byte_days_beyond_need", locks.byte_days_beyond);
 }
 
 Result<OpenVault> open_vault(Context& context, const std::string& url, const vault::Credentials& credentials) {
@@ -213,15 +259,17 @@ Result<vault::Credentials> plan_credentials(Context& context, const plan::Plan& 
 
 }  // namespace
 
-Result<VaultAddress> plan_vault_address(Context& context, const plan::Plan& plan, const std::string& name) {
+Result<VaultAddress> plan_vault_address(Context& context, const plan::Plan& plan, const std::string& name,
+                                        const std::string& component) {
   const plan::Vault* v = plan.find_vault(name);
   if (v == nullptr) return make_error(ErrorKind::kInvalid, "the plan has no vault '" + name + "'");
   HF_ASSIGN(vault::Credentials credentials, plan_credentials(context, plan, *v));
-  return VaultAddress{v->url, std::move(credentials)};
+  return VaultAddress{plan_url(plan, *v, component), std::move(credentials)};
 }
 
-Result<OpenVault> open_plan_vault(Context& context, const plan::Plan& plan, const std::string& name) {
-  HF_ASSIGN(const VaultAddress at, plan_vault_address(context, plan, name));
+Result<OpenVault> open_plan_vault(Context& context, const plan::Plan& plan, const std::string& name,
+                                  const std::string& component) {
+  HF_ASSIGN(const VaultAddress at, plan_vault_address(context, plan, name, component));
   return open_vault(context, at.url, at.credentials);
 }
 

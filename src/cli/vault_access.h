@@ -37,6 +37,9 @@ vault::RepositoryContext repository_context(Context& context, vault::Store& stor
 // What was found about a store by `vault init`, said in words to the operator, and as data.
 Json tell_abilities(Context& context, const vault::StoreAbilities& abilities);
 
+// What renewing locks took, said where there was any, and as data.
+Json tell_locks(Context& context, const vault::LockTotals& locks);
+
 // What a file holds: 32 bytes or their digits, a recipient's private key, or a recovery kit. kInvalid if none of them.
 Result<vault::Credentials> read_key_file(Context& context, const std::string& path);
 Result<vault::Credentials> read_passphrase_file(Context& context, const std::string& path);
@@ -50,13 +53,16 @@ Result<OpenVault> open_checked_vault(Context& context, const Arguments& args);
 Status check_seen(OpenVault& vault, const Arguments& args);
 void remember(Context& context, OpenVault& vault);  // after a command that wrote: what the vault shows by now
 Result<OpenVault> init_vault(Context& context, const Arguments& args, const vault::InitOptions& options = {});
-// The vault that the plan names; its key from the plan.
+// The vault that the plan names; its key from the plan, and for S3 its class, encryption and locks. `component`: whose rows
+// say how long objects are locked; empty: the longest of all rows.
 struct VaultAddress {
   std::string url;
   vault::Credentials credentials;
 };
-Result<VaultAddress> plan_vault_address(Context& context, const plan::Plan& plan, const std::string& name);
-Result<OpenVault> open_plan_vault(Context& context, const plan::Plan& plan, const std::string& name);
+Result<VaultAddress> plan_vault_address(Context& context, const plan::Plan& plan, const std::string& name,
+                                        const std::string& component = "");
+Result<OpenVault> open_plan_vault(Context& context, const plan::Plan& plan, const std::string& name,
+                                  const std::string& component = "");
 
 Result<const plan::Vault*> named_vault(const plan::Plan& plan, const Arguments& args);    // --name, or the only one
 

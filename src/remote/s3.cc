@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "base/hex.h"
-#include "base/markup.h"
 #include "base/text.h"
 #include "remote/xml.h"
 
@@ -72,7 +71,7 @@ HttpHeaders S3Client::put_headers(const S3Put& put, const std::string& nonce) co
   if (put.retain_until) {
     out.emplace_back("x-amz-object-lock-mode", put.governance ? "GOVERNANCE" : "COMPLIANCE");
     out.emplace_back("x-amz-object-lock-retain-until-date",
-                     format_time(std::chrono::floor<Seconds>(*put.retain_until)));
+                     format_time(std::chrono::ceil<Seconds>(*put.retain_until)));
   }
   return out;
 }
@@ -185,6 +184,11 @@ Result<S3Object> S3Client::head(const std::string& key) {
   out.storage_class = answer.http.header("x-amz-storage-class");
   out.restore = answer.http.header("x-amz-restore");
   out.nonce = answer.http.header(kNonceHeader);
+  out.version = answer.http.header("x-amz-version-id");
+  if (out.version == "null") out.version.clear();
+  const std::string_view until = answer.http.header("x-amz-object-lock-retain-until-date");
+  if (!until.empty()) { HF_ASSIGN(out.locked_until, parse_time(until)); }
+  out.held = answer.http.header("x-amz-object-lock-legal-hold") == "ON";
   return out;
 }
 
@@ -222,46 +226,15 @@ Status S3Client::list(const std::string& prefix, const std::function<Status(cons
   return ok();
 }
 
-Status S3Client::remove(const std::string& key) {
+Status S3Client::remove(const std::string& key, const std::string& version) {
   Call call;
   call.method = "DELETE";
   call.key = key;
+  if (!version.empty()) call.query = {{"versionId", version}};
   call.good = 204;
   auto answer = send(call);
   if (answer || answer.error().kind == ErrorKind::kNotFound) return ok();
   return std::move(answer).error();
-}
-
-Status S3Client::request_restore(const std::string& key, int days, const std::string& tier) {
-  const std::string body = "<RestoreRequest xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Days>" +
-                           std::to_string(days) + "</Days><GlacierJobParameters><Tier>" + markup_escaped(tier) +
-                           "</Tier></GlacierJobParameters></RestoreRequest>";
-  Call call;
-  call.method = "POST";
-  call.key = key;
-  call.query = {{"restore", ""}};
-  call.body = as_bytes(body);
-  call.headers = {{"x-amz-checksum-sha256", to_base64(crypto::sha256(call.body))}};
-  call.good = 202;
-  auto answer = send(call);
-  if (answer || answer.error().kind == ErrorKind::kBusy) return ok();  // on its way already
-  return std::move(answer).error();
-}
-
-Result<S3Client::BucketSettings> S3Client::settings() {
-  BucketSettings out;
-  Call call;
-  call.query = {{"versioning", ""}};
-  HF_ASSIGN(const Answer versioning, send(call));
-  HF_ASSIGN(const XmlElement versions, parse_xml(as_text(versioning.http.body)));
-  out.versioning = versions.value("Status") == "Enabled";
-  call.query = {{"object-lock", ""}};
-  auto lock = send(call);
-  if (!lock && lock.error().kind == ErrorKind::kNotFound) return out;
-  if (!lock) return std::move(lock).error();
-  HF_ASSIGN(const XmlElement locking, parse_xml(as_text(lock->http.body)));
-  out.object_lock = locking.value("ObjectLockEnabled") == "Enabled";
-  return out;
 }
 
 }  // namespace hf::remote

@@ -57,8 +57,12 @@ struct S3Object {
   std::uint64_t size = 0;
   WallTime modified{};
   std::string storage_class;  // "": standard
-  std::string restore;        // x-amz-restore of an archived object: being or been brought back
-  std::string nonce;          // of the put that made it; of head() only
+  // Of head() only:
+  std::string restore;  // x-amz-restore of an archived object: being or been brought back
+  std::string nonce;    // of the put that made it
+  std::string version;  // "" where the bucket keeps no versions
+  std::optional<WallTime> locked_until;
+  bool held = false;  // legal hold
 };
 
 struct S3Range {
@@ -79,14 +83,23 @@ class S3Client {
   Result<S3Object> head(const std::string& key);
   // Every key that begins with `prefix`, in byte order.
   Status list(const std::string& prefix, const std::function<Status(const S3Object&)>& each);
-  Status remove(const std::string& key);  // absent is fine
+  // Absent is fine. Without a version, a bucket that keeps versions only hides the object; with it, the bytes go.
+  Status remove(const std::string& key, const std::string& version = "");
   // Asks for a readable copy of an archived object for so many days; asked for already is fine. `tier`: "Standard",
   // "Bulk", "Expedited".
   Status request_restore(const std::string& key, int days, const std::string& tier);
 
+  // Object Lock of what is there. A lock can be made longer; only governance can be ended earlier, and not by this.
+  Status set_retention(const std::string& key, WallTime until, bool governance);
+  Status set_legal_hold(const std::string& key, bool on);
+  // Copies the object onto itself in another storage class, if it is still the one that head() told of. A bucket that
+  // keeps versions keeps the old one, too. At most 5 GiB.
+  Status change_class(const S3Object& object, const S3Put& as);
+
   struct BucketSettings {
     bool versioning = false;
     bool object_lock = false;
+    std::string default_retention;  // "": none; else for a person, "GOVERNANCE for 30 days"
   };
   Result<BucketSettings> settings();  // kDenied where the policy does not let us look
 
@@ -129,6 +142,7 @@ class S3Client {
   Result<std::vector<Part>> send_parts(const std::string& key, const std::string& upload, ByteView bytes);
   Status complete(const std::string& key, const std::string& upload, const std::vector<Part>& parts, const S3Put& put);
   Status settle(const std::string& key, const std::string& nonce, Error failed);
+  Status set_xml(const char* method, const std::string& key, const char* what, const std::string& body, int good);
   Result<Bytes> get_part(const std::string& key, const S3Range& range, std::uint64_t limit);
   std::string host() const;
   std::string path_of(const Call& call) const;

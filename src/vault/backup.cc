@@ -5,6 +5,7 @@
 
 #include "vault/content.h"
 #include "vault/index_merge.h"
+#include "vault/locks.h"
 #include "vault/names.h"
 #include "vault/parts.h"
 #include "vault/session_journal.h"
@@ -103,6 +104,7 @@ class Session final : public BackupSession {
   Status write_entry(Waiting& waiting);
   void count(EntryType type, std::uint64_t size);
   Result<Bytes> finish_record(const std::map<std::string, std::string>& attributes, bool partial);
+  Status lock_what_it_rests_on();
   void finish_commit(ByteView sealed);
   void merge_index();
 
@@ -258,7 +260,20 @@ Result<Bytes> Session::finish_record(const std::map<std::string, std::string>& a
   info_.new_bytes = chunks_->totals().new_bytes;
   info_.stored_bytes = chunks_->totals().stored_bytes;
   record.info = info_;
+  HF_TRY(lock_what_it_rests_on());
   return seal_record(core_.entropy, core_.keys, record);
+}
+
+// What this session put is locked from then on, and by a stride for longer: only a session that took longer locks it anew.
+Status Session::lock_what_it_rests_on() {
+  const std::optional<Micros> retain = retain_of(core_);
+  if (!retain) return ok();
+  const WallTime until = core_.clock.wall() + kCommitWait + *retain;
+  const bool own = until > info_.started + *retain + lock_stride(*retain);
+  std::vector<LockNeed> needs;
+  for (const auto& [object, size] : chunks_->rests_on(own)) needs.push_back({object, size, until});
+  HF_ASSIGN(info_.locks, renew_locks(core_, std::move(needs)));
+  return ok();
 }
 
 Result<SnapshotInfo> Session::commit(const std::map<std::string, std::string>& attributes, bool partial) {
@@ -331,6 +346,7 @@ static void end_leases(const Repository::Core& core, const SessionJournal& journ
 
 Result<std::unique_ptr<BackupSession>> begin_session(const Repository::Core& core, SnapshotMeta meta) {
   HF_TRY(core.check_writable());
+  HF_TRY(check_retain(core));
   HF_ASSIGN(const auto finished, finish_committed_leases(core, false));
   for (const std::string& session : finished)
     core.log.info("vault", "finished the commit of an earlier run", {{"session", session}});
@@ -346,7 +362,8 @@ Result<std::unique_ptr<BackupSession>> begin_session(const Repository::Core& cor
     return std::move(chunks).error();
   }
   std::optional<crypto::Digest> tree;
-  if (const auto vouched = meta.previous && journal ? read_vouched(core, meta) : std::nullopt) {
+  // Where locks are renewed, each chunk is asked for: which packs the snapshot rests on is known by that alone.
+  if (const auto vouched = meta.previous && journal && !retain_of(core) ? read_vouched(core, meta) : std::nullopt) {
     const auto holds = vouched->snapshot == *meta.previous ? (*chunks)->vouches(*vouched) : Result<bool>(false);
     if (holds && *holds) tree = vouched->tree;
   }

@@ -64,10 +64,28 @@ void ChunkStore::use_index() {
   indexed_.emplace(source_->index(), usable);
 }
 
+void ChunkStore::note_found() {
+  indexed_->each_found([this](std::size_t run, std::uint32_t row) {
+    const IndexRun& from = source_->index().runs()[run];
+    const auto pack = from.pack(row);
+    if (!pack) return;                   // a damaged run: whoever reads it says so
+    found_[pack_object_name(pack->name)] = pack->size;
+    found_[from.name()] = 0;
+  });
+}
+
+std::map<std::string, std::uint64_t> ChunkStore::rests_on(bool own) {
+  note_found();
+  std::map<std::string, std::uint64_t> out = found_;
+  if (own) out.insert(own_.begin(), own_.end());
+  return out;
+}
+
 Result<bool> ChunkStore::known_locked(const ChunkId& id) {
   if (ours_.contains(id)) return true;
   auto known = indexed_->contains(id);
   for (int attempt = 0; !known && known.error().kind == ErrorKind::kNotFound && attempt < kReloads; ++attempt) {
+    note_found();
     HF_TRY(source_->reload());           // a run was replaced since it was opened; the packs stay those of our own listing
     use_index();
     known = indexed_->contains(id);
@@ -209,6 +227,7 @@ Status ChunkStore::finish(std::unique_ptr<OpenPack> pack) {
   stored_bytes_ += pack->writer.bytes().size();
   {
     const std::lock_guard lock(pack_mutex_);
+    own_[pack_object_name(name)] = finished.size;
     buffers_.push_back(pack->writer.take_buffer());
   }
   return index(name, finished);
@@ -236,6 +255,7 @@ Status ChunkStore::adopt(const PackName& name, const FinishedPack& pack) {
   {
     const std::lock_guard lock(index_mutex_);
     for (const PackEntry& entry : pack.entries) ours_.insert(entry.id);
+    found_[pack_object_name(name)] = pack.size;
   }
   return index(name, pack);
 }
@@ -251,6 +271,8 @@ Status ChunkStore::write_run(IndexRunWriter run, std::vector<PackName> packs, st
     runs_written_.push_back(name);
   }
   stored_bytes_ += bytes.size();
+  const std::lock_guard lock(pack_mutex_);
+  own_[name] = 0;
   return ok();
 }
 

@@ -52,6 +52,9 @@ class ChunkStore {
   bool stored_any() const { return next_pack_ > 0 || data_ || trees_; }   // REQUIRES: no other thread is in here
   void close();                                        // after the last flush(): lets go of the index
   std::size_t runs() const { return source_->index().runs().size() + next_run_; }   // of the index; after flush()
+  // Objects with their sizes that this session refers to and did not put: packs, and the runs that name them. With `own`
+  // also those that it did. REQUIRES: no other thread is in here.
+  std::map<std::string, std::uint64_t> rests_on(bool own);
   StoredTotals totals() const { return {new_bytes_, stored_bytes_}; }
 
  private:
@@ -71,6 +74,7 @@ class ChunkStore {
       : core_(core), lease_(lease), journal_(journal) {}
   Status adopt_journal();
   void use_index();
+  void note_found();
   Result<bool> known_locked(const ChunkId& id);
   Result<Place> reserve(PackKind kind, const ChunkId& id, std::size_t plain, std::size_t stored, bool compressed);
   std::unique_ptr<OpenPack> sealed(OpenPack* pack);
@@ -88,6 +92,7 @@ class ChunkStore {
   std::optional<KnownChunks> indexed_;
   std::map<PackName, std::uint64_t> present_;           // with their sizes
   IdSet ours_;
+  std::map<std::string, std::uint64_t> found_;          // of rests_on(), before the index was last loaded; and adopted packs
 
   std::mutex pack_mutex_;
   std::unique_ptr<OpenPack> data_;
@@ -97,6 +102,7 @@ class ChunkStore {
   IndexRunWriter run_;
   std::vector<PackName> run_packs_;
   std::vector<std::string> runs_written_;
+  std::map<std::string, std::uint64_t> own_;            // what this session put: packs and runs
   std::uint32_t next_pack_ = 0;
   std::uint32_t next_run_ = 0;
   std::uint64_t records_ = 0;

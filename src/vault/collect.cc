@@ -27,6 +27,7 @@ class Pass {
     core_.progress.phase("waiting for other writers");
     HF_TRY(resolve(!old_wal.empty()));
     HF_TRY(mark_surely());
+    HF_TRY(renew());
     core_.progress.phase("removing packs");
     HF_TRY(sweep());
     if (!old_wal.empty()) HF_TRY(remove_wal(wal));
@@ -39,7 +40,10 @@ class Pass {
  private:
   Status list_packs() {
     return core_.store.list("packs/", [&](const ObjectInfo& info) {
-      if (const auto name = parse_pack_name(info.name)) listed_[*name] = info.size;
+      if (const auto name = parse_pack_name(info.name)) {
+        listed_[*name] = info.size;
+        if (is_archive_class(info.storage_class)) archived_.insert(*name);
+      }
       return ok();
     });
   }
@@ -72,8 +76,12 @@ class Pass {
       return ok();
     }
     HF_ASSIGN(const std::vector<std::string> old, find_old_wal(core_, listed));   // by the commits of now
-    for (const std::string& object : old) HF_TRY(core_.store.remove(object));
-    report_.removed_wal += old.size();
+    for (const std::string& object : old) {
+      HF_ASSIGN(const bool locked, is_locked(object, 0));
+      if (locked) continue;
+      HF_TRY(core_.store.remove(object));
+      ++report_.removed_wal;
+    }
     return ok();
   }
 
@@ -101,8 +109,30 @@ class Pass {
     for (const Condemned& row : epoch_.condemned) condemned.insert(row.pack);
     marker_ = std::make_unique<Marker>(core_, listed_, epoch_, nullptr);
     marker_->remember(std::move(condemned), kRepackChunks);
+    if (renews()) {
+      marker_->lock_by([&](const CommittedRecord& c) {
+        const auto known = options_.locked_until.find(c.id);
+        return known != options_.locked_until.end() ? known->second : c.written + *retain_of(core_);
+      });
+    }
     HF_ASSIGN(marks_, marker_->mark(commits));
     return ok();
+  }
+
+  // In the first pass of a prune.
+  bool renews() const { return retain_of(core_) && report_.locks.requests == 0; }
+  Status renew() {
+    if (!renews()) return ok();
+    HF_ASSIGN(report_.locks, renew_locks(core_, needs_of(marker_->source(), marks_)));
+    return ok();
+  }
+
+  Result<bool> is_locked(const std::string& object, std::uint64_t bytes) {
+    HF_ASSIGN(std::optional<LockedObject> locked, find_lock(core_, object, bytes));
+    if (!locked) return false;
+    const bool told = std::ranges::find(report_.locked, object, &LockedObject::object) != report_.locked.end();
+    if (!told) report_.locked.push_back(std::move(*locked));
+    return true;
   }
 
   Status sweep() {
@@ -110,6 +140,8 @@ class Pass {
       const auto use = marks_.packs.find(row.pack);
       if (use == marks_.packs.end()) continue;
       if (row.since > limit_ || use->second.only_here != 0) continue;
+      HF_ASSIGN(const bool locked, is_locked(pack_object_name(row.pack), use->second.size));
+      if (locked) continue;              // it stays condemned
       HF_TRY(core_.store.remove(pack_object_name(row.pack)));
       ++report_.swept_packs;
       core_.progress.add(Counted::kPacks);
@@ -123,7 +155,9 @@ class Pass {
 
   // Chunks that lie only in condemned packs are written anew; the packs can go in a later pass.
   Status rescue() {
-    if (marker_->to_rescue().empty()) return ok();
+    // What is archived cannot be read now: it stays condemned, and serves the snapshots that need it.
+    const bool any = std::ranges::any_of(marker_->to_rescue(), [&](const auto& row) { return !archived_.contains(row.first); });
+    if (!any) return ok();
     HF_ASSIGN(const std::unique_ptr<Lease> lease, Lease::open(core_));
     Status copied = copy_chunks(*lease);
     lease->give_up();                    // it refers to nothing: its packs are found by their index run
@@ -140,6 +174,7 @@ class Pass {
       for (const auto& [entry, kind] : entries) needed.bytes += entry.stored_length;
     core_.progress.phase("repacking", needed);
     for (const auto& [pack, entries] : marker_->to_rescue()) {
+      if (archived_.contains(pack)) continue;
       for (const auto& [entry, kind] : entries) {
         HF_ASSIGN(const Bytes plain, marker_->source().read(entry.id));
         std::uint8_t fresh = 0;
@@ -168,9 +203,10 @@ class Pass {
         if (!is_gone(pack.name)) stay.push_back(std::move(pack));
       }
       if (stay.size() == run.packs()) continue;
-      const bool own = run.writer() == core_.keys.writer.public_key;
+      HF_ASSIGN(const bool locked, is_locked(run.name(), 0));
+      const bool own = !locked && run.writer() == core_.keys.writer.public_key;
       if (!stay.empty() && own) HF_TRY(replace(run, stay));
-      if (stay.empty() || own) replaced_.push_back(run.name());
+      if (!locked && (stay.empty() || own)) replaced_.push_back(run.name());
       for (std::uint32_t row = 0; row < run.packs(); ++row) {
         HF_ASSIGN(const IndexPack pack, run.pack(row));
         named_.insert(pack.name);          // also where the run goes: it does so after the epoch is there
@@ -207,7 +243,7 @@ class Pass {
   bool is_candidate(const PackName& name, const PackUse& use) const {
     if (use.condemned || busy_.contains(name.session)) return false;
     if (use.counted_bytes == 0) return true;
-    return use.indexed && use.counted_bytes * kSparse < use.rows_bytes;
+    return use.indexed && !archived_.contains(name) && use.counted_bytes * kSparse < use.rows_bytes;
   }
 
   Result<bool> publish() {
@@ -256,6 +292,7 @@ class Pass {
   PruneReport& report_;
   Epoch epoch_;
   std::map<PackName, std::uint64_t> listed_;
+  std::set<PackName> archived_;
   std::set<SessionId> busy_;
   std::uint64_t limit_ = ~std::uint64_t{0};
   std::uint64_t highest_ = 0;

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "vault/core.h"
+#include "vault/locks.h"
 #include "vault/retention.h"
 
 namespace hf::vault {
@@ -15,6 +16,8 @@ struct PruneOptions {
   bool dry_run = false;
   bool accept_clock = false;             // the operator has looked at the store's clock
   Micros dead_after = 2min;              // a lease whose beat does not move for so long is fenced
+  bool lock_as_kept = false;             // locks last as long as the rules of a component keep its snapshots
+  std::map<SnapshotId, WallTime> locked_until;     // prune_vault's own: of kept snapshots, where the store locks
 };
 
 struct PruneReport {
@@ -27,6 +30,8 @@ struct PruneReport {
   std::uint64_t fenced = 0;                        // leases of dead writers
   bool pending = false;                            // something waits for a writer that is alive, or for another run
   std::vector<std::string> why_pending;
+  std::vector<LockedObject> locked;                // what would have gone and may not yet
+  LockTotals locks;                                // renewed for snapshots that stay
 };
 
 // kBlocked: the store's clock ran backwards or jumped. kCorrupt: a snapshot lacks something; nothing was removed.

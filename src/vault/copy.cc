@@ -8,6 +8,7 @@
 #include "vault/blob.h"
 #include "vault/chunk_source.h"
 #include "vault/chunk_store.h"
+#include "vault/locks.h"
 #include "vault/names.h"
 #include "vault/parallel.h"
 #include "vault/parts.h"
@@ -44,6 +45,7 @@ class Copier {
   Status copy_wal();
   Status end_frames(const std::string& sealed, const std::set<std::string>& there);
   Status copy_attachments();
+  Status renew_locks_for(std::span<const CommittedRecord> commits);
   Status copy_blob(const ObjectInfo& info, ObjectKind kind);
   Status report_lag();
 
@@ -120,7 +122,8 @@ Status Copier::copy_configs() {
   for (const std::uint64_t number : there) {
     if (here.contains(number) || here.empty() || number >= *here.rbegin()) continue;
     Status removed = to_.store.remove(config_name(number));
-    if (!removed && removed.error().kind != ErrorKind::kNotFound) return removed;
+    const bool stays = !removed && (removed.error().kind == ErrorKind::kNotFound || removed.error().kind == ErrorKind::kBlocked);
+    if (!removed && !stays) return removed;      // blocked: locked there, until its time is over
   }
   return ok();
 }
@@ -320,6 +323,7 @@ Status Copier::copy_commits(std::span<const CommittedRecord> commits) {
       leases_.push_back(std::move(lease));
     }
     HF_TRY(copy_index_and_packs());
+    HF_TRY(renew_locks_for(commits));
     // What the source forgot meanwhile may have lost its chunks before the index was listed.
     HF_ASSIGN(const std::vector<CommittedRecord> there, read_commits(from_, nullptr));
     for (std::size_t i = 0; i < commits.size(); ++i) {
@@ -333,6 +337,24 @@ Status Copier::copy_commits(std::span<const CommittedRecord> commits) {
   Status done = run();
   give_up();
   return done;
+}
+
+// Packs that the copy had already may be locked for earlier snapshots alone. A key that cannot read leaves that to prune.
+Status Copier::renew_locks_for(std::span<const CommittedRecord> commits) {
+  const std::optional<Micros> retain = retain_of(to_);
+  if (!retain || !to_.keys.can_read()) return ok();
+  std::map<PackName, std::uint64_t> listed;
+  HF_TRY(to_.store.list("packs/", [&](const ObjectInfo& info) {
+    if (const auto name = parse_pack_name(info.name)) listed[*name] = info.size;
+    return ok();
+  }));
+  Marker marker(to_, listed, leases_.back()->epoch(), leases_.back().get());
+  const WallTime until = to_.clock.wall() + kCommitWait + *retain;
+  marker.lock_by([until](const CommittedRecord&) { return until; });
+  HF_ASSIGN(const Marks marks, marker.mark({commits.begin(), commits.end()}));
+  HF_ASSIGN(const LockTotals locks, renew_locks(to_, needs_of(marker.source(), marks)));
+  to_.log.info("vault", "locks renewed", {{"objects", std::to_string(locks.renewed)}});
+  return ok();
 }
 
 Status Copier::copy_blob(const ObjectInfo& info, ObjectKind kind) {
@@ -403,6 +425,7 @@ Result<CopyReport> Copier::run() {
   }
   if (from_.store_id == to_.store_id) return make_error(ErrorKind::kInvalid, "the vault cannot be copied to itself");
   HF_TRY(to_.check_writable());
+  HF_TRY(check_retain(to_));
   from_.progress.phase("comparing the vaults");
   HF_TRY(copy_configs());
   HF_TRY(finish_committed_leases(to_, false));

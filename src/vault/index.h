@@ -186,9 +186,11 @@ class KnownChunks {
  public:
   KnownChunks(const IndexSet& set, IndexSet::Usable usable);   // the set outlives this
   Result<bool> contains(const ChunkId& id);
+  // The packs that contains() found chunks in: the run's number in the set, and the row.
+  void each_found(const std::function<void(std::size_t run, std::uint32_t row)>& visit) const;
 
  private:
-  enum class Verdict : std::uint8_t { kNotAsked, kUsable, kNotUsable };
+  enum class Verdict : std::uint8_t { kNotAsked, kUsable, kFound, kNotUsable };
   const IndexSet& set_;
   IndexSet::Usable usable_;
   std::vector<std::vector<Verdict>> verdicts_;                 // of each run, of each pack

@@ -4,6 +4,7 @@
 
 #include "vault/chunk_source.h"
 #include "vault/collect.h"
+#include "vault/locks.h"
 #include "vault/names.h"
 
 namespace hf::vault {
@@ -27,6 +28,8 @@ class Merge {
       if (!run) continue;                      // check names it
       HF_ASSIGN(const bool fits, usable(*run, packs));
       if (!fits) continue;
+      HF_ASSIGN(const auto locked, find_lock(core_, info.name, 0));
+      if (locked) continue;                    // it could not go
       total += run->chunks();
       if (total > kMergedRunChunks) break;     // the others are no smaller
       runs_.push_back(std::move(*run));

@@ -78,10 +78,20 @@ Result<bool> KnownChunks::contains(const ChunkId& id) {
         HF_ASSIGN(const IndexPack pack, run.pack(row));
         verdict = usable_(pack.name, run.writer()) ? Verdict::kUsable : Verdict::kNotUsable;
       }
-      if (verdict == Verdict::kUsable) return true;
+      if (verdict == Verdict::kNotUsable) continue;
+      verdict = Verdict::kFound;
+      return true;
     }
   }
   return false;
+}
+
+void KnownChunks::each_found(const std::function<void(std::size_t run, std::uint32_t row)>& visit) const {
+  for (std::size_t r = 0; r < verdicts_.size(); ++r) {
+    for (std::uint32_t row = 0; row < verdicts_[r].size(); ++row) {
+      if (verdicts_[r][row] == Verdict::kFound) visit(r, row);
+    }
+  }
 }
 
 }  // namespace hf::vault

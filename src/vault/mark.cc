@@ -70,7 +70,10 @@ Status Marker::refer(const ChunkId& id) { return references_.add(id) ? join() : 
 Status Marker::join() {
   const auto match = [this](std::size_t run, std::uint64_t row, const IndexEntry& entry) {
     marked_[run][row] = true;
-    return listed_.contains(rows_[run][entry.pack]);
+    const auto use = marks_.packs.find(rows_[run][entry.pack]);
+    if (use == marks_.packs.end()) return false;
+    if (!use->second.condemned) use->second.needed = std::max(use->second.needed, walking_until_);
+    return true;
   };
   const auto beat = [this] { return lease_ != nullptr ? lease_->beat_if_due() : ok(); };
   HF_ASSIGN(const bool all, references_.join(source_->index(), match, beat));
@@ -172,13 +175,32 @@ Status Marker::choose() {
   return ok();
 }
 
-Result<Marks> Marker::mark(const std::vector<CommittedRecord>& snapshots) {
-  core_.progress.phase("looking at what snapshots need", {.snapshots = snapshots.size()});
-  HF_TRY(open_runs());
+// A join for each day on which a lock is to end: between two of them the buffer holds references of the same need.
+Status Marker::walk_by_need(std::vector<CommittedRecord> snapshots) {
+  std::ranges::stable_sort(snapshots, std::greater(), until_);
   for (const CommittedRecord& commit : snapshots) {
+    const WallTime until = until_(commit);
+    using std::chrono::days, std::chrono::floor;
+    if (walking_until_ && floor<days>(until) != floor<days>(*walking_until_)) {
+      HF_TRY(join());
+      walking_until_.reset();
+    }
+    if (!walking_until_) walking_until_ = until;     // the latest of its day
     Status walked = walk(commit);
     core_.progress.add(Counted::kSnapshots);
     if (!walked) return Error(std::move(walked).error()).with_context("marking what " + commit.object + " needs");
+  }
+  return ok();
+}
+
+Result<Marks> Marker::mark(const std::vector<CommittedRecord>& snapshots) {
+  core_.progress.phase("looking at what snapshots need", {.snapshots = snapshots.size()});
+  HF_TRY(open_runs());
+  if (until_) HF_TRY(walk_by_need(snapshots));
+  for (std::size_t i = until_ ? snapshots.size() : 0; i < snapshots.size(); ++i) {
+    Status walked = walk(snapshots[i]);
+    core_.progress.add(Counted::kSnapshots);
+    if (!walked) return Error(std::move(walked).error()).with_context("marking what " + snapshots[i].object + " needs");
   }
   HF_TRY(join());
   HF_TRY(choose());

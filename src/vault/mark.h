@@ -22,6 +22,7 @@ struct PackUse {
   std::uint64_t live = 0;                // live chunks, counted or not
   bool indexed = false;
   bool condemned = false;
+  std::optional<WallTime> needed;        // to be locked until then, by Marker::lock_by
   crypto::PublicKey writer{};
 };
 
@@ -42,6 +43,9 @@ class Marker {
   const std::map<PackName, std::vector<std::pair<PackEntry, PackKind>>>& to_rescue() const { return rescue_; }
   // Packs whose only copies are to be remembered, up to so many chunks. Before mark().
   void remember(std::set<PackName> packs, std::size_t limit) { remember_ = std::move(packs); remember_limit_ = limit; }
+  // Until when the objects of a snapshot are to be locked: each pack gets the latest of those that use it, exact to a day.
+  // Before mark().
+  void lock_by(std::function<WallTime(const CommittedRecord&)> until) { until_ = std::move(until); }
 
  private:
   struct Copy {
@@ -51,6 +55,7 @@ class Marker {
     PackKind kind = PackKind::kData;
   };
   Status walk(const CommittedRecord& commit);
+  Status walk_by_need(std::vector<CommittedRecord> snapshots);
   Status refer(const ChunkId& id);
   Status join();
   Status open_runs();
@@ -70,6 +75,8 @@ class Marker {
   Marks marks_;
   std::set<PackName> remember_;
   std::size_t remember_limit_ = 0;
+  std::function<WallTime(const CommittedRecord&)> until_;
+  std::optional<WallTime> walking_until_;            // of the snapshots whose references are in the buffer
   std::map<PackName, std::vector<std::pair<PackEntry, PackKind>>> rescue_;
 };
 

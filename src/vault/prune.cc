@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "vault/collect.h"
 #include "vault/index_merge.h"
+#include "vault/locks.h"
 #include "vault/names.h"
 #include "vault/parts.h"
 #include "vault/pins.h"
@@ -89,6 +90,39 @@ Status collect(const Repository::Core& core, const PruneOptions& options, PruneR
   return ok();
 }
 
+// What is locked cannot be forgotten: the commit would stay, and be there again for who looks at its versions.
+Status keep_locked(const Repository::Core& core, const std::vector<CommittedRecord>& commits,
+                   std::vector<RetentionVerdict>& verdicts) {
+  for (std::size_t i = 0; i < commits.size(); ++i) {
+    if (verdicts[i].keep) continue;
+    HF_ASSIGN(const auto locked, find_lock(core, commits[i].object, 0));
+    if (!locked) continue;
+    verdicts[i].keep = true;
+    verdicts[i].rule = describe(*locked);
+  }
+  return ok();
+}
+
+// Until when the objects of each snapshot that stays are to be locked. What stays whatever the rules say is locked from now
+// on, by each prune anew.
+std::map<SnapshotId, WallTime> locked_until(const Repository::Core& core, const PruneOptions& options,
+                                            const std::vector<RetentionInput>& inputs,
+                                            const std::vector<RetentionVerdict>& verdicts, WallTime now) {
+  std::map<SnapshotId, WallTime> out;
+  const std::optional<Micros> retain = retain_of(core);
+  if (!retain) return out;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (!verdicts[i].keep) continue;
+    const RetentionInput& in = inputs[i];
+    const auto rules = options.policy.components.find({in.info.meta.component, in.info.meta.kind});
+    const bool listed = options.lock_as_kept && rules != options.policy.components.end();
+    const bool always = in.pin != Pin::kNone || (listed && rules->second.forever);
+    const Micros span = listed ? rules->second.within.value_or(*retain) : *retain;
+    out[in.info.id] = always ? now + *retain : in.committed + span;
+  }
+  return out;
+}
+
 }  // namespace
 
 Status forget(const Repository::Core& core, const std::set<SnapshotId>& ids, Epoch& epoch) {
@@ -162,6 +196,7 @@ Result<PruneReport> prune_vault(Repository& repository, const PruneOptions& opti
   const Repository::Core& core = repository.core();
   core.progress.phase("judging snapshots");
   HF_TRY(core.check_writable());
+  HF_TRY(check_retain(core));
   if (!options.dry_run) HF_TRY(check_store(core));
   if (!core.keys.can_read()) {
     return make_error(ErrorKind::kDenied, "this key may not read the vault: it cannot say what its snapshots need")
@@ -179,6 +214,7 @@ Result<PruneReport> prune_vault(Repository& repository, const PruneOptions& opti
   HF_ASSIGN(const std::vector<RetentionInput> inputs, read_inputs(core, commits, pins));
   PruneReport report;
   report.snapshots = judge(inputs, options.policy, now);
+  HF_TRY(keep_locked(core, commits, report.snapshots));
   if (options.dry_run) return report;
   std::set<SnapshotId> ids;
   for (const RetentionVerdict& v : report.snapshots) {
@@ -193,7 +229,9 @@ Result<PruneReport> prune_vault(Repository& repository, const PruneOptions& opti
     ids.erase(v.id);
   }
   HF_TRY(forget(core, ids, epoch));
-  HF_TRY(collect(core, options, report));
+  PruneOptions collecting = options;
+  collecting.locked_until = locked_until(core, options, inputs, report.snapshots, now);
+  HF_TRY(collect(core, collecting, report));
   const auto merged = merge_runs(core, kMostMerges);
   if (!merged) core.log.warning("vault", "index runs not merged", {{"error", merged.error().text}});
   return report;

@@ -42,7 +42,9 @@ Status expect_empty(Store& store) {
 
 Result<StoreAbilities> tried(Store& store, crypto::Entropy& entropy, Clock& clock, bool probe) {
   if (!probe) return usable(store, {});
-  HF_ASSIGN(const StoreAbilities found, probe_store(store, entropy, clock));
+  HF_ASSIGN(const bool locks, check_locks(store));          // first: what a default retention locks cannot be removed again
+  HF_ASSIGN(StoreAbilities found, probe_store(store, entropy, clock));
+  found.locks = locks;
   return usable(store, found);
 }
 

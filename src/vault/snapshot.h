@@ -32,6 +32,14 @@ struct SnapshotMeta {
   std::optional<SnapshotId> previous;              // whose extents are used again
 };
 
+// What renewing locks of packs (and index runs, config) took, which a snapshot uses and earlier ones stored.
+struct LockTotals {
+  std::uint64_t objects = 0;                       // looked at
+  std::uint64_t renewed = 0;
+  std::uint64_t requests = 0;
+  std::uint64_t byte_days_beyond = 0;              // bytes that stay locked past need, times the days
+};
+
 struct SnapshotInfo {
   SnapshotId id{};
   std::uint64_t number = 0;                        // of its commit in this store; 0 while only its lease says committed
@@ -44,6 +52,7 @@ struct SnapshotInfo {
   std::uint64_t new_bytes = 0;                     // of chunks that were not in the vault, before compression
   std::uint64_t stored_bytes = 0;                  // added to the store: packs and index
   bool partial = false;                            // some items failed: attributes say how many
+  LockTotals locks;                                // of the backup that has just made it; not stored
 };
 
 }  // namespace hf::vault

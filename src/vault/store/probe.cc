@@ -4,6 +4,8 @@
 #include <atomic>
 #include <thread>
 
+#include "vault/store/keeper.h"
+
 namespace hf::vault {
 namespace {
 
@@ -12,7 +14,7 @@ constexpr int kRaces = 4;
 constexpr int kRacers = 4;
 constexpr std::size_t kEncodedBytes = 12;
 
-enum Flag : std::uint32_t { kConditional = 1, kReads = 2, kLists = 4, kRemoves = 8 };
+enum Flag : std::uint32_t { kConditional = 1, kReads = 2, kLists = 4, kRemoves = 8, kLocks = 16 };
 
 class Probe {
  public:
@@ -122,6 +124,27 @@ Result<StoreAbilities> probe_store(Store& store, crypto::Entropy& entropy, Clock
   return std::move(found).error().with_context("trying what the store at " + store.properties().place + " can do");
 }
 
+Result<bool> check_locks(Store& store) {
+  Keeper* const keeper = store.keeper();
+  if (keeper == nullptr) return false;
+  const bool asked = keeper->retain().value_or(Micros(0)) > Micros(0);
+  auto support = keeper->lock_support();
+  if (!support && !asked) return false;        // may not be looked at, or not known there
+  if (!support) return std::move(support).error();
+  const std::string place = store.properties().place;
+  if (!support->default_retention.empty()) {
+    return make_error(ErrorKind::kBlocked, "the bucket of " + place + " locks everything that is put in it (" +
+                                               support->default_retention + "), leases too, which a vault must remove")
+        .with_hint("Take the default retention off the bucket; retain=30d in the vault's address locks what snapshots are "
+                   "made of, and nothing else.");
+  }
+  if (asked && !support->can_lock) {
+    return make_error(ErrorKind::kBlocked, "the bucket of " + place + " has no Object Lock, and the address asks for it (retain)")
+        .with_hint("Make the bucket with Object Lock enabled, or leave retain out.");
+  }
+  return asked;
+}
+
 std::vector<std::string> what_is_lost(const StoreAbilities& abilities) {
   std::vector<std::string> out;
   if (!abilities.conditional_create) {
@@ -148,6 +171,7 @@ Bytes encode_abilities(const StoreAbilities& abilities) {
   if (abilities.reads_its_writes) flags |= kReads;
   if (abilities.lists_its_writes) flags |= kLists;
   if (abilities.removes) flags |= kRemoves;
+  if (abilities.locks) flags |= kLocks;
   ByteWriter out;
   out.u32(flags).i64(abilities.probed_at ? abilities.probed_at->time_since_epoch().count() : 0);
   return out.take();
@@ -162,6 +186,7 @@ StoreAbilities decode_abilities(ByteView bytes) {
   out.reads_its_writes = (flags & kReads) != 0;
   out.lists_its_writes = (flags & kLists) != 0;
   out.removes = (flags & kRemoves) != 0;
+  out.locks = (flags & kLocks) != 0;
   if (const std::int64_t at = in.i64().value(); at != 0) out.probed_at = WallTime(Micros(at));
   return out;
 }

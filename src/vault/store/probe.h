@@ -15,6 +15,10 @@ inline constexpr std::string_view kProbePrefix = "probe-";  // of the objects th
 // needs (to write and to read). Whatever else it cannot do is in the result.
 Result<StoreAbilities> probe_store(Store& store, crypto::Entropy& entropy, Clock& clock);
 
+// Object Lock: kBlocked where the bucket locks everything that is put in it, or where the address asks for locks and the
+// bucket has none. True if what is put will be locked. A store that has no locks has none to check.
+Result<bool> check_locks(Store& store);
+
 // What is lost without each ability, a sentence each; empty where nothing is.
 std::vector<std::string> what_is_lost(const StoreAbilities& abilities);
 

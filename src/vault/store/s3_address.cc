@@ -16,10 +16,10 @@ constexpr std::size_t kMaxPrefixBytes = 512;  // a key has at most 1024 bytes, a
 constexpr const char* kForm = "Write s3://BUCKET/PREFIX?region=REGION, and endpoint=URL for a store that is not AWS.";
 constexpr const char* kOptions =
     "Known are endpoint, region, path_style, profile, ca_file, proxy, encryption, kms_key, storage_class, retain, "
-    "retain_mode, thaw and single_writer.";
+    "retain_mode and single_writer.";
 const std::vector<std::string> kOptionNames = {"endpoint", "region",        "path_style", "profile",     "ca_file",
                                                "proxy",    "encryption",    "kms_key",    "retain_mode", "retain",
-                                               "thaw",     "storage_class", "single_writer"};
+                                               "storage_class", "single_writer"};
 
 Error wrong(const std::string& text) { return make_error(ErrorKind::kUsage, text).with_hint(kForm); }
 
@@ -113,8 +113,6 @@ Status set_option(S3Address& a, const std::string& name, const std::string& valu
   } else if (name == "retain_mode") {
     HF_ASSIGN(const std::string mode, one_of(name, value, {"compliance", "governance"}));
     a.governance = mode == "governance";
-  } else if (name == "thaw") {
-    HF_ASSIGN(a.thaw, one_of(name, value, {"Bulk", "Standard", "Expedited"}));
   } else if (name == "single_writer") {
     HF_ASSIGN(a.single_writer, parse_bool(name, value));
   } else {

@@ -22,9 +22,8 @@ struct S3Address {
   std::string proxy;
   std::string encryption, kms_key;  // "AES256", "aws:kms"
   std::string storage_class;        // of packs of file data, the bulk; everything else stays standard
-  std::optional<Micros> retain;     // Object Lock of what a snapshot is made of
+  std::optional<Micros> retain;     // Object Lock of what a snapshot is made of; 0: no more, but what is locked stays
   bool governance = false;
-  std::string thaw;            // tier in which archived packs are asked back when one is read
   bool single_writer = false;  // accepted: the store cannot create only where nothing is
 
   std::string place() const;  // "s3://bucket/prefix"

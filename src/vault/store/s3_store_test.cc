@@ -75,22 +75,6 @@ TEST(S3Store, BulkDataAloneGoesIntoItsStorageClass) {
       "AES256");
 }
 
-TEST(S3Store, WhatIsArchivedIsAskedBack) {
-  InBucket in(S3ServerKind::kMoto, WireFault::kNone, "?storage_class=DEEP_ARCHIVE");
-  ASSERT_TRUE(in.s3->put("packs/ab/data-0", encode_object(ObjectKind::kPack, as_bytes("x")), PutMode::kCreate));
-  auto bytes = in.s3->get("packs/ab/data-0");
-  ASSERT_FALSE(bytes);
-  EXPECT_EQ(bytes.error().kind, ErrorKind::kBlocked) << bytes.error().text;
-  EXPECT_NE(bytes.error().hint.find("thaw="), std::string::npos);
-  EXPECT_EQ(in.s3->client().head("a/prefix/packs/ab/data-0")->restore, "") << "nothing was asked for, and paid";
-  in.address.thaw = "Bulk";
-  in.s3 = in.make();
-  bytes = in.s3->get("packs/ab/data-0");
-  ASSERT_FALSE(bytes);
-  EXPECT_NE(bytes.error().text.find("on its way back"), std::string::npos) << bytes.error().text;
-  EXPECT_NE(in.s3->client().head("a/prefix/packs/ab/data-0")->restore, "");
-}
-
 TEST(S3Store, LocksWhatSnapshotsAreMadeOf) {
   for (const S3ServerKind kind : {S3ServerKind::kMinio, S3ServerKind::kMoto}) {
     InBucket in(kind, WireFault::kNone, "?retain=1d&retain_mode=governance",
@@ -299,7 +283,7 @@ TEST(S3Address, TyposAreNamed) {
                             "s3://bucket?retain_mode=governance",
                             "s3://a.bucket?path_style=false",
                             "s3://bucket?&",
-                            "s3://bucket?thaw=Fast"}) {
+                            "s3://bucket?thaw=Bulk"}) {
     EXPECT_TRUE(looks_like_s3(wrong)) << wrong;
     auto parsed = parse_s3_address(wrong);
     ASSERT_FALSE(parsed) << wrong;

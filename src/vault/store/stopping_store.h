@@ -22,6 +22,7 @@ class StoppingStore final : public Store {
   Status list(const std::string& prefix, const std::function<Status(const ObjectInfo&)>& each) override;
   Status remove(const std::string& name) override { return inner_->remove(name); }
   StoreProperties properties() const override { return inner_->properties(); }
+  Keeper* keeper() override { return inner_->keeper(); }   // its waits end by the stop token that it was made with
 
  private:
   Status going() const;

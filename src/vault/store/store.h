@@ -21,6 +21,7 @@
 #include "base/time.h"
 #include "crypto/keys.h"
 #include "io/files.h"
+#include "io/process.h"
 
 namespace hf::vault {
 
@@ -38,6 +39,7 @@ struct ObjectInfo {
   std::string name;
   std::uint64_t size = 0;
   WallTime modified{};                   // the store's own clock
+  std::string storage_class{};           // of listings of an object store; "": standard
 };
 
 struct StoreProperties {
@@ -53,8 +55,11 @@ struct StoreAbilities {
   bool reads_its_writes = true;          // at once
   bool lists_its_writes = true;
   bool removes = true;                   // with the credentials of who tried
+  bool locks = false;                    // Object Lock, and the address asks for it
   std::optional<WallTime> probed_at;     // never: the rest is assumed
 };
+
+class Keeper;
 
 class Store {
  public:
@@ -69,6 +74,7 @@ class Store {
   virtual Status list(const std::string& prefix, const std::function<Status(const ObjectInfo&)>& each) = 0;
   virtual Status remove(const std::string& name) = 0;   // absent is fine
   virtual StoreProperties properties() const = 0;
+  virtual Keeper* keeper() { return nullptr; }          // locks, storage classes and archives, where it has them (keeper.h)
 
   Result<Bytes> get(const std::string& name) { return get(name, ByteRange{}); }
 };
@@ -86,6 +92,7 @@ struct StoreContext {
   Log& log;
   std::map<std::string, std::string> environment;   // AWS_*, HOME, *_PROXY
   std::stop_token stop;                             // ends what waits for an object store
+  Processes* processes = nullptr;                   // for credentials that a program gives; outlives them too
 };
 
 // "/path", "./path" or "file:///path" -> a DirectoryStore; "s3://bucket/prefix?..." -> an S3Store (s3_address.h). Nothing is

@@ -32,6 +32,7 @@ class FaultyStore final : public Store {
   Status list(const std::string& prefix, const std::function<Status(const ObjectInfo&)>& each) override;
   Status remove(const std::string& name) override;
   StoreProperties properties() const override { return inner_.properties(); }
+  Keeper* keeper() override { return inner_.keeper(); }
 
   void stop() { stopped_ = true; }                     // from now on every call fails
   std::uint64_t calls() const { return calls_; }
