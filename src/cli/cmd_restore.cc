@@ -5,8 +5,10 @@
 #include "cli/exit_codes.h"
 #include "cli/interrupt.h"
 #include "cli/shown_progress.h"
+#include "cli/thawing.h"
 #include "cli/vault_access.h"
 #include "sources/files.h"
+#include "sources/files_selection.h"
 #include "sources/postgres_restore.h"
 
 namespace hf::cli {
@@ -68,6 +70,10 @@ Outcome restore_cluster(Context& context, const Arguments& args, OpenVault& vaul
   if (!to) return failed(restore_usage("say where the data directory goes", "Give --to DATADIR, an empty or absent folder."));
   auto plan = sources::plan_restore(*vault.repository, target, scope_of(args));
   if (!plan) return failed(std::move(plan).error().with_context("restoring to " + sources::describe(target)));
+  auto reader = vault.repository->open_snapshot(plan->base.id);
+  if (!reader) return failed(std::move(reader).error());
+  auto thawed = thaw_first(context, args, *vault.repository, [&](const auto& each) { return (*reader)->each_entry(each); });
+  if (!thawed) return failed(std::move(thawed).error());
   sources::PostgresRestoreOptions options;
   options.data_dir = *to;
   auto owner = sources::server_user(args.get_or("--owner", ""));
@@ -90,6 +96,7 @@ Outcome restore_cluster(Context& context, const Arguments& args, OpenVault& vaul
       .set("recovery_point", point.empty() ? Json() : Json(point))
       .set("files", done->files);
   data.set("bytes", done->bytes).set("target", *to).set("lsn", format_lsn(done->lsn)).set("timeline", done->timeline);
+  if (thawed->is_object()) data.set("thaw", *thawed);
   Outcome out = finished(data);
   out.warnings = done->warnings;
   return out;
@@ -116,6 +123,11 @@ Outcome restore_files(Context& context, const Arguments& args, OpenVault& vault,
     return failed(restore_usage("say where the files go", "Give --to DIR, or --in-place for their own places."));
   auto reader = vault.repository->open_snapshot(snapshot.id);
   if (!reader) return failed(std::move(reader).error());
+  auto thawed = thaw_first(context, args, *vault.repository, [&](const auto& each) -> Status {
+    HF_ASSIGN(auto selection, sources::TreeSelection::make(options.includes, options.excludes));
+    return selection.each(**reader, each);
+  });
+  if (!thawed) return failed(std::move(thawed).error());
   auto done = sources::restore_tree(**reader, options);
   if (!done) return failed(std::move(done).error().with_context("restoring from " + short_id(snapshot.id)));
   context.out.line("restored " + format_count(done->files) + " files, " + format_bytes(done->bytes) + " of snapshot " +
@@ -125,6 +137,7 @@ Outcome restore_files(Context& context, const Arguments& args, OpenVault& vault,
       .set("recovery_point", format_time(snapshot.finished))
       .set("files", done->files);
   data.set("bytes", done->bytes).set("target", options.in_place ? Json("in place") : Json(options.target));
+  if (thawed->is_object()) data.set("thaw", *thawed);
   if (auto file = args.get("--checksums")) {
     if (Status written = write_checksums(context, **reader, options, *file); !written) return failed(std::move(written).error());
     data.set("checksums", *file);
@@ -194,6 +207,20 @@ Outcome run_restore(Context& context, const Arguments& args) {
 }  // namespace
 
 std::vector<Command> restore_commands() {
+  std::vector<Option> options = checked_vault_options(
+      {{"--snapshot", "ID", "a snapshot, or latest", false, false},
+       {"--at", "TIME", "the state at a time (RFC 3339)", false, false},
+       {"--lsn", "LSN", "the state before a WAL position", false, false},
+       {"--name", "NAME", "the state at a named restore point", false, false},
+       {"--to", "DIR", "where it goes; files lie under it at their absolute path", false, false},
+       {"--in-place", "", "files go to their own places", false, false},
+       {"--include", "PATTERN", "only what matches, as in .gitignore", false, true},
+       {"--exclude", "PATTERN", "not what matches", false, true},
+       {"--checksums", "FILE", "read everything back, and write it down for sha256sum -c in DIR", false, false},
+       {"--component", "NAME", "which component", false, false},
+       {"--host", "NAME", "of which host", false, false},
+       {"--owner", "USER", "as root: who shall own a data directory (default postgres)", false, false}});
+  for (Option& option : thaw_options()) options.push_back(std::move(option));
   return {
       {{"restore"},
        "bring files or a database back, to a snapshot or to a moment",
@@ -201,19 +228,7 @@ std::vector<Command> restore_commands() {
         "holdfast restore --vault /backup/main --at 2026-05-01T10:02:31Z --to /var/lib/postgresql/15/restored --owner "
         "postgres",
         "holdfast restore --vault /backup/main --snapshot 4f2a --in-place"},
-       checked_vault_options(
-           {{"--snapshot", "ID", "a snapshot, or latest", false, false},
-            {"--at", "TIME", "the state at a time (RFC 3339)", false, false},
-            {"--lsn", "LSN", "the state before a WAL position", false, false},
-            {"--name", "NAME", "the state at a named restore point", false, false},
-            {"--to", "DIR", "where it goes; files lie under it at their absolute path", false, false},
-            {"--in-place", "", "files go to their own places", false, false},
-            {"--include", "PATTERN", "only what matches, as in .gitignore", false, true},
-            {"--exclude", "PATTERN", "not what matches", false, true},
-            {"--checksums", "FILE", "read everything back, and write it down for sha256sum -c in DIR", false, false},
-            {"--component", "NAME", "which component", false, false},
-            {"--host", "NAME", "of which host", false, false},
-            {"--owner", "USER", "as root: who shall own a data directory (default postgres)", false, false}}),
+       std::move(options),
        "",
        0,
        0,

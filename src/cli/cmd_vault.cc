@@ -5,6 +5,7 @@
 #include "cli/healing.h"
 #include "cli/interrupt.h"
 #include "cli/shown_progress.h"
+#include "cli/thawing.h"
 #include "cli/vault_access.h"
 #include "vault/pack.h"
 
@@ -80,6 +81,12 @@ Outcome check_and_heal(Context& context, const Arguments& args) {
   if (!read) return failed(std::move(read).error());
   auto vault = open_checked(context, args);
   if (!vault) return failed(std::move(vault).error());
+  Json thawed;
+  if (read->read_data && read->read_data_percent == 100) {
+    auto ready = thaw_first(context, args, *vault->vault.repository, nullptr);
+    if (!ready) return failed(std::move(ready).error());
+    thawed = std::move(*ready);
+  }
   vault::CheckOptions options = vault->options();
   options.read_data = read->read_data;
   options.read_data_percent = read->read_data_percent;
@@ -96,6 +103,10 @@ Outcome check_and_heal(Context& context, const Arguments& args) {
   Json data = Json::object();
   data.set("packs", report->packs).set("chunks", report->chunks).set("snapshots", report->snapshots);
   data.set("wal_objects", report->wal_objects).set("attachments", report->attachments);
+  data.set("archived_packs", report->archived);
+  if (thawed.is_object()) data.set("thaw", thawed);
+  if (report->archived > 0)
+    context.out.line(format_count(report->archived) + " packs are archived: of them only their size was looked at");
   data.set("damaged", damaged).set("healed", healed).set("read_bytes", report->read_bytes);
   return checked_outcome(data, report->damaged, vault->repair);
 }
@@ -145,6 +156,7 @@ std::vector<Option> check_options_of_vault() {
   std::vector<Option> out = checked_vault_options(
       {{"--read-data", "SHARE", "read and authenticate every byte; --read-data=10% reads a sample", false, false, "100%"}});
   for (Option& option : healing_options()) out.push_back(std::move(option));
+  for (Option& option : thaw_options()) out.push_back(std::move(option));
   return out;
 }
 

@@ -10,6 +10,7 @@ namespace hf::cli {
 std::vector<Command> plan_commands();      // lint, explain, schema
 std::vector<Command> vault_commands();     // vault init, check, copy, unlock
 std::vector<Command> prune_commands();     // vault prune
+std::vector<Command> tier_commands();      // vault tier
 std::vector<Command> scrub_commands();     // vault scrub, rebuild
 std::vector<Command> vault_key_commands(); // vault key list, new, add, drop, rotate, export, rehearse
 std::vector<Command> backup_commands();    // backup run, list

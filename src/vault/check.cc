@@ -14,6 +14,7 @@
 #include "vault/parts.h"
 #include "vault/record_reader.h"
 #include "vault/references.h"
+#include "vault/store/keeper.h"
 #include "vault/wal_objects.h"
 
 namespace hf::vault {
@@ -105,6 +106,7 @@ class Checker {
   Status read_pieces(const std::string& object, const PackKey& key, std::span<const PackEntry> entries,
                      IndexedPack* indexed, RecordReader& records, bool& whole);
   Result<OpenedPack> open_for_reading(const std::string& object, std::uint64_t size, const IndexedPack* indexed);
+  Result<bool> is_away(const ObjectInfo& info) const;
   bool sampled(const std::string& object) const;
   std::uint64_t rank(const std::string& object) const;
   Status check_snapshots();
@@ -329,6 +331,14 @@ bool Checker::sampled(const std::string& object) const {
   return (digest[0] * 256u + digest[1]) * 100u < options_.read_data_percent * 65536u;
 }
 
+// In an archive, and not brought back; asked of the store only where the pack is to be read.
+Result<bool> Checker::is_away(const ObjectInfo& info) const {
+  if (!is_archive_class(info.storage_class)) return false;
+  if (!sampled(info.name)) return true;
+  HF_ASSIGN(const KeptState state, core_.store.keeper()->look(info.name));
+  return state.readable != KeptState::Readable::kYes;
+}
+
 Status Checker::check_packs() {
   HF_ASSIGN(const std::vector<ObjectInfo> objects, core_.list("packs/"));
   std::set<PackName> present;
@@ -347,6 +357,11 @@ Status Checker::check_packs() {
     auto it = packs_.find(*name);
     IndexedPack* indexed = it == packs_.end() ? nullptr : &it->second;
     if (indexed == nullptr && !sampled(info.name)) continue;     // of a session that goes on or was given up
+    HF_ASSIGN(const bool away, is_away(info));
+    if (away && (indexed == nullptr || info.size == indexed->row.size)) {
+      ++report_.archived;
+      continue;
+    }
     tasks.push_back({&info, indexed, {}, {}});
   }
   std::vector<std::pair<ObjectInfo, ObjectKind>> blobs;           // who reads by rank, reads them all in one order

@@ -111,6 +111,7 @@ struct CheckReport {
   std::uint64_t snapshots = 0;
   std::uint64_t wal_objects = 0;
   std::uint64_t attachments = 0;
+  std::uint64_t archived = 0;                // packs of which nothing but their size was looked at
   std::uint64_t read_bytes = 0;
   std::vector<Damage> damaged;               // sorted by object
   std::vector<Healed> healed;
