@@ -1,5 +1,7 @@
 // Memory and time of a large index: writes runs of a million generated chunks each, opens them as a backup does, looks
-// up chunks that are there and chunks that are not, and prints what that took. usage: index FOLDER CHUNKS
+// up chunks that are there and chunks that are not, joins as many references with it as prune and check do, and prints what
+// that took. The same at a quarter of the size, and the slope. usage: index FOLDER CHUNKS
+#include <array>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -7,6 +9,7 @@
 #include <string>
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -14,11 +17,12 @@
 #include "base/rng.h"
 #include "vault/config.h"
 #include "vault/index.h"
+#include "vault/references.h"
 
 namespace hf::vault {
 namespace {
 
-constexpr std::uint64_t kRunChunks = 1'000'000;
+constexpr std::uint64_t kRunChunks = 1'000'000;   // merged runs have one to two millions
 constexpr std::uint64_t kPackChunks = 4000;
 constexpr std::size_t kCacheBytes = 64u << 20;       // as ChunkSource has it
 constexpr int kLookups = 200'000;
@@ -70,7 +74,33 @@ double seconds_since(std::chrono::steady_clock::time_point begin) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }
 
-int measure(const std::string& folder, std::uint64_t chunks) {
+double peak_mib() {
+  struct ::rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  return static_cast<double>(usage.ru_maxrss) / 1024;
+}
+
+// Every chunk is referred to once, in an order that has nothing to do with the index.
+void join_references(const IndexSet& set, std::uint64_t chunks) {
+  const auto start = std::chrono::steady_clock::now();
+  std::vector<std::vector<bool>> marked;
+  for (const IndexRun& run : set.runs()) marked.emplace_back(run.chunks(), false);
+  References references;
+  int joins = 0;
+  const auto join = [&] {
+    ++joins;
+    const auto match = [&](std::size_t run, std::uint64_t row, const IndexEntry&) { return marked[run][row] = true, true; };
+    if (!references.join(set, match, [] { return ok(); }).value()) std::_Exit(1);
+  };
+  for (std::uint64_t i = 0; i < chunks; ++i) {
+    if (references.add(generated(i))) join();
+  }
+  join();
+  std::printf("mark or check of %llu references: %.2f s in %d joins\n", static_cast<unsigned long long>(chunks),
+              seconds_since(start), joins);
+}
+
+double measure(const std::string& folder, std::uint64_t chunks) {
   crypto::SystemEntropy entropy;
   const Keys keys = create_config(entropy, Passphrase{Secret("x")}, "x", 0, crypto::Argon2Cost{8, 1}).value().keys;
   const std::uint64_t runs = (chunks + kRunChunks - 1) / kRunChunks;
@@ -104,6 +134,33 @@ int measure(const std::string& folder, std::uint64_t chunks) {
   std::printf("%llu chunks in %llu runs: opened in %.3f s, %.1f MiB resident, %.1f of them the cache\n",
               static_cast<unsigned long long>(chunks), static_cast<unsigned long long>(runs), opened, resident_mib() - before,
               static_cast<double>(cache.bytes()) / (1 << 20));
+  join_references(set, chunks);
+  std::printf("peak %.1f MiB\n", peak_mib());
+  return peak_mib();
+}
+
+// In a process of its own, so that its peak is its own.
+double measure_alone(const std::string& folder, std::uint64_t chunks) {
+  std::array<int, 2> ends{};
+  if (::pipe(ends.data()) != 0) std::_Exit(1);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const double peak = measure(folder, chunks);
+    std::fflush(stdout);
+    std::_Exit(::write(ends[1], &peak, sizeof peak) == sizeof peak ? 0 : 1);
+  }
+  double peak = 0;
+  if (::read(ends[0], &peak, sizeof peak) != sizeof peak) std::_Exit(1);
+  ::waitpid(child, nullptr, 0);
+  return peak;
+}
+
+int run(const std::string& folder, std::uint64_t chunks) {
+  const double small = measure_alone(folder, chunks / 4);
+  const double large = measure_alone(folder, chunks);
+  const double slope = (large - small) / (static_cast<double>(chunks - chunks / 4) / 1e6);
+  std::printf("slope: %.2f MiB for each million chunks; a hundred millions: %.0f MiB\n", slope,
+              large + slope * (100 - static_cast<double>(chunks) / 1e6));
   return 0;
 }
 
@@ -112,5 +169,5 @@ int measure(const std::string& folder, std::uint64_t chunks) {
 
 int main(int argc, char** argv) {
   if (argc != 3) return 2;
-  return hf::vault::measure(argv[1], std::strtoull(argv[2], nullptr, 10));
+  return hf::vault::run(argv[1], std::strtoull(argv[2], nullptr, 10));
 }
