@@ -271,9 +271,8 @@ class Pass {
     std::ranges::sort(next.swept);
     Status published = publish_epoch(core_, std::move(next));
     if (!published && published.error().kind == ErrorKind::kExists) {
-      pending("another prune is at work");
       for (const std::string& run : written_) HF_TRY(core_.store.remove(run));     // the old ones stay
-      return false;
+      return true;                         // another pass, by what that epoch says
     }
     if (!published) return std::move(published).error();
     // Only after this pass's own epoch: who listed the index across the change sees by it that something moved (list_runs).

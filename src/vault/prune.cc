@@ -17,6 +17,7 @@ namespace {
 
 constexpr int kPasses = 5;               // condemn, sweep, repack, sweep what was repacked, look once more
 constexpr int kMostMerges = 1000;         // of index runs: two thousand million chunks
+constexpr int kEpochAttempts = 16;       // others publish meanwhile: prunes, and backups that merge index runs
 constexpr Micros kMaxJump = 24h;
 
 Error clock_error(const std::string& what) {
@@ -86,7 +87,7 @@ Status collect(const Repository::Core& core, const PruneOptions& options, PruneR
     if (!more || report.pending) return ok();
   }
   report.pending = true;
-  report.why_pending.push_back("more can be repacked: run prune again");
+  report.why_pending.push_back("more can be done, or others are at work: run prune again");
   return ok();
 }
 
@@ -132,17 +133,24 @@ Status forget(const Repository::Core& core, const std::set<SnapshotId>& ids, Epo
   for (const CommittedRecord& c : commits) highest = std::max(highest, c.number);
   const auto goes = [&](const CommittedRecord& c) { return c.number != 0 && ids.contains(c.id); };
   // A number is never used again, not even by a writer that lists commits after these are gone: an epoch knows it first.
-  if (std::ranges::any_of(commits, [&](const auto& c) { return goes(c) && c.number > epoch.highest_commit; })) {
+  const auto unknown = [&] {
+    return std::ranges::any_of(commits, [&](const auto& c) { return goes(c) && c.number > epoch.highest_commit; });
+  };
+  for (int attempt = 1; unknown(); ++attempt) {
     Epoch next = epoch;
     ++next.number;
     next.highest_commit = std::max(next.highest_commit, highest);
     Status published = publish_epoch(core, next);
-    if (!published && published.error().kind == ErrorKind::kExists) {
+    if (published) {
+      epoch = std::move(next);
+      break;
+    }
+    if (published.error().kind != ErrorKind::kExists) return published;
+    if (attempt == kEpochAttempts) {
       return make_error(ErrorKind::kBusy, "another prune is at work in " + core.store.properties().place)
           .with_hint("Run it again when that one has ended.");
     }
-    HF_TRY(std::move(published));
-    epoch = std::move(next);
+    HF_ASSIGN(epoch, read_newest_epoch(core));       // of another prune, or of a backup that merged index runs
   }
   for (const CommittedRecord& c : commits) {
     if (!goes(c)) continue;
