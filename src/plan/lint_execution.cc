@@ -21,11 +21,8 @@ void components(Lint& lint) {
       bool later = c.backups[i].kind == BackupKind::kLogical || c.backups[i].tier;
       if (later)
         say(lint, path + ".backups." + std::to_string(i),
-            c.backups[i].tier ? "moving packs to another class" : "a logical backup");
+            c.backups[i].tier ? "moving packs to another class on a schedule" : "a logical backup");
     }
-  }
-  for (const Vault& v : lint.plan.vaults) {
-    if (v.url.starts_with("s3://")) say(lint, "vaults." + v.name + ".url", "a vault in S3");
   }
 }
 

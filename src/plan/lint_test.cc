@@ -80,7 +80,7 @@ const Case kCases[] = {
     {"automatic-without-brake", "failover", "mode: propose\n  detect: [orders]\n  cool_down: 1h",
      "mode: automatic\n  detect: [orders]"},
     {"automatic-without-brake", "failover", "mode: propose\n  detect: [orders]", "mode: automatic"},
-    {"not-executed-yet", "vaults.copy.url", "url: /vaults/copy", "url: \"s3://copy\""},
+    {"not-executed-yet", "components.settings.hosts", "paths: [/etc/app],", "paths: [/etc/app], hosts: [web-1],"},
 };
 
 TEST(Lint, EachRuleFindsWhatItIsForAndNothingElsewhere) {
