@@ -171,6 +171,7 @@ TEST_F(DnsTest, WhatCannotBeSentIsRefusedBeforeSending) {
 TEST_F(DnsTest, FrozenServerIsATimeoutThatMayHaveHappened) {
   BindServer server = bind();
   ASSERT_TRUE(server.process().signal(SIGSTOP));
+  for (int i = 0; i < 100 && dns.query(server.endpoint(), "demo.test", DnsType::kSoa, 200ms, {}); ++i) {}  // threads stop in turn
   Status frozen = dns.update(server.endpoint(), move_to("127.0.2.1", good), 2s, {});
   ASSERT_FALSE(frozen);
   EXPECT_EQ(frozen.error().kind, ErrorKind::kTimeout);
