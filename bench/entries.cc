@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "base/rng.h"
-#include "vault/collect.h"
+#include "vault/collect/collect.h"
 #include "vault/repository.h"
 #include "vault/store/directory_store.h"
 

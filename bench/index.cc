@@ -15,9 +15,9 @@
 #include <unistd.h>
 
 #include "base/rng.h"
-#include "vault/config.h"
-#include "vault/index.h"
-#include "vault/references.h"
+#include "vault/index/index.h"
+#include "vault/index/references.h"
+#include "vault/keys/config.h"
 
 namespace hf::vault {
 namespace {

@@ -7,12 +7,12 @@
 #include "crypto/hash.h"
 #include "crypto/keys.h"
 #include "crypto/leaves.h"
-#include "vault/chunk.h"
-#include "vault/chunker.h"
-#include "vault/compress.h"
-#include "vault/config.h"
-#include "vault/index.h"
-#include "vault/pack.h"
+#include "vault/chunk/chunk.h"
+#include "vault/chunk/chunker.h"
+#include "vault/index/index.h"
+#include "vault/keys/config.h"
+#include "vault/object/compress.h"
+#include "vault/pack/pack.h"
 
 namespace hf::vault {
 namespace {

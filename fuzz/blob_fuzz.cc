@@ -3,7 +3,7 @@
 #include "base/check.h"
 #include "crypto/aead.h"
 #include "crypto/hash.h"
-#include "vault/blob.h"
+#include "vault/object/blob.h"
 #include "vault_keys.h"
 
 namespace hf::vault {

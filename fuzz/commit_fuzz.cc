@@ -2,11 +2,11 @@
 // What parses is written again and must parse to the same bytes.
 #include "base/check.h"
 #include "vault/attachments.h"
-#include "vault/lease.h"
-#include "vault/names.h"
-#include "vault/pins.h"
+#include "vault/collect/lease.h"
+#include "vault/collect/pins.h"
+#include "vault/object/names.h"
 #include "vault/snapshot_record.h"
-#include "vault/wal_objects.h"
+#include "vault/wal/wal_objects.h"
 
 namespace hf::vault {
 namespace {

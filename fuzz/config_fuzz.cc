@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
-#include "vault/config.h"
+#include "vault/keys/config.h"
 #include "vault_keys.h"
 
 namespace hf::vault {

@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "base/check.h"
-#include "vault/index.h"
-#include "vault/index_layout.h"
+#include "vault/index/index.h"
+#include "vault/index/index_layout.h"
 #include "vault_keys.h"
 
 namespace hf::vault {

@@ -4,8 +4,8 @@
 #include "base/hex.h"
 #include "base/text.h"
 #include "crypto/hash.h"
-#include "vault/key_text.h"
-#include "vault/scrub.h"
+#include "vault/check/scrub.h"
+#include "vault/keys/key_text.h"
 
 namespace hf::vault {
 namespace {

@@ -7,8 +7,8 @@
 #include <random>
 
 #include "base/check.h"
+#include "vault/backup/session_journal.h"
 #include "vault/seen.h"
-#include "vault/session_journal.h"
 #include "vault/store/directory_store.h"
 #include "vault_keys.h"
 

@@ -2,9 +2,9 @@
 // with a known key; 3 a compressed chunk.
 #include "base/check.h"
 #include "crypto/aead.h"
-#include "vault/compress.h"
-#include "vault/pack.h"
-#include "vault/pack_layout.h"
+#include "vault/object/compress.h"
+#include "vault/pack/pack.h"
+#include "vault/pack/pack_layout.h"
 #include "vault_keys.h"
 
 namespace hf::vault {

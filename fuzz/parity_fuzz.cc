@@ -4,9 +4,9 @@
 #include <algorithm>
 
 #include "base/check.h"
-#include "vault/pack.h"
-#include "vault/pack_layout.h"
-#include "vault/parity.h"
+#include "vault/pack/pack.h"
+#include "vault/pack/pack_layout.h"
+#include "vault/pack/parity.h"
 
 namespace hf::vault {
 namespace {

@@ -4,7 +4,7 @@
 
 #include "base/check.h"
 #include "base/text.h"
-#include "sources/files_pattern.h"
+#include "sources/files/pattern.h"
 
 namespace hf::sources {
 namespace {

@@ -4,7 +4,7 @@
 #include <cstdio>
 
 #include "base/check.h"
-#include "sources/base_tar.h"
+#include "sources/postgres/base_tar.h"
 
 namespace hf::sources {
 namespace {

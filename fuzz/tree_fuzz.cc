@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "base/check.h"
-#include "vault/tree.h"
-#include "vault/tree_record.h"
+#include "vault/tree/tree.h"
+#include "vault/tree/tree_record.h"
 
 namespace hf::vault {
 namespace {

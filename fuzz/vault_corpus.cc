@@ -4,13 +4,13 @@
 #include <filesystem>
 #include <fstream>
 
-#include "vault/blob.h"
-#include "vault/compress.h"
-#include "vault/config.h"
-#include "vault/index.h"
-#include "vault/key_text.h"
-#include "vault/pack_layout.h"
-#include "vault/tree.h"
+#include "vault/index/index.h"
+#include "vault/keys/config.h"
+#include "vault/keys/key_text.h"
+#include "vault/object/blob.h"
+#include "vault/object/compress.h"
+#include "vault/pack/pack_layout.h"
+#include "vault/tree/tree.h"
 #include "vault_keys.h"
 
 namespace hf::vault {

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "base/rng.h"
-#include "vault/keys.h"
+#include "vault/keys/keys.h"
 
 namespace hf::vault::fuzz {
 

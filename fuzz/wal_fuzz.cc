@@ -6,10 +6,10 @@
 #include "base/check.h"
 #include "base/text.h"
 #include "remote/postgres_replication.h"
-#include "sources/postgres_backup_info.h"
-#include "sources/postgres_timeline.h"
-#include "sources/wal_record.h"
-#include "sources/wal_timeline.h"
+#include "sources/postgres/backup_info.h"
+#include "sources/postgres/timeline.h"
+#include "sources/wal/record.h"
+#include "sources/wal/timeline.h"
 
 namespace hf::sources {
 namespace {

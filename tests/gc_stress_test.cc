@@ -14,7 +14,7 @@
 
 #include "io/files.h"
 #include "io/testing_folder.h"
-#include "vault/collect.h"
+#include "vault/collect/collect.h"
 #include "vault/store/directory_store.h"
 #include "vault/testing_repository.h"
 

@@ -6,8 +6,8 @@
 
 #include "base/hex.h"
 #include "crypto/hash.h"
-#include "sources/wal_record.h"
-#include "sources/wal_seal.h"
+#include "sources/wal/record.h"
+#include "sources/wal/seal.h"
 
 namespace hf::actions {
 namespace {

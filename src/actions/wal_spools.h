@@ -1,9 +1,9 @@
-// The spools of the WAL receivers of this machine: what lies in their folders, and sealing by sources/wal_seal.h.
+// The spools of the WAL receivers of this machine: what lies in their folders, and sealing by sources/wal/seal.h.
 #pragma once
 
 #include "actions/spools.h"
 #include "io/env.h"
-#include "sources/wal_spool.h"
+#include "sources/wal/spool.h"
 
 namespace hf::actions {
 

@@ -13,8 +13,8 @@
 #include "cli/snapshot_json.h"
 #include "cli/vault_access.h"
 #include "record/data_events.h"
-#include "sources/files.h"
-#include "sources/postgres_backup.h"
+#include "sources/files/files.h"
+#include "sources/postgres/backup.h"
 
 namespace hf::cli {
 

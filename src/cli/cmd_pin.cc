@@ -1,7 +1,7 @@
 // backup pin, unpin and vault hold: snapshots that no prune removes, whatever its rules say.
 #include "cli/commands.h"
 #include "cli/vault_access.h"
-#include "vault/pins.h"
+#include "vault/collect/pins.h"
 
 namespace hf::cli {
 

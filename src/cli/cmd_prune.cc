@@ -7,7 +7,7 @@
 #include "cli/plan_file.h"
 #include "cli/shown_progress.h"
 #include "cli/vault_access.h"
-#include "vault/collect.h"
+#include "vault/collect/collect.h"
 
 namespace hf::cli {
 

@@ -7,9 +7,9 @@
 #include "cli/shown_progress.h"
 #include "cli/thawing.h"
 #include "cli/vault_access.h"
-#include "sources/files.h"
-#include "sources/files_selection.h"
-#include "sources/postgres_restore.h"
+#include "sources/files/files.h"
+#include "sources/files/selection.h"
+#include "sources/postgres/restore.h"
 
 namespace hf::cli {
 

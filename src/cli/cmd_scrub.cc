@@ -7,8 +7,8 @@
 #include "cli/healing.h"
 #include "cli/shown_progress.h"
 #include "io/files.h"
-#include "vault/rebuild.h"
-#include "vault/scrub.h"
+#include "vault/check/rebuild.h"
+#include "vault/check/scrub.h"
 
 namespace hf::cli {
 

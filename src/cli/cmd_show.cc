@@ -8,7 +8,7 @@
 #include "cli/plan_file.h"
 #include "cli/snapshot_json.h"
 #include "cli/vault_access.h"
-#include "sources/files_selection.h"
+#include "sources/files/selection.h"
 
 namespace hf::cli {
 

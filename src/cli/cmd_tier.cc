@@ -6,8 +6,8 @@
 #include "cli/interrupt.h"
 #include "cli/plan_file.h"
 #include "cli/vault_access.h"
-#include "vault/storage_class.h"
-#include "vault/tiering.h"
+#include "vault/tiers/storage_class.h"
+#include "vault/tiers/tiering.h"
 
 namespace hf::cli {
 

@@ -7,7 +7,7 @@
 #include "cli/shown_progress.h"
 #include "cli/thawing.h"
 #include "cli/vault_access.h"
-#include "vault/pack.h"
+#include "vault/pack/pack.h"
 
 namespace hf::cli {
 

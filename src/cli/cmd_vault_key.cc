@@ -6,8 +6,8 @@
 #include "cli/exit_codes.h"
 #include "cli/recovery_kit.h"
 #include "cli/vault_access.h"
+#include "vault/keys/slots.h"
 #include "vault/rehearsal.h"
-#include "vault/slots.h"
 
 namespace hf::cli {
 

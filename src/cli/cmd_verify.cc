@@ -11,7 +11,7 @@
 #include "record/data_events.h"
 #include "record/proof_events.h"
 #include "record/run_events.h"
-#include "sources/postgres_verify.h"
+#include "sources/postgres/verify.h"
 
 namespace hf::cli {
 

@@ -4,11 +4,11 @@
 #include "cli/commands.h"
 #include "cli/exit_codes.h"
 #include "cli/vault_access.h"
-#include "sources/wal_archive_reader.h"
-#include "sources/wal_archive_target.h"
-#include "sources/wal_check.h"
-#include "sources/wal_push.h"
-#include "sources/wal_receiver.h"
+#include "sources/wal/archive_reader.h"
+#include "sources/wal/archive_target.h"
+#include "sources/wal/check.h"
+#include "sources/wal/push.h"
+#include "sources/wal/receiver.h"
 #include "vault/attachments.h"
 
 namespace hf::cli {

@@ -4,7 +4,7 @@
 #include "base/text.h"
 #include "cli/exit_codes.h"
 #include "cli/plan_file.h"
-#include "vault/heal.h"
+#include "vault/check/heal.h"
 
 namespace hf::cli {
 

@@ -10,8 +10,8 @@
 #include "cli/vault_access.h"
 #include "plan/objective.h"
 #include "remote/postgres.h"
-#include "sources/wal_record.h"
-#include "vault/wal_archive.h"
+#include "sources/wal/record.h"
+#include "vault/wal/wal_archive.h"
 
 namespace hf::cli {
 

@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "base/json.h"
-#include "vault/tree.h"
+#include "vault/tree/tree.h"
 
 namespace hf::cli {
 

@@ -5,7 +5,7 @@
 
 #include "base/result.h"
 #include "base/time.h"
-#include "vault/key_text.h"
+#include "vault/keys/key_text.h"
 
 namespace hf::cli {
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "cli/command.h"
-#include "sources/files.h"
+#include "sources/files/files.h"
 
 namespace hf::cli {
 

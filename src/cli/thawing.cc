@@ -1,7 +1,7 @@
 #include "cli/thawing.h"
 
 #include "base/text.h"
-#include "vault/storage_class.h"
+#include "vault/tiers/storage_class.h"
 
 namespace hf::cli {
 

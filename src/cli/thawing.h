@@ -2,7 +2,7 @@
 #pragma once
 
 #include "cli/vault_access.h"
-#include "vault/thaw.h"
+#include "vault/tiers/thaw.h"
 
 namespace hf::cli {
 

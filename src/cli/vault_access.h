@@ -4,11 +4,11 @@
 #include <memory>
 #include <string>
 
-#include "cli/command.h"
 #include "base/json.h"
+#include "cli/command.h"
 #include "crypto/keys.h"
 #include "plan/plan.h"
-#include "vault/key_text.h"
+#include "vault/keys/key_text.h"
 #include "vault/repository.h"
 
 namespace hf::cli {

@@ -17,7 +17,7 @@
 #include "base/json.h"
 #include "io/env.h"
 #include "remote/bind_server.h"
-#include "sources/postgres_server.h"
+#include "sources/postgres/server.h"
 
 namespace hf::lab {
 

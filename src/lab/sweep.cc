@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "base/text.h"
-#include "sources/postgres_server.h"
+#include "sources/postgres/server.h"
 
 namespace hf::lab {
 namespace {

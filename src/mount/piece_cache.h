@@ -7,7 +7,7 @@
 #include <unordered_map>
 
 #include "base/bytes.h"
-#include "vault/chunk.h"
+#include "vault/chunk/chunk.h"
 
 namespace hf::mount {
 

@@ -5,8 +5,8 @@
 #include "base/hex.h"
 #include "io/testing_folder.h"
 #include "io/testing_net.h"
-#include "remote/dns.h"
 #include "remote/bind_server.h"
+#include "remote/dns.h"
 
 namespace hf::remote {
 namespace {

@@ -3,8 +3,8 @@
 
 #include <algorithm>
 
-#include "io/lock.h"
 #include "io/files.h"
+#include "io/lock.h"
 
 namespace hf::runbook {
 namespace {

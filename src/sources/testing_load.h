@@ -7,7 +7,7 @@
 #include <thread>
 
 #include "remote/testing_postgres.h"
-#include "sources/wal_receiver.h"
+#include "sources/wal/receiver.h"
 
 namespace hf::sources {
 

@@ -8,7 +8,7 @@
 #include "base/rng.h"
 #include "base/time.h"
 #include "io/env.h"
-#include "sources/postgres_server.h"
+#include "sources/postgres/server.h"
 
 namespace hf::sources::testing {
 

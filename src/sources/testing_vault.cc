@@ -4,8 +4,8 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "sources/postgres_backup_wal.h"
-#include "vault/wal_archive.h"
+#include "sources/postgres/backup_wal.h"
+#include "vault/wal/wal_archive.h"
 
 namespace hf::sources::testing {
 namespace {

@@ -8,8 +8,8 @@
 
 #include "io/files.h"
 #include "remote/testing_postgres.h"
-#include "sources/wal_fetch.h"
-#include "sources/wal_receiver.h"
+#include "sources/wal/fetch.h"
+#include "sources/wal/receiver.h"
 
 namespace hf::sources {
 

@@ -3,9 +3,9 @@
 #include <algorithm>
 
 #include "base/hex.h"
-#include "vault/blob.h"
 #include "vault/core.h"
-#include "vault/names.h"
+#include "vault/object/blob.h"
+#include "vault/object/names.h"
 
 namespace hf::vault {
 namespace {

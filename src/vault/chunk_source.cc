@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "vault/names.h"
+#include "vault/object/names.h"
 
 namespace hf::vault {
 namespace {

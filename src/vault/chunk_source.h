@@ -9,7 +9,7 @@
 #include <set>
 
 #include "vault/core.h"
-#include "vault/index.h"
+#include "vault/index/index.h"
 
 namespace hf::vault {
 

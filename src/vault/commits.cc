@@ -3,7 +3,7 @@
 
 #include "base/hex.h"
 #include "vault/core.h"
-#include "vault/names.h"
+#include "vault/object/names.h"
 #include "vault/snapshot_record.h"
 
 namespace hf::vault {

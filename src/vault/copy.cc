@@ -5,15 +5,15 @@
 #include <algorithm>
 #include <mutex>
 
-#include "vault/blob.h"
+#include "vault/backup/chunk_store.h"
 #include "vault/chunk_source.h"
-#include "vault/chunk_store.h"
-#include "vault/locks.h"
-#include "vault/names.h"
+#include "vault/object/blob.h"
+#include "vault/object/names.h"
 #include "vault/parallel.h"
 #include "vault/parts.h"
-#include "vault/wal_archive.h"
-#include "vault/wal_objects.h"
+#include "vault/tiers/locks.h"
+#include "vault/wal/wal_archive.h"
+#include "vault/wal/wal_objects.h"
 
 namespace hf::vault {
 namespace {

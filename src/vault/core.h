@@ -5,11 +5,11 @@
 #include <map>
 #include <set>
 
-#include "vault/chunk.h"
-#include "vault/chunker.h"
-#include "vault/config.h"
-#include "vault/lease.h"
-#include "vault/pages.h"
+#include "vault/chunk/chunk.h"
+#include "vault/chunk/chunker.h"
+#include "vault/chunk/pages.h"
+#include "vault/collect/lease.h"
+#include "vault/keys/config.h"
 #include "vault/repository.h"
 
 namespace hf::vault {

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "io/testing_files.h"
-#include "vault/collect.h"
+#include "vault/collect/collect.h"
 #include "vault/store/directory_store.h"
 #include "vault/testing_repository.h"
 

@@ -8,18 +8,18 @@
 
 #include "base/hex.h"
 #include "vault/attachments.h"
-#include "vault/collect.h"
+#include "vault/check/heal.h"
+#include "vault/check/rebuild.h"
+#include "vault/check/scrub.h"
+#include "vault/collect/collect.h"
+#include "vault/collect/pins.h"
 #include "vault/core.h"
-#include "vault/heal.h"
-#include "vault/names.h"
-#include "vault/pins.h"
-#include "vault/rebuild.h"
+#include "vault/keys/slots.h"
+#include "vault/object/names.h"
 #include "vault/rehearsal.h"
-#include "vault/scrub.h"
-#include "vault/slots.h"
 #include "vault/snapshot_record.h"
 #include "vault/testing_kill.h"
-#include "vault/wal_archive.h"
+#include "vault/wal/wal_archive.h"
 
 namespace hf::vault {
 namespace {

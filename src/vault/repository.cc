@@ -5,7 +5,7 @@
 
 #include "base/hex.h"
 #include "vault/core.h"
-#include "vault/names.h"
+#include "vault/object/names.h"
 #include "vault/parts.h"
 #include "vault/seen.h"
 #include "vault/snapshot_record.h"

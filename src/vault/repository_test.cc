@@ -7,7 +7,7 @@
 #include "vault/attachments.h"
 #include "vault/store/testing_faulty_store.h"
 #include "vault/testing_repository.h"
-#include "vault/wal_archive.h"
+#include "vault/wal/wal_archive.h"
 
 namespace hf::vault {
 namespace {

@@ -6,10 +6,10 @@
 #include <mutex>
 
 #include "vault/chunk_source.h"
-#include "vault/names.h"
+#include "vault/object/names.h"
+#include "vault/pack/record_reader.h"
 #include "vault/parallel.h"
 #include "vault/parts.h"
-#include "vault/record_reader.h"
 
 namespace hf::vault {
 namespace {

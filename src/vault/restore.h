@@ -11,9 +11,9 @@
 
 #include "base/bytes.h"
 #include "base/result.h"
-#include "vault/pages.h"
+#include "vault/chunk/pages.h"
 #include "vault/snapshot.h"
-#include "vault/tree.h"
+#include "vault/tree/tree.h"
 
 namespace hf::vault {
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/hex.h"
-#include "vault/names.h"
+#include "vault/object/names.h"
 
 namespace hf::vault {
 namespace {

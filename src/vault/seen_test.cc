@@ -4,8 +4,8 @@
 #include <gtest/gtest.h>
 
 #include "io/testing_files.h"
-#include "vault/collect.h"
-#include "vault/pins.h"
+#include "vault/collect/collect.h"
+#include "vault/collect/pins.h"
 #include "vault/testing_repository.h"
 
 namespace hf::vault {

@@ -6,9 +6,9 @@
 
 #include <span>
 
-#include "vault/keys.h"
+#include "vault/keys/keys.h"
 #include "vault/snapshot.h"
-#include "vault/tree.h"
+#include "vault/tree/tree.h"
 
 namespace hf::vault {
 

@@ -6,8 +6,8 @@
 #include <mutex>
 
 #include "base/rng.h"
-#include "vault/config.h"
-#include "vault/tree.h"
+#include "vault/keys/config.h"
+#include "vault/tree/tree.h"
 
 namespace hf::vault::testing {
 

@@ -4,11 +4,11 @@
 #include <gtest/gtest.h>
 
 #include "base/hex.h"
-#include "vault/chunk.h"
-#include "vault/chunker.h"
-#include "vault/pages.h"
-#include "vault/parity.h"
-#include "vault/tree_record.h"
+#include "vault/chunk/chunk.h"
+#include "vault/chunk/chunker.h"
+#include "vault/chunk/pages.h"
+#include "vault/pack/parity.h"
+#include "vault/tree/tree_record.h"
 
 namespace hf::vault {
 namespace {

@@ -4,7 +4,7 @@
 #include "base/hex.h"
 #include "base/text.h"
 #include "crypto/hash.h"
-#include "vault/collect.h"
+#include "vault/collect/collect.h"
 #include "vault/repository.h"
 #include "vault/store/probe.h"
 #include "vault/store/testing_bucket.h"

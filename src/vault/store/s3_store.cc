@@ -1,7 +1,7 @@
 #include "vault/store/s3_store.h"
 
 #include "base/text.h"
-#include "vault/object.h"
+#include "vault/object/object.h"
 
 namespace hf::vault {
 namespace {

@@ -2,8 +2,8 @@
 #include <gtest/gtest.h>
 
 #include "io/testing_files.h"
-#include "vault/collect.h"
-#include "vault/object.h"
+#include "vault/collect/collect.h"
+#include "vault/object/object.h"
 #include "vault/repository.h"
 #include "vault/store/probe.h"
 #include "vault/store/testing_bucket.h"

@@ -2,12 +2,12 @@
 // and what it costs.
 #include <gtest/gtest.h>
 
-#include "vault/collect.h"
+#include "vault/collect/collect.h"
 #include "vault/repository.h"
 #include "vault/store/testing_bucket.h"
 #include "vault/testing_repository.h"
-#include "vault/thaw.h"
-#include "vault/tiering.h"
+#include "vault/tiers/thaw.h"
+#include "vault/tiers/tiering.h"
 
 namespace hf::vault {
 namespace {

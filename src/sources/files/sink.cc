@@ -1,0 +1,140 @@
+#include "sources/files/sink.h"
+
+#include <cerrno>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "sources/files/metadata.h"
+
+namespace hf::sources {
+namespace {
+
+constexpr unsigned kPrivate = 0600;
+constexpr std::size_t kOpenFiles = 128;        // written at the same time; the usual limit is 1024 descriptors
+
+unsigned creation_mask() {
+  const mode_t mask = ::umask(077);            // there is no other way to ask; for a moment new files are more private
+  ::umask(mask);
+  return mask;
+}
+
+}  // namespace
+
+FileSink::FileSink(Folders& folders, std::string tag, Progress progress)
+    : folders_(folders), tag_(std::move(tag)), progress_(progress), mask_(creation_mask()) {}
+
+void FileSink::add(const vault::Entry& entry) {
+  Place place;
+  place.entry = &entry;
+  place.temporary = !folders_.fresh(parent_of(entry.path));
+  for (const vault::Extent& extent : entry.extents) place.missing += extent.hole ? 0 : extent.length;
+  places_.push_back(place);
+}
+
+std::string FileSink::name(std::uint64_t file) const {
+  const Place& place = places_[file];
+  return place.temporary ? ".holdfast-" + tag_ + "-" + std::to_string(file) : name_of(place.entry->path);
+}
+
+// The bits it gets, where nobody else can reach it yet; else this user's alone.
+unsigned FileSink::final_mode(std::uint64_t file) const {
+  return places_[file].temporary ? kPrivate : places_[file].entry->mode & 0777;
+}
+
+Result<Descriptor> FileSink::create(std::uint64_t file, unsigned mode) {
+  Place& place = places_[file];
+  progress_.item("/", place.entry->path);
+  HF_ASSIGN(const Folders::Handle folder, folders_.open(parent_of(place.entry->path)));
+  Descriptor fd(::openat(folder->get(), name(file).c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode));
+  if (!fd) return errno_error(errno, "creating", place.entry->path);
+  place.created = true;
+  return fd;
+}
+
+Status FileSink::write_all(int fd, std::uint64_t file, std::uint64_t offset, ByteView bytes) const {
+  while (!bytes.empty()) {
+    const ssize_t n = ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return errno_error(errno, "writing", places_[file].entry->path);
+    offset += static_cast<std::uint64_t>(n);
+    bytes = bytes.subspan(static_cast<std::size_t>(n));
+  }
+  return ok();
+}
+
+Status FileSink::complete(std::uint64_t file, int fd, unsigned created) {
+  const Place& place = places_[file];
+  progress_.add(Counted::kFiles);
+  std::vector<std::string> why;
+  const bool plain = !place.temporary && folders_.plain();
+  set_metadata(fd, *place.entry, plain ? std::optional<unsigned>(created & ~mask_) : std::nullopt, why);
+  if (why.empty()) return ok();
+  const std::lock_guard lock(mutex_);
+  for (std::string& clause : why) failed_.push_back({"/" + place.entry->path, std::move(clause)});
+  return ok();
+}
+
+Status FileSink::create_empty(std::uint64_t file) {
+  HF_ASSIGN(const Descriptor fd, create(file, final_mode(file)));
+  const std::uint64_t size = places_[file].entry->size;
+  if (size > 0 && ::ftruncate(fd.get(), static_cast<off_t>(size)) < 0)
+    return errno_error(errno, "sizing", places_[file].entry->path);
+  return complete(file, fd.get(), final_mode(file));
+}
+
+Result<FileSink::Handle> FileSink::handle(std::uint64_t file) {
+  const std::lock_guard lock(mutex_);
+  if (const auto it = open_.find(file); it != open_.end()) return it->second;
+  if (open_.size() >= kOpenFiles) open_.erase(open_.begin());    // closed when the last writer is through with it
+  Descriptor fd;
+  if (places_[file].created) {
+    HF_ASSIGN(const Folders::Handle folder, folders_.open(parent_of(places_[file].entry->path)));
+    fd = Descriptor(::openat(folder->get(), name(file).c_str(), O_WRONLY | O_NOFOLLOW | O_CLOEXEC));
+    if (!fd) return errno_error(errno, "opening", places_[file].entry->path);
+  } else {
+    HF_ASSIGN(fd, create(file, kPrivate));          // it may be opened again
+    if (::ftruncate(fd.get(), static_cast<off_t>(places_[file].entry->size)) < 0)
+      return errno_error(errno, "sizing", places_[file].entry->path);
+  }
+  return open_.emplace(file, std::make_shared<const Descriptor>(std::move(fd))).first->second;
+}
+
+Status FileSink::write(std::uint64_t file, std::uint64_t offset, ByteView bytes) {
+  if (offset == 0 && bytes.size() == places_[file].entry->size) {      // all of it: most files
+    HF_ASSIGN(const Descriptor fd, create(file, final_mode(file)));
+    HF_TRY(write_all(fd.get(), file, 0, bytes));
+    return complete(file, fd.get(), final_mode(file));
+  }
+  HF_ASSIGN(const Handle fd, handle(file));
+  HF_TRY(write_all(fd->get(), file, offset, bytes));
+  bool last = false;
+  {
+    const std::lock_guard lock(mutex_);
+    places_[file].missing -= bytes.size();
+    last = places_[file].missing == 0;
+    if (last) open_.erase(file);
+  }
+  return last ? complete(file, fd->get(), kPrivate) : ok();
+}
+
+Status FileSink::publish(std::uint64_t file) {
+  const Place& place = places_[file];
+  if (!place.temporary) return ok();
+  HF_ASSIGN(const Folders::Handle folder, folders_.open(parent_of(place.entry->path)));
+  if (!move_over(folder->get(), name(file), name_of(place.entry->path)))
+    return errno_error(errno, "moving into place", place.entry->path);
+  return ok();
+}
+
+void FileSink::discard() {
+  open_.clear();
+  for (std::uint64_t file = 0; file < places_.size(); ++file) {
+    if (!places_[file].temporary || !places_[file].created) continue;
+    auto folder = folders_.open(parent_of(places_[file].entry->path));
+    if (folder) ::unlinkat((*folder)->get(), name(file).c_str(), 0);
+  }
+}
+
+}  // namespace hf::sources

@@ -1,0 +1,54 @@
+// A set of chunk ids in one flat table: ids are uniform, so eight of their bytes are the hash and the next place in line
+// is the collision's. About 64 bytes an id.
+#pragma once
+
+#include <vector>
+
+#include "vault/chunk/chunk.h"
+
+namespace hf::vault {
+
+class IdSet {
+ public:
+  bool contains(const ChunkId& id) const {
+    if (slots_.empty()) return false;
+    const std::size_t mask = slots_.size() - 1;
+    for (std::size_t at = ChunkIdHash()(id) & mask;; at = (at + 1) & mask) {
+      if (slots_[at] == id) return id != kEmpty || has_empty_;
+      if (slots_[at] == kEmpty) return false;
+    }
+  }
+  bool insert(const ChunkId& id) {   // false: it was there
+    if (id == kEmpty) return !std::exchange(has_empty_, true);
+    if ((count_ + 1) * 2 > slots_.size()) grow();
+    const bool fresh = place(id);
+    count_ += fresh ? 1 : 0;
+    return fresh;
+  }
+  std::size_t size() const { return count_ + (has_empty_ ? 1 : 0); }
+
+ private:
+  static constexpr ChunkId kEmpty{};
+  static constexpr std::size_t kFirstSlots = 1024;
+  bool place(const ChunkId& id) {
+    const std::size_t mask = slots_.size() - 1;
+    for (std::size_t at = ChunkIdHash()(id) & mask;; at = (at + 1) & mask) {
+      if (slots_[at] == id) return false;
+      if (slots_[at] != kEmpty) continue;
+      slots_[at] = id;
+      return true;
+    }
+  }
+  void grow() {
+    std::vector<ChunkId> old(slots_.empty() ? kFirstSlots : slots_.size() * 2);
+    old.swap(slots_);
+    for (const ChunkId& id : old) {
+      if (id != kEmpty) place(id);
+    }
+  }
+  std::vector<ChunkId> slots_;   // a power of two of them, at most half full
+  std::size_t count_ = 0;
+  bool has_empty_ = false;       // the id of 32 zero bytes, which marks a free slot
+};
+
+}  // namespace hf::vault
