@@ -6,6 +6,7 @@ namespace hf::vault {
 namespace {
 
 constexpr std::size_t kInFlight = 2;          // batches a worker: one in hand, one waiting
+constexpr std::size_t kAhead = 16;            // and as many as the others do while one worker finishes a pack
 constexpr std::size_t kMaxWorkers = 16;
 constexpr auto kBeatPause = 1s;               // of waiting for a slow store; the lease decides whether a beat is due
 
@@ -47,11 +48,12 @@ std::unique_ptr<ChunkBatch> Pipeline::empty_batch() {
 Status Pipeline::submit(std::unique_ptr<ChunkBatch> batch) {
   HF_TRY(beat_());
   std::unique_lock lock(mutex_);
-  HF_TRY(collect(lock, workers_ * kInFlight));
+  HF_TRY(collect(lock, workers_ * kInFlight, kAhead));
   if (threads_.size() < std::min(workers_, under_way_.size() + 1)) {    // as many as there is work for
     threads_.emplace_back([this](const std::stop_token& stop) { work(stop); });
   }
   todo_.push_back(batch.get());
+  ++undone_;
   under_way_.push_back(std::move(batch));
   lock.unlock();
   work_.notify_one();
@@ -60,15 +62,16 @@ Status Pipeline::submit(std::unique_ptr<ChunkBatch> batch) {
 
 Status Pipeline::wait() {
   std::unique_lock lock(mutex_);
-  return collect(lock, 0);
+  return collect(lock, 0, 0);
 }
 
-// Takes back what is done, and waits until at most `leave` batches are under way.
-Status Pipeline::collect(std::unique_lock<std::mutex>& lock, std::size_t leave) {
+// Takes back what is done in order, and waits until at most `leave` batches are not done, and at most `ahead` more are done
+// behind one of them.
+Status Pipeline::collect(std::unique_lock<std::mutex>& lock, std::size_t leave, std::size_t ahead) {
   while (!under_way_.empty()) {
     if (error_) return Error(*error_);
     if (!under_way_.front()->done) {
-      if (under_way_.size() <= leave) return ok();
+      if (undone_ <= leave && under_way_.size() <= leave + ahead) return ok();
       if (done_.wait_for(lock, kBeatPause) == std::cv_status::no_timeout) continue;
       lock.unlock();
       Status alive = beat_();
@@ -115,6 +118,7 @@ void Pipeline::work(const std::stop_token& stop) {
     lock.lock();
     if (!processed && !error_) error_ = std::move(processed).error();
     batch->done = true;
+    --undone_;
     done_.notify_one();
   }
 }

@@ -2,7 +2,8 @@
 //
 // The session's thread fills a batch and submits it; a worker takes it whole: all leaves of all its chunks through the
 // hash lanes together, then what is new into packs. Batches come back in the order in which they were submitted.
-// Invariant: at most kInFlight batches a worker exist, so memory is bounded; a batch belongs to one thread at a time.
+// Invariant: at most kInFlight batches a worker and kAhead more exist, so memory is bounded; a batch belongs to one thread
+// at a time.
 #pragma once
 
 #include <condition_variable>
@@ -54,7 +55,7 @@ class Pipeline {
   struct Worker;
   void work(const std::stop_token& stop);
   Status process(Worker& worker, ChunkBatch& batch);
-  Status collect(std::unique_lock<std::mutex>& lock, std::size_t leave);
+  Status collect(std::unique_lock<std::mutex>& lock, std::size_t leave, std::size_t ahead);
   void take_back(std::unique_ptr<ChunkBatch> batch);
 
   const Repository::Core& core_;
@@ -69,6 +70,7 @@ class Pipeline {
   std::condition_variable_any work_;
   std::condition_variable done_;
   std::deque<ChunkBatch*> todo_;
+  std::size_t undone_ = 0;               // of those under way
   std::optional<Error> error_;
   std::vector<std::jthread> threads_;    // last: they end before what they use
 };
