@@ -67,7 +67,7 @@ class Runner::Session {
   void run(const Record& c);
   // Calls `work` in the pool and `then` with its result in the engine thread.
   template <class Work, class Then>
-  void call(const std::string& step, const std::string& key, Work work, Then then);
+  void call(const std::string& step, const std::string& key, const Work& work, const Then& then);
   void settle(const std::string& step, int attempt, const std::string& key, Result<Progress> result);
   void note(Fact fact) {  // for completions: the first error ends the loop
     if (broken_) broken_ = append(std::move(fact));
@@ -160,7 +160,7 @@ void Runner::Session::execute(const Command& command) {
 }
 
 template <class Work, class Then>
-void Runner::Session::call(const std::string& step, const std::string& key, Work work, Then then) {
+void Runner::Session::call(const std::string& step, const std::string& key, const Work& work, const Then& then) {
   const bool begun = std::ranges::any_of(
       facts_, [&](const Fact& f) { return f.kind == FactKind::kStepIntent && f.step == step && f.key == key; });
   Call c{spec_, step, key, facts_of(facts_), now(), begun};

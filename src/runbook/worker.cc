@@ -57,7 +57,7 @@ Result<Json> start_worker(Env& env, const WorkerSpec& spec) {
   process.output_file = join_path(spec.session, "output");
   process.die_with_parent = false;
   HF_ASSIGN(const std::unique_ptr<Process> worker, env.processes.spawn(process));
-  const Json handle = handle_of(worker->identity(), spec.session);
+  Json handle = handle_of(worker->identity(), spec.session);
   auto kept = write_file_atomic(env.files, place, as_bytes(dump_json(handle)));
   worker->release();
   if (!kept) return std::move(kept).error().maybe_happened();  // it runs, and the next start would not find it

@@ -76,9 +76,9 @@ Status Merge::both(const EntryView& old, const EntryView& fresh) {
     ++totals_.unchanged;
     return ok();
   }
-  if (content) return tell(std::move(change), totals_.changed);
+  if (content) return tell(change, totals_.changed);
   change.kind = ChangeKind::kMetadata;
-  return tell(std::move(change), totals_.metadata);
+  return tell(change, totals_.metadata);
 }
 
 Result<DiffTotals> Merge::run() {

@@ -19,9 +19,9 @@ Result<Slot> Slots::opened_by(const Credentials& credentials) const {
   return make_error(ErrorKind::kNotFound, "no slot of this vault is opened by this credential");
 }
 
-Result<SlotChange> Slots::add(SlotRequest request) {
+Result<SlotChange> Slots::add(const SlotRequest& request) {
   const Repository::Core& core = repository_.core();
-  HF_ASSIGN(const Created created, add_slot(core.entropy, core.config, core.keys, std::move(request)));
+  HF_ASSIGN(const Created created, add_slot(core.entropy, core.config, core.keys, request));
   HF_TRY(store(created));
   return SlotChange{created.config.slots.back().number, 0, created.config.number};
 }
@@ -46,8 +46,8 @@ Result<SlotChange> Slots::replace(std::uint32_t number, SlotLock lock, crypto::A
   const Repository::Core& core = repository_.core();
   const auto old = std::ranges::find(core.config.slots, number, &Slot::number);
   if (old == core.config.slots.end()) return make_error(ErrorKind::kNotFound, "vault has no slot " + std::to_string(number));
-  SlotRequest request{std::move(lock), old->level, old->label, true, cost};
-  HF_ASSIGN(const Created added, add_slot(core.entropy, core.config, core.keys, std::move(request)));
+  const SlotRequest request{std::move(lock), old->level, old->label, true, cost};
+  HF_ASSIGN(const Created added, add_slot(core.entropy, core.config, core.keys, request));
   HF_ASSIGN(const Created dropped, drop_slot(added.config, core.keys, number, false));
   HF_TRY(store(added));
   HF_TRY(store(dropped));

@@ -27,7 +27,7 @@ class Slots {
   // The slot that these credentials open. kNotFound if none does.
   Result<Slot> opened_by(const Credentials& credentials) const;
   // kExists if somebody else changed the slots meanwhile: open the vault again and repeat.
-  Result<SlotChange> add(SlotRequest request);
+  Result<SlotChange> add(const SlotRequest& request);
   // kBlocked for the last one of level admin. What the slot's writer signed stays valid. One that was cut short is ended by
   // the same call again.
   Result<SlotChange> drop(std::uint32_t number);
