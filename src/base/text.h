@@ -4,6 +4,7 @@
 
 #include <charconv>
 #include <concepts>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -35,5 +36,7 @@ inline std::string join(const std::vector<std::string>& list, std::string_view b
   for (std::size_t i = 1; i < list.size(); ++i) out.append(between).append(list[i]);
   return out;
 }
+
+std::string format_bytes(std::uint64_t bytes);  // "1.4 GiB"
 
 }  // namespace hf

@@ -1,6 +1,7 @@
 // backup run, list: by component of a plan, or of paths and databases without any plan.
 #include <sys/resource.h>
 
+#include "base/text.h"
 #include "cli/attach.h"
 #include "cli/commands.h"
 #include "cli/exit_codes.h"

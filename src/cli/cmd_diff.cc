@@ -1,4 +1,5 @@
 // backup diff: what is different between two snapshots, without reading any content.
+#include "base/text.h"
 #include "cli/commands.h"
 #include "cli/exit_codes.h"
 #include "cli/path_json.h"

@@ -18,6 +18,7 @@ Json entry_json(const journal::Entry& entry) {
 
 Outcome list_entries(Context& context, const Arguments& args) {
   auto journal = read_journal(context);
+  if (!journal && journal.error().kind == ErrorKind::kNotFound) return nothing_recorded(journal.error(), "entries");
   if (!journal) return failed(std::move(journal).error());
   const std::string run = args.get_or("--run", "");
   Json list = Json::array();

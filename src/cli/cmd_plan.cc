@@ -20,8 +20,9 @@ std::string summary_of(const plan::Loaded& loaded) {
     else
       ++infos;
   }
-  return std::to_string(errors) + " errors, " + std::to_string(warnings) + " warnings, " + std::to_string(infos) +
-         " notes, " + std::to_string(waived) + " waived";
+  const auto counted = [](int n, const char* what) { return std::to_string(n) + " " + what + (n == 1 ? "" : "s"); };
+  return counted(errors, "error") + ", " + counted(warnings, "warning") + ", " + counted(infos, "note") + ", " +
+         std::to_string(waived) + " waived";
 }
 
 Outcome run_lint(Context& context, const Arguments&) {

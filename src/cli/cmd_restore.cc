@@ -1,6 +1,7 @@
 // restore: file trees and PostgreSQL data directories, to any moment that the vault holds.
 #include <algorithm>
 
+#include "base/text.h"
 #include "cli/commands.h"
 #include "cli/exit_codes.h"
 #include "cli/interrupt.h"

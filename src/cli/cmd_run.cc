@@ -64,6 +64,7 @@ Result<std::vector<RunLine>> all_runs(journal::Journal& journal) {
 
 Outcome list_runs(Context& context, const Arguments&) {
   auto journal = read_journal(context);
+  if (!journal && journal.error().kind == ErrorKind::kNotFound) return nothing_recorded(journal.error(), "runs");
   if (!journal) return failed(std::move(journal).error());
   auto runs = all_runs(**journal);
   if (!runs) return failed(std::move(runs).error());

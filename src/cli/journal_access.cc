@@ -70,6 +70,12 @@ Result<std::unique_ptr<journal::LocalJournal>> read_journal(Context& context) {
   return journal::LocalJournal::open_reader(context.env.files, journal_folder(context));
 }
 
+Outcome nothing_recorded(const Error& no_journal, const std::string& list) {
+  Outcome out = finished(Json::object().set(list, Json::array()));
+  out.warnings.push_back(no_journal.text + ". " + no_journal.hint);
+  return out;
+}
+
 std::string new_run_id(Context& context, char kind) {
   std::string stamp = format_time(std::chrono::floor<Seconds>(context.env.clock.wall()));
   std::string out(1, kind);

@@ -16,6 +16,8 @@ inline constexpr Micros kWaitForRun = 2s;
 Result<std::unique_ptr<journal::LocalJournal>> open_journal(Context& context, const std::string& region = {},
                                                             Micros wait = kWaitForWriter);
 Result<std::unique_ptr<journal::LocalJournal>> read_journal(Context& context);
+// What a list of a journal that is not there answers: an empty one, and a warning that says where it was looked for.
+Outcome nothing_recorded(const Error& no_journal, const std::string& list);
 
 record::Actor actor_of(const Context& context);
 record::Origin origin_of(const std::string& region);

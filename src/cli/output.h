@@ -92,7 +92,6 @@ class OutputLog final : public Log {
 
 // Aligned columns; the first row is the head. With a width, words of the last column go on below where they do not fit.
 std::string render_table(const std::vector<std::vector<std::string>>& rows, std::size_t width = 0);
-std::string format_bytes(std::uint64_t bytes);  // "1.4 GiB"
 std::string format_count(std::uint64_t n);      // "1,412"
 
 Json error_json(const Error& error);

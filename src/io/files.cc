@@ -75,6 +75,20 @@ int open_flags(OpenMode mode) {
   return O_RDONLY;
 }
 
+// Nobody may ever write to a FIFO: opening it does not wait. A lease on a regular file (a server of files holds one) is
+// given up while the opener waits, and only then.
+Descriptor open_at_once(const std::string& path, int flags, unsigned permissions) {
+  Descriptor fd(retry([&] { return ::open(path.c_str(), flags | O_NONBLOCK, permissions); }));
+  if (fd || errno != EWOULDBLOCK) return fd;
+  return Descriptor(retry([&] { return ::open(path.c_str(), flags, permissions); }));
+}
+
+Error not_a_regular_file(const std::string& path) {
+  return make_error(ErrorKind::kInvalid, "opening " + path + ": it is not a regular file")
+      .with_hint("Name a file: FIFOs, sockets and devices are not read.")
+      .with_object(path);
+}
+
 WallTime wall_time(const timespec& t) {
   return WallTime(std::chrono::duration_cast<Micros>(std::chrono::seconds(t.tv_sec) + std::chrono::nanoseconds(t.tv_nsec)));
 }
@@ -88,9 +102,12 @@ bool entry_is_directory(int folder, const dirent& entry) {
 }  // namespace
 
 Result<std::unique_ptr<File>> PosixFiles::open(const std::string& path, OpenMode mode, unsigned permissions) {
-  int fd = retry([&] { return ::open(path.c_str(), open_flags(mode) | O_CLOEXEC, permissions); });
-  if (fd < 0) return errno_error(errno, "opening", path);
-  return std::unique_ptr<File>(std::make_unique<PosixFile>(Descriptor(fd), path));
+  Descriptor fd = open_at_once(path, open_flags(mode) | O_CLOEXEC, permissions);
+  if (!fd) return errno == ENXIO ? not_a_regular_file(path) : errno_error(errno, "opening", path);
+  struct ::stat st{};
+  if (::fstat(fd.get(), &st) < 0) return errno_error(errno, "looking at", path);
+  if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) return not_a_regular_file(path);
+  return std::unique_ptr<File>(std::make_unique<PosixFile>(std::move(fd), path));
 }
 
 Result<FileInfo> PosixFiles::stat(const std::string& path) {

@@ -1,10 +1,18 @@
 // One suite for the real files and for those in memory, then what only one of them can do.
 #include <gtest/gtest.h>
 
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <csignal>
 #include <filesystem>
 #include <thread>
 
 #include "base/check.h"
+#include "io/descriptor.h"
 #include "io/files.h"
 #include "io/testing_files.h"
 #include "io/testing_folder.h"
@@ -78,6 +86,40 @@ TEST_P(FilesTest, OpenModes) {
   auto reader = files.open(at("f"), OpenMode::kRead);
   ASSERT_TRUE(reader);
   EXPECT_FALSE((*reader)->write_at(0, as_bytes("x")));
+}
+
+// Opening a FIFO waits for its other end, which may never come.
+TEST(PosixFilesTest, WhatIsNoFileIsRefusedAtOnce) {
+  TestFolder folder;
+  PosixFiles files;
+  ASSERT_EQ(::mkfifo(folder.file("fifo").c_str(), 0600), 0);
+  const Descriptor bound(::socket(AF_UNIX, SOCK_STREAM, 0));
+  sockaddr_un address{AF_UNIX, {}};
+  folder.file("socket").copy(address.sun_path, sizeof address.sun_path - 1);
+  ASSERT_EQ(::bind(bound.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  for (const std::string& path : {folder.file("fifo"), folder.file("socket"), std::string("/dev/null")}) {
+    for (const OpenMode mode : {OpenMode::kRead, OpenMode::kReadWrite, OpenMode::kCreate}) {
+      const auto opened = files.open(path, mode);
+      ASSERT_FALSE(opened) << path;
+      EXPECT_EQ(opened.error().kind, ErrorKind::kInvalid) << opened.error().text;
+      EXPECT_NE(opened.error().text.find(path + ": it is not a regular file"), std::string::npos);
+    }
+  }
+}
+
+// As a file server has one while a client caches the file: the opener waits until its holder gives it up.
+TEST(PosixFilesTest, ALeaseIsWaitedFor) {
+  TestFolder folder;
+  PosixFiles files;
+  ASSERT_TRUE(write_file_atomic(files, folder.file("f"), as_bytes("x")));
+  const Descriptor holder(::open(folder.file("f").c_str(), O_RDONLY | O_CLOEXEC));
+  std::signal(SIGIO, SIG_IGN);
+  ASSERT_EQ(::fcntl(holder.get(), F_SETLEASE, F_RDLCK), 0) << "the file system of /tmp has no leases";
+  std::jthread gives_up([&] {
+    while (::fcntl(holder.get(), F_GETLEASE) == F_RDLCK) ::usleep(1000);  // it changes once somebody waits
+    ::fcntl(holder.get(), F_SETLEASE, F_UNLCK);
+  });
+  EXPECT_TRUE(files.open(folder.file("f"), OpenMode::kReadWrite));
 }
 
 TEST_P(FilesTest, FoldersListMoveRemove) {

@@ -45,8 +45,8 @@ std::string field(const PGresult* r, int row, int column) {
 Result<std::pair<Lsn, Timeline>> position(const PGresult* r) {
   if (PQntuples(r) != 1 || PQnfields(r) < 2) return backup_protocol_error("unexpected form of a position");
   HF_ASSIGN(Lsn lsn, parse_lsn(field(r, 0, 0)));
-  HF_ASSIGN(std::uint64_t timeline, parse_u64(field(r, 0, 1), "timeline"));
-  return std::pair(lsn, static_cast<Timeline>(timeline));
+  HF_ASSIGN(Timeline timeline, parse_timeline(field(r, 0, 1)));
+  return std::pair(lsn, timeline);
 }
 
 Result<std::vector<PgTablespace>> tablespaces(const PGresult* r) {
@@ -56,6 +56,7 @@ Result<std::vector<PgTablespace>> tablespaces(const PGresult* r) {
     PgTablespace t;
     if (PQgetisnull(r, row, 0) == 0) {
       HF_ASSIGN(std::uint64_t oid, parse_u64(field(r, row, 0), "tablespace oid"));
+      if (oid > 0xffffffffULL) return backup_protocol_error("tablespace oid out of range: " + field(r, row, 0));
       t.oid = static_cast<std::uint32_t>(oid);
       t.location = field(r, row, 1);
     }

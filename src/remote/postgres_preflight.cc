@@ -90,6 +90,17 @@ Status check_remote_apply(PgConnection& c, Findings& findings) {
   return ok();
 }
 
+// A standby sends WAL on, and does not look at who has it: https://www.postgresql.org/docs/current/warm-standby.html,
+// "Cascading Replication": it is asynchronous, whatever synchronous_standby_names says.
+Status check_primary(PgConnection& c, Findings& findings) {
+  HF_ASSIGN(std::string in_recovery, c.query_value("SELECT pg_catalog.pg_is_in_recovery()"));
+  if (in_recovery != "t") return ok();
+  add(findings, false, ErrorKind::kBlocked,
+      "the server at " + c.server() + " is a standby: no commit ever waits for what is received from it",
+      "To be counted on by synchronous_standby_names, receive from the primary; as one more copy this is fine.");
+  return ok();
+}
+
 }  // namespace
 
 Result<Findings> replication_preflight(PgConnection& connection, const PgPreflightOptions& options) {
@@ -98,6 +109,7 @@ Result<Findings> replication_preflight(PgConnection& connection, const PgPreflig
   HF_TRY(check_level_and_senders(connection, options, findings));
   HF_TRY(check_slot(connection, options, findings));
   HF_TRY(check_remote_apply(connection, findings));
+  if (options.acknowledges) HF_TRY(check_primary(connection, findings));
   return findings;
 }
 

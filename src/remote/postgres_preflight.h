@@ -15,6 +15,7 @@ struct PgPreflightOptions {
   std::string slot;                        // empty: no slot wanted
   std::optional<std::uint64_t> system_id;  // what the spool or the vault already holds
   std::uint64_t senders = 1;               // WAL senders that have to be free
+  bool acknowledges = false;               // commits are to wait for what is received: only a primary's do
 };
 
 struct PgPreflightFinding {

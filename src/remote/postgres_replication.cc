@@ -2,6 +2,8 @@
 // Message layouts: https://www.postgresql.org/docs/current/protocol-replication.html, START_REPLICATION.
 #include "remote/postgres_replication.h"
 
+#include <algorithm>
+
 #include "remote/postgres_link.h"
 
 namespace hf::remote {
@@ -30,12 +32,6 @@ Error protocol_error(std::string_view what) {
   return make_error(ErrorKind::kCorrupt, "replication protocol: " + std::string(what));
 }
 
-Result<Timeline> parse_timeline(std::string_view text) {
-  HF_ASSIGN(std::uint64_t v, parse_u64(text, "timeline"));
-  if (v == 0 || v > 0xffffffffULL) return protocol_error("timeline out of range");
-  return static_cast<Timeline>(v);
-}
-
 Result<WalMessage> end_of_timeline(const PGresult* rows) {
   if (PQntuples(rows) != 1 || PQnfields(rows) != 2)
     return protocol_error("unexpected answer at the end of a timeline");
@@ -54,6 +50,28 @@ Status drain(PgLink& link) {
 }
 
 }  // namespace
+
+Result<Timeline> parse_timeline(std::string_view text) {
+  HF_ASSIGN(std::uint64_t v, parse_u64(text, "timeline"));
+  if (v == 0 || v > 0xffffffffULL) return protocol_error("timeline out of range: " + std::string(text));
+  return static_cast<Timeline>(v);
+}
+
+Result<std::uint64_t> parse_wal_segment_size(std::string_view text) {
+  constexpr std::uint64_t kLeast = 1 << 20;
+  constexpr std::uint64_t kMost = 1 << 30;
+  const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
+  const std::string_view unit = text.substr(digits);
+  HF_ASSIGN(std::uint64_t value, parse_u64(text.substr(0, digits), "wal_segment_size"));
+  int shift = 0;
+  for (auto [name, bits] : {std::pair{"kB", 10}, {"MB", 20}, {"GB", 30}})
+    if (unit == name) shift = bits;
+  if (shift == 0 && !unit.empty() && unit != "B")
+    return protocol_error("wal_segment_size in an unknown unit: " + std::string(text));
+  if (value > kMost >> shift || value << shift < kLeast || (value & (value - 1)) != 0)
+    return protocol_error("wal_segment_size is " + std::string(text));
+  return value << shift;
+}
 
 // 'w': int64 start, int64 end, int64 clock, bytes.  'k': int64 end, int64 clock, byte reply.  Others are to
 // be ignored.
@@ -180,25 +198,9 @@ Result<std::string> PgReplication::show(const std::string& setting) {
   return rows.text(0, 0);
 }
 
-// "16MB", "1GB": SHOW prints the largest unit that divides the value.
 Result<std::uint64_t> PgReplication::wal_segment_size() {
   HF_ASSIGN(std::string text, show("wal_segment_size"));
-  std::size_t digits = text.find_first_not_of("0123456789");
-  HF_ASSIGN(std::uint64_t value, parse_u64(std::string_view(text).substr(0, digits), "wal_segment_size"));
-  std::string unit = digits == std::string::npos ? "B" : text.substr(digits);
-  if (unit == "MB")
-    value <<= 20;
-  else if (unit == "GB")
-    value <<= 30;
-  else if (unit == "kB")
-    value <<= 10;
-  else if (unit != "B")
-    return protocol_error("wal_segment_size in an unknown unit: " + text);
-  constexpr std::uint64_t kLeast = 1 << 20;
-  constexpr std::uint64_t kMost = 1 << 30;
-  if (value < kLeast || value > kMost || (value & (value - 1)) != 0)
-    return protocol_error("wal_segment_size is " + text);
-  return value;
+  return parse_wal_segment_size(text);
 }
 
 Result<PgSlot> PgReplication::read_slot(const std::string& name) {

@@ -46,6 +46,10 @@ struct WalMessage {
 
 // A message of the stream as the server sent it; nothing for one that is to be ignored.
 Result<std::optional<WalMessage>> parse_wal_message(ByteView message);
+// A timeline as the server writes it; kCorrupt for what is none.
+Result<Timeline> parse_timeline(std::string_view text);
+// "16MB", "1GB": SHOW prints the largest unit that divides the value. A power of two from 1 MiB to 1 GiB, in bytes.
+Result<std::uint64_t> parse_wal_segment_size(std::string_view text);
 
 // WAL being streamed. Ends with kEndOfTimeline, after which the connection takes commands again, or with an
 // error, after which the connection is dead. The PgReplication outlives it.

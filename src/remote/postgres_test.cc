@@ -124,6 +124,23 @@ TEST_F(Postgres, PreflightNamesRemoteApply) {
   ASSERT_TRUE(c.query("DROP ROLE careful"));
 }
 
+TEST_F(Postgres, PreflightNamesAStandbyToWhoeverAcknowledges) {
+  TestCluster standby;
+  standby.copy_from(*cluster);
+  standby.start();
+  PgPreflightOptions receiver;
+  receiver.acknowledges = true;
+  PgConnection there = standby.connect();
+  const auto findings = replication_preflight(there, receiver);
+  ASSERT_TRUE(findings) << findings.error().text;
+  ASSERT_EQ(findings->size(), 1U);
+  EXPECT_FALSE((*findings)[0].fatal);
+  EXPECT_NE((*findings)[0].error.text.find("is a standby"), std::string::npos);
+  EXPECT_TRUE(replication_preflight(there, {})->empty()) << "a backup may well come from a standby";
+  PgConnection here = cluster->connect();
+  EXPECT_TRUE(replication_preflight(here, receiver)->empty());
+}
+
 TEST_F(Postgres, StreamDeliversWhatIsWrittenAndAFlushReleasesASynchronousCommit) {
   PgReplication r = cluster->replicate("rec");
   auto system = r.identify_system();

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "plan/load.h"
+#include "record/data_events.h"
 #include "record/proof_events.h"
 #include "record/run_events.h"
 #include "record/step_events.h"
@@ -61,6 +62,18 @@ std::vector<NumberedEvent> one_failover() {
   return {event(0, started, "f-1", 0), event(1, intent, "f-1", 1, "fence"), event(2, outcome, "f-1", 2, "fence"),
           event(3, rto, "f-1", 3),
           event(4, record::RunFinished{record::RunState::kSucceeded, "us-west is primary"}, "f-1", 3)};
+}
+
+TEST(Document, ASmallBackupIsNotCalledNothing) {
+  plan::Plan plan = small_plan();
+  record::BackupFinished backup;
+  backup.component = "orders-db";
+  backup.snapshot = std::string(64, 'a');
+  backup.source_bytes = 1536;
+  backup.duration = 2s;
+  auto document = build_document({plan, "abcdef0123456789", {event(0, backup, "b-1", 0)}, "holdfast/0123", at(60)});
+  ASSERT_TRUE(document) << document.error().text;
+  EXPECT_NE(document->markdown.find("2026-05-01, 1.5 KiB in 2s[^1]"), std::string::npos) << document->markdown;
 }
 
 TEST(Document, ANumberHasANoteThatNamesRunAndEvent) {

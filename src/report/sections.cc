@@ -1,5 +1,6 @@
 #include "report/sections.h"
 
+#include "base/text.h"
 #include "plan/objective.h"
 
 namespace hf::report {
@@ -129,7 +130,7 @@ void write_backups(Pages& p) {
         backup == p.figures.backups.end()
             ? p.missing("a backup of " + c.name)
             : p.out.measured(date_of(backup->second.from.at) + ", " +
-                                 std::to_string(backup->second.value.source_bytes >> 20) + " MiB in " +
+                                 format_bytes(backup->second.value.source_bytes) + " in " +
                                  rounded(backup->second.value.duration),
                              backup->second.from, "snapshot " + backup->second.value.snapshot.substr(0, 12));
     std::string proof = p.missing("a restore test of " + c.name);

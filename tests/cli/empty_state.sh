@@ -1,7 +1,13 @@
 #!/bin/sh
 # With nothing recorded yet: commands that read say so and make nothing; status and the document work from the plan alone.
 . "$(dirname "$0")/lib"
-for words in "run list" "run show f-1" "journal list" "journal verify" "journal export" "evidence controls"; do
+for words in "run list" "journal list"; do
+  expect_json 0 $words
+  [ "$(count data.runs 2>/dev/null || count data.entries)" = 0 ] || fail "$words lists something"
+  expect 0 $words
+  says "warning: no journal in $HOLDFAST_STATE/journal"; says "--state"
+done
+for words in "run show f-1" "journal verify" "journal export" "evidence controls"; do
   expect_json 1 $words
   is errors.0.kind not_found
   says "no journal in $HOLDFAST_STATE/journal"; says "--state"

@@ -11,8 +11,14 @@ expect 10 lint --plan nowhere.yaml;                          says "[HF0010]"; sa
 rm holdfast.yaml
 expect 10 lint;                                              says "there is no plan at holdfast.yaml"
 
+# Nobody ever writes to this FIFO: no waiting.
+mkfifo fifo
+expect 1 lint --plan fifo;                                   says "fifo: it is not a regular file"; says "hint:"
+expect 1 vault stats --vault vault --passphrase-file /dev/zero; says "/dev/zero: it is not a regular file"
+
 # A syntax error is one finding.
 printf 'plan: 1\nregions: {east: {role: primary\n' >bad.yaml
+expect 1 lint --plan bad.yaml;                               prints "bad.yaml: 1 error, 0 warnings"
 expect_json 1 lint --plan bad.yaml;                          [ "$(count data.findings)" = 1 ] || fail "a syntax error is $(count data.findings) findings"
 
 # Ten mistakes in a good plan are ten errors, each with its line.

@@ -126,8 +126,10 @@ class WalReceiver::State {
     if (shared_.seal_wanted) return ok();
     auto plain = remote::PgConnection::connect(options_.dsn, env_.clock, connect);
     if (!plain) return ok();
-    remote::PgPreflightOptions what{options_.slot,
-                                    spools_.system_id() ? spools_.system_id() : options_.system_id};
+    remote::PgPreflightOptions what;
+    what.slot = options_.slot;
+    what.system_id = spools_.system_id() ? spools_.system_id() : options_.system_id;
+    what.acknowledges = true;
     auto findings = remote::replication_preflight(*plain, what);
     if (!findings) return ok();
     for (const auto& f : *findings) {

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <atomic>
 #include <filesystem>
 #include <fstream>
@@ -165,6 +166,14 @@ TEST(WalReceiver, FollowsAPromotionAndArchivesTheHistoryFirst) {
     ASSERT_TRUE(receiver.wait_for([&](const WalReceiverStatus& s) { return s.upload.uploaded >= end; }));
   }
   ASSERT_TRUE(standby.wait_value("SELECT pg_last_wal_replay_lsn() >= '" + format_lsn(end) + "'", "t"));
+  {
+    MemoryTarget other;
+    RunningReceiver cascading(options_for(standby, folder.file("cascading")), other);
+    ASSERT_TRUE(cascading.wait_streaming()) << cascading.status().error;
+    const auto said = cascading.log().lines();
+    EXPECT_TRUE(std::ranges::any_of(said, [](const std::string& line) { return line.find("is a standby") != line.npos; }))
+        << "no commit waits for what is received there";
+  }
   primary.kill_all();
   ASSERT_TRUE(standby.promote());
   ASSERT_EQ(standby.value("INSERT INTO t SELECT generate_series(1, 20000)"), "");
