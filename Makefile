@@ -1,5 +1,5 @@
 # `make` builds build/holdfast; `make demo` runs it end to end; `make test` and `make test-asan` run the tests.
-.PHONY: all demo test test-asan test-tsan coverage tidy fuzz bench clean
+.PHONY: all demo test test-postgres test-asan test-tsan coverage tidy fuzz bench clean
 all: build/build.ninja
 	@cmake --build build --target holdfast orders
 
@@ -15,6 +15,13 @@ test:
 	@cmake --preset release
 	@cmake --build build
 	@tests/run build
+
+# What uses PostgreSQL, against each major version beside Debian's: 14, 16, 17, 18. VERSIONS="16 18" chooses.
+test-postgres:
+	@./setup --tests --postgres
+	@cmake --preset release
+	@cmake --build build
+	@tests/postgres run build $(VERSIONS)
 
 # Under AddressSanitizer and UndefinedBehaviorSanitizer: everything but the demo and the benchmarks.
 test-asan:

@@ -3,6 +3,7 @@
 
 #include "cli/commands.h"
 #include "cli/exit_codes.h"
+#include "cli/postgres_access.h"
 #include "crypto/keys.h"
 #include "lab/demo.h"
 #include "lab/sweep.h"
@@ -54,6 +55,7 @@ Outcome run_demo(Context& context, const Arguments& args) {
   options.environment.root = "/tmp/holdfast-demo-" + entropy.hex_id().substr(0, 8);
   options.environment.holdfast = context.program;
   options.environment.orders = join_path(parent_path(context.program), "orders");
+  options.environment.postgres_root = postgres_root(context);
   options.results_dir = args.get_or("--results", results_dir(context));
   options.keep = args.flag("--keep");
   if (!file_exists(context.env.files, options.environment.orders))

@@ -6,7 +6,7 @@
 #include "cli/exit_codes.h"
 #include "cli/journal_access.h"
 #include "cli/plan_file.h"
-#include "cli/replication_access.h"
+#include "cli/postgres_access.h"
 #include "cli/wire.h"
 #include "health/runner.h"
 #include "health/watcher.h"

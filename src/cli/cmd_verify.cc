@@ -5,6 +5,7 @@
 #include "cli/exit_codes.h"
 #include "cli/journal_access.h"
 #include "cli/plan_file.h"
+#include "cli/postgres_access.h"
 #include "cli/shown_progress.h"
 #include "cli/vault_access.h"
 #include "plan/objective.h"
@@ -169,6 +170,7 @@ Outcome run_verify(Context& context, const Arguments& args) {
   auto owner = sources::server_user(args.get_or("--owner", ""));
   if (!owner) return failed(std::move(owner).error());
   subject->options.owner = *owner;
+  subject->options.postgres_root = postgres_root(context);
   subject->options.scratch_root = args.get_or("--scratch", "/tmp");
   subject->options.wal.program = context.program;
   subject->options.amcheck = args.flag("--amcheck");

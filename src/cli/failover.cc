@@ -8,7 +8,7 @@
 #include "cli/journal_access.h"
 #include "cli/loss.h"
 #include "cli/measure.h"
-#include "cli/replication_access.h"
+#include "cli/postgres_access.h"
 #include "cli/run_access.h"
 #include "crypto/hash.h"
 #include "plan/objective.h"

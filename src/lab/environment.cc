@@ -66,7 +66,7 @@ Environment::~Environment() {
 
 Status Environment::prepare_folders() {
   HF_ASSIGN(user_, sources::server_user());
-  HF_ASSIGN(binaries_, sources::find_postgres());
+  HF_ASSIGN(binaries_, sources::find_postgres({}, options_.postgres_root));
   HF_TRY(sources::make_owned_dir(options_.root, user_, 0755));
   for (const char* below : {"bin", "logs", "coordination", "sockets"})
     HF_TRY(sources::make_owned_dir(join_path(options_.root, below), user_));

@@ -32,6 +32,7 @@ struct EnvironmentOptions {
   std::string root;          // created; must not exist
   std::string holdfast;      // this program
   std::string orders;        // the sample service
+  std::string postgres_root = sources::kPostgresRoot;
   int seed_orders = 20'000;  // rows before anything starts
   bool probes = true;        // without them nothing is detected, and no canary is written
 };

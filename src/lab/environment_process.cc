@@ -55,8 +55,8 @@ Status Environment::end_process(const std::string& name, int signal) {
   auto it = processes_.find(name);
   if (it == processes_.end()) return ok();
   HF_TRY(it->second->signal(signal));
-  auto ended = it->second->wait(env_.clock.mono() + kEndTimeout, {});
-  processes_.erase(it);
+  auto ended = it->second->wait(env_.clock.mono() + kEndTimeout, stop_);
+  processes_.erase(it);  // killed if it still runs
   if (!ended) return std::move(ended).error();
   return ok();
 }

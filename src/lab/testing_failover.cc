@@ -7,6 +7,7 @@
 #include <cstdlib>
 
 #include "remote/postgres.h"
+#include "remote/testing_postgres.h"
 
 namespace hf::lab {
 
@@ -49,6 +50,7 @@ FailoverBench::FailoverBench(bool with_customer) {
   options.root = folder.file("lab");
   options.holdfast = build_folder() + "/holdfast";
   options.orders = build_folder() + "/orders";
+  options.postgres_root = remote::test_postgres_root();
   options.seed_orders = kSeedOrders;
   options.probes = false;
   if (!file_exists(files, options.holdfast) || !file_exists(files, options.orders)) {
@@ -56,7 +58,7 @@ FailoverBench::FailoverBench(bool with_customer) {
                   << build_folder() << "'";
     return;
   }
-  auto started = Environment::start(env, options, {});
+  auto started = Environment::start(env, options, stop.get_token());
   if (!started) {
     ADD_FAILURE() << "the environment does not start: " << started.error().text;
     return;

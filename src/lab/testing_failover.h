@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <set>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -64,6 +65,7 @@ class FailoverBench {
   crypto::SystemEntropy entropy;
   remote::LdnsDnsClient dns{clock, entropy};
   TestFolder folder;
+  std::stop_source stop;  // of the environment
   std::unique_ptr<Environment> lab;
 };
 

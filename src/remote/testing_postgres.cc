@@ -20,10 +20,10 @@ constexpr Micros kProgramTimeout = 120s;
 
 std::string server_programs() {
   for (int version = 19; version >= 13; --version) {
-    std::string folder = "/usr/lib/postgresql/" + std::to_string(version) + "/bin";
+    std::string folder = test_postgres_root() + "/" + std::to_string(version) + "/bin";
     if (fs::exists(folder + "/initdb")) return folder;
   }
-  std::fprintf(stderr, "PostgreSQL's server programs are missing under /usr/lib/postgresql\n");
+  std::fprintf(stderr, "PostgreSQL's server programs are missing under %s\n", test_postgres_root().c_str());
   std::abort();
 }
 
@@ -37,6 +37,11 @@ void own(const fs::path& path, const UserIds& user) {
 }
 
 }  // namespace
+
+std::string test_postgres_root() {
+  const char* given = std::getenv("HOLDFAST_POSTGRES");
+  return given == nullptr || *given == '\0' ? "/usr/lib/postgresql" : given;
+}
 
 std::optional<UserIds> test_server_user() {
   if (::geteuid() != 0) return std::nullopt;

@@ -14,6 +14,8 @@
 
 namespace hf::remote {
 
+std::string test_postgres_root();  // holds MAJOR/bin: HOLDFAST_POSTGRES, else Debian's
+
 class TestCluster {
  public:
   using Settings = std::vector<std::pair<std::string, std::string>>;

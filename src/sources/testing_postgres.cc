@@ -6,6 +6,8 @@
 
 #include <sys/stat.h>
 
+#include "remote/testing_postgres.h"
+
 namespace hf::sources::testing {
 namespace {
 
@@ -27,6 +29,10 @@ void must(Status status, const char* what) {
 
 }  // namespace
 
+PostgresBinaries test_binaries() {
+  return must(find_postgres({}, remote::test_postgres_root()), "finding PostgreSQL");
+}
+
 World::World() {
   char name[] = "/tmp/hf-pg-XXXXXX";
   if (mkdtemp(name) == nullptr || chmod(name, 0711) != 0) std::abort();
@@ -38,7 +44,7 @@ World::~World() { (void)remove_tree(files, folder_); }
 
 ServerOptions World::server_options(const std::string& data_dir) {
   ServerOptions options;
-  options.binaries = must(find_postgres(), "finding PostgreSQL");
+  options.binaries = test_binaries();
   options.data_dir = data_dir;
   options.owner = user;
   options.listen_address = "127.0.0.1";

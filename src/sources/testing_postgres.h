@@ -12,6 +12,8 @@
 
 namespace hf::sources::testing {
 
+PostgresBinaries test_binaries();  // ends the test process where there are none
+
 // The real world, and a folder that PostgreSQL's user can pass.
 class World {
  public:

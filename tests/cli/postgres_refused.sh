@@ -59,7 +59,7 @@ not_received 1 "2 of 2 WAL senders are in use" "Raise max_wal_senders" $receive 
 kill $takers
 wait $takers 2>/dev/null || true
 sql good "create role nobody login; create role locked login replication password 'right'; create role barred login replication; grant execute on function pg_control_system() to public"
-refused 12 "must be superuser or replication role" "Grant the role what it lacks" $backup "$(as good nobody)"
+refused 12 "(SQLSTATE 42501)" "Grant the role what it lacks" $backup "$(as good nobody)"
 printf '%s\n' "local all,replication locked scram-sha-256" "local replication barred reject" "local all,replication all trust" >hba
 [ "$(id -u)" != 0 ] || chown postgres: hba
 mv hba good/pg_hba.conf

@@ -121,7 +121,7 @@ TEST(PostgresRestore, ABackupUnderLoadComesBackRowByRow) {
   EXPECT_FALSE(std::filesystem::exists(world.path("b/postmaster.pid")));
   EXPECT_FALSE(std::filesystem::exists(world.path("b/") + kRestoreMarker));
   ProcessSpec check;                                  // PostgreSQL's own opinion of the files that we did not change
-  check.argv = {find_postgres().value().program("pg_verifybackup"), "-n", "-i", "postgresql.auto.conf", "-i", "recovery.signal",
+  check.argv = {testing::test_binaries().program("pg_verifybackup"), "-n", "-i", "postgresql.auto.conf", "-i", "recovery.signal",
                 "-i", "tablespace_map", "-i", kRecoveryFolder, "-i", "tablespaces", "-i", "pg_tblspc", world.path("b")};
   const auto opinion = run_process(world.processes, world.clock, check, 60s);
   ASSERT_TRUE(opinion);

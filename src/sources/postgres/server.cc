@@ -244,21 +244,23 @@ Status PostgresServer::wait_ready(MonoTime deadline, std::stop_token stop, Serve
   }
 }
 
-Status PostgresServer::stop(StopMode mode, MonoTime deadline) {
+Status PostgresServer::stop(StopMode mode, MonoTime deadline, std::stop_token hurry) {
   if (!running()) {
     identity_ = {};
     return ok();
   }
+  const auto killed = [&](ErrorKind kind, const char* why) -> Status {
+    HF_TRY(kill9());
+    return make_error(kind, "the PostgreSQL server in " + options_.data_dir + " " + why + " and was killed");
+  };
+  if (hurry.stop_requested()) return killed(ErrorKind::kCancelled, "was not waited for");
   HF_TRY(thaw());
   HF_TRY(send(identity_.pid, mode == StopMode::kFast ? SIGINT : SIGQUIT));
   while (running()) {
     const MonoTime now = env_->clock.mono();
-    if (now >= deadline) {
-      HF_TRY(kill9());
-      return make_error(ErrorKind::kTimeout,
-                        "the PostgreSQL server in " + options_.data_dir + " did not stop in time and was killed");
-    }
-    env_->clock.sleep_until(std::min(deadline, now + kPollInterval), {});
+    if (now >= deadline) return killed(ErrorKind::kTimeout, "did not stop in time");
+    if (hurry.stop_requested()) return killed(ErrorKind::kCancelled, "was not waited for");
+    env_->clock.sleep_until(std::min(deadline, now + kPollInterval), hurry);
   }
   identity_ = {};
   process_.reset();

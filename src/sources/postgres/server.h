@@ -28,8 +28,10 @@ struct PostgresBinaries {
   std::string program(const std::string& name) const { return bin_dir + "/" + name; }
 };
 
-// Looks in <root>/<major>/bin (Debian's layout); the newest version, or exactly `major`. kNotFound names what was looked for.
-Result<PostgresBinaries> find_postgres(std::optional<int> major = {}, const std::string& root = "/usr/lib/postgresql");
+inline constexpr const char* kPostgresRoot = "/usr/lib/postgresql";  // Debian's
+
+// Looks in <root>/<major>/bin; the newest version, or exactly `major`. kNotFound names what was looked for.
+Result<PostgresBinaries> find_postgres(std::optional<int> major = {}, const std::string& root = kPostgresRoot);
 
 // The user that servers run as: as root the one named (default "postgres"); otherwise ourselves, which is nullopt.
 // kDenied if we are not root and `name` is somebody else.
@@ -122,8 +124,9 @@ class PostgresServer {
 
   // kFailed with the end of its log if it exited; kTimeout; kCancelled.
   Status wait_ready(MonoTime deadline, std::stop_token stop = {}, ServerState state = ServerState::kAnswers);
-  // Asks it to end and waits; after the deadline it is killed and kTimeout returned. Not running is fine.
-  Status stop(StopMode mode, MonoTime deadline);
+  // Asks it to end and waits; after the deadline it is killed and kTimeout returned, as soon as `hurry` asks it is killed
+  // and kCancelled returned. Not running is fine.
+  Status stop(StopMode mode, MonoTime deadline, std::stop_token hurry = {});
   Status kill9();                                              // postmaster and descendants, as a power cut would
   Status pause();                                              // SIGSTOP to all of them
   Status thaw();

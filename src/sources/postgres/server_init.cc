@@ -53,7 +53,8 @@ Result<PostgresBinaries> find_postgres(std::optional<int> major, const std::stri
   if (best.major != 0) return best;
   const std::string which = major ? "PostgreSQL " + std::to_string(*major) : std::string("PostgreSQL 13 or newer");
   return make_error(ErrorKind::kNotFound, which + " is not installed under " + root)
-      .with_hint("Install the server package, for example postgresql-15.");
+      .with_hint("Install the server package, for example postgresql-" + std::to_string(major.value_or(15)) +
+                 ", or name the folder that holds MAJOR/bin in HOLDFAST_POSTGRES.");
 }
 
 Result<std::optional<UserIds>> server_user(const std::string& name) {

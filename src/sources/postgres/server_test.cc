@@ -3,8 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <csignal>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <thread>
 
 #include <sys/shm.h>
 #include <sys/stat.h>
@@ -43,8 +45,17 @@ TEST(FindPostgres, SaysWhatIsMissing) {
   ASSERT_FALSE(none);
   EXPECT_EQ(none.error().kind, ErrorKind::kNotFound);
   EXPECT_NE(none.error().text.find("PostgreSQL 99"), std::string::npos);
+  EXPECT_NE(none.error().hint.find("postgresql-99"), std::string::npos);
   EXPECT_FALSE(find_postgres({}, world.folder()));
-  EXPECT_GE(find_postgres().value().major, 13);
+  std::filesystem::create_directories(world.path("9"));
+  for (const char* major : {"14", "18", "17", "18.6"}) {
+    std::filesystem::create_directories(world.path(major) + "/bin");
+    std::ofstream(world.path(major) + "/bin/postgres");
+  }
+  EXPECT_EQ(find_postgres({}, world.folder()).value().bin_dir, world.path("18/bin"));
+  EXPECT_EQ(find_postgres(14, world.folder()).value().major, 14);
+  EXPECT_FALSE(find_postgres(15, world.folder()));
+  EXPECT_GE(testing::test_binaries().major, 13);
 }
 
 TEST(ServerUser, RootIsRefused) {
@@ -140,6 +151,29 @@ TEST(PostgresServer, PausedAnswersNothingAndThawedDoes) {
   EXPECT_EQ(run_process(world.processes, world.clock, spec, 20s)->code, 2);  // no response
   ASSERT_TRUE(server.thaw());
   EXPECT_EQ(world.sql(server, "select 7"), "7");
+}
+
+// Its archiver is busy, and a fast shutdown waits for it.
+TEST(PostgresServer, WhoAsksForHurryDoesNotWaitForItsEnd) {
+  World world;
+  PostgresServer server =
+      world.make_server("a", {{"archive_mode", "on"}, {"archive_command", "touch archiving; sleep 600"}});
+  world.sql(server, "create table t (id int); select pg_switch_wal()");
+  for (const MonoTime late = world.soon(60s); !file_exists(world.files, world.path("a/archiving"));) {
+    ASSERT_LT(world.clock.mono(), late) << server.log_tail();
+    world.clock.sleep_until(world.soon(10ms), {});
+  }
+  std::stop_source hurry;
+  std::jthread asks([&] {
+    const MonoTime late = world.soon(60s);
+    while (server.log_tail().find("fast shutdown request") == std::string::npos && world.clock.mono() < late)
+      world.clock.sleep_until(world.soon(10ms), {});
+    hurry.request_stop();
+  });
+  const Status stopped = server.stop(StopMode::kFast, world.soon(90s), hurry.get_token());
+  ASSERT_FALSE(stopped);
+  EXPECT_EQ(stopped.error().kind, ErrorKind::kCancelled) << stopped.error().text;
+  EXPECT_FALSE(server.running());
 }
 
 TEST(PostgresServer, SaysWhyItDidNotStart) {

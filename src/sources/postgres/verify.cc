@@ -22,7 +22,7 @@ class Scratch {
     char name[40];
     std::snprintf(name, sizeof name, "hf-verify-%016llx", static_cast<unsigned long long>(
         env.rng.u64() ^ static_cast<std::uint64_t>(env.clock.wall().time_since_epoch().count())));
-    std::unique_ptr<Scratch> scratch(new Scratch(env, join_path(options.scratch_root, name)));
+    std::unique_ptr<Scratch> scratch(new Scratch(env, join_path(options.scratch_root, name), options.stop));
     HF_TRY(make_owned_dir(scratch->folder_, options.owner, 0700));
     HF_TRY(reachable_by(env, options.owner, scratch->folder_, Reach::kTraverse));
     HF_TRY(make_owned_dir(scratch->socket_dir(), options.owner, 0700));
@@ -40,7 +40,7 @@ class Scratch {
   Status tear_down() {
     if (gone_) return ok();
     if (server_) {
-      const Status stopped = server_->stop(StopMode::kImmediate, env_.clock.mono() + kTeardownTimeout);
+      const Status stopped = server_->stop(StopMode::kImmediate, env_.clock.mono() + kTeardownTimeout, hurry_);
       if (!stopped && server_->running()) return stopped;
       server_.reset();
     }
@@ -50,9 +50,11 @@ class Scratch {
   }
 
  private:
-  Scratch(Env& env, std::string folder) : env_(env), folder_(std::move(folder)) {}
+  Scratch(Env& env, std::string folder, std::stop_token hurry)
+      : env_(env), folder_(std::move(folder)), hurry_(std::move(hurry)) {}
   Env& env_;
   std::string folder_;
+  std::stop_token hurry_;
   std::optional<PostgresServer> server_;
   bool gone_ = false;
 };
@@ -71,7 +73,7 @@ Status restore_into(Env& env, vault::Repository& repository, const VerifyOptions
 Status boot(Env& env, const VerifyOptions& options, Scratch& scratch, const VerifyReport& report) {
   const int major = report.plan.info.server_version / 10000;
   ServerOptions server;
-  HF_ASSIGN(server.binaries, find_postgres(major));
+  HF_ASSIGN(server.binaries, find_postgres(major, options.postgres_root));
   server.data_dir = scratch.data_dir();
   server.owner = options.owner;
   server.port = kSocketPort;

@@ -34,6 +34,7 @@ struct AssertionResult {
 struct VerifyOptions {
   std::string scratch_root = "/tmp";             // the folder is made below it
   std::optional<UserIds> owner;
+  std::string postgres_root = kPostgresRoot;     // where the programs of the backup's major version are
   RecoveryTarget target;
   vault::SnapshotFilter scope;
   WalAccess wal;

@@ -3,8 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <fstream>
 #include <thread>
 
+#include "remote/testing_postgres.h"
 #include "sources/postgres/backup.h"
 #include "sources/testing_vault.h"
 
@@ -29,6 +31,7 @@ class PostgresVerify : public ::testing::Test {
     if (report) start = report->info.start_lsn;
     EXPECT_TRUE(make_owned_dir(root(), std::nullopt, 0711));
     options.scratch_root = root();
+    options.postgres_root = remote::test_postgres_root();
     options.owner = world.user;
     options.check = hmac_check(kCanaryKey);
   }
@@ -108,8 +111,10 @@ TEST_F(PostgresVerify, AStopWhileTheServerRunsLeavesNothing) {
   std::stop_source stop;
   options.stop = stop.get_token();
   pid_t pid = 0;
+  std::ifstream log;
   options.more = [&](const PostgresServer& scratch, remote::PgConnection&) -> Status {
     pid = scratch.identity().pid;
+    log.open(scratch.options().log_file);
     stop.request_stop();
     return make_error(ErrorKind::kCancelled, "stopped");
   };
@@ -119,6 +124,9 @@ TEST_F(PostgresVerify, AStopWhileTheServerRunsLeavesNothing) {
   ASSERT_NE(pid, 0);
   EXPECT_NE(kill(pid, 0), 0);
   EXPECT_TRUE(nothing_left());
+  const std::string said{std::istreambuf_iterator<char>(log), {}};
+  EXPECT_NE(said.find("ready to accept connections"), std::string::npos);
+  EXPECT_EQ(said.find("shutdown request"), std::string::npos) << "a stop waits for no orderly end of what is thrown away";
   const auto never = verify_postgres(world.env, *vault, options);  // stopped before it began
   EXPECT_FALSE(never);
   EXPECT_TRUE(nothing_left());

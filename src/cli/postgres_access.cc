@@ -1,8 +1,9 @@
-#include "cli/replication_access.h"
+#include "cli/postgres_access.h"
 
 #include "actions/fence_verdict.h"
 #include "base/json.h"
 #include "remote/postgres.h"
+#include "sources/postgres/server.h"
 
 namespace hf::cli {
 
@@ -45,6 +46,11 @@ std::optional<Lsn> acknowledged_by(const std::string& standby_names, const std::
 }
 
 }  // namespace
+
+std::string postgres_root(const Context& context) {
+  const auto given = context.environment.find("HOLDFAST_POSTGRES");
+  return given == context.environment.end() || given->second.empty() ? sources::kPostgresRoot : given->second;
+}
 
 Status observe_replication(Context& context, const std::string& component, const std::string& dsn) {
   remote::PgConnectOptions options;
