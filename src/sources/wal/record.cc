@@ -288,7 +288,7 @@ Lsn end_of_valid_wal(ByteView bytes, Lsn start, std::uint64_t segment_size) {
   WalDecoder decoder(segment_size);
   decoder.reset(start);
   decoder.feed(bytes);
-  return decoder.valid_end();
+  return std::min(decoder.valid_end(), start + bytes.size());
 }
 
 Result<WalSegmentHead> read_segment_head(ByteView first_bytes) {

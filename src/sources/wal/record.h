@@ -90,8 +90,8 @@ class WalDecoder {
   Timeline page_timeline_ = 0;
 };
 
-// Where the valid records in `bytes` end; `start` is the position of its first byte. `start` itself if none
-// is valid.
+// Where the valid records in `bytes` end, with the padding behind the last one as far as it is there; `start` is the position
+// of its first byte. `start` itself if none is valid.
 Lsn end_of_valid_wal(ByteView bytes, Lsn start, std::uint64_t segment_size);
 
 struct WalSegmentHead {

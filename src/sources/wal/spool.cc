@@ -4,7 +4,6 @@
 
 #include "base/check.h"
 #include "base/text.h"
-#include "sources/wal/record.h"
 
 namespace hf::sources {
 namespace {
@@ -90,7 +89,7 @@ Status SpoolTimeline::load() {
               parse_wal_file_name(std::string_view(e.name).substr(0, e.name.size() - 4), key_.segment_size));
     segments.push_back(name.segment);
   }
-  HF_TRY(drop_unsynced_beginning(segments));
+  HF_TRY(load_beginning(segments));
   std::uint64_t end = segments.empty() ? 0 : segments.front() * key_.segment_size;
   begin_ = end;
   for (std::uint64_t s : segments) {
@@ -108,7 +107,8 @@ Status SpoolTimeline::load() {
   if (seal_) return ok();  // its bytes were synced before the seal: nothing can be torn
   if (segments.empty()) return ok();
   new_name_ = true;  // of a process that was killed before it synced the folder
-  HF_TRY(cut_torn_end(segments.back()));
+  first_record_.reset(begin());
+  if (!beginning_) HF_TRY(cut_torn_end(segments.back()));
   // Such a process may have left bytes that only the kernel has: they count from now on.
   HF_TRY(open_segment(segments.back()));
   HF_TRY(sync());
@@ -118,28 +118,42 @@ Status SpoolTimeline::load() {
 }
 
 // The first segment may begin inside a record whose checksum lies before it, so that no checksum shows a hole there.
-// The mark says whether its bytes were ever synced; what never was, was never acknowledged either.
-Status SpoolTimeline::drop_unsynced_beginning(std::vector<std::uint64_t>& segments) {
-  beginning_ = file_exists(files_, join_path(folder_, kBeginningMark));
-  if (!beginning_) return ok();
-  for (; !segments.empty(); segments.pop_back()) HF_TRY(files_.remove(segment_path(segments.back())));
+// Until a record that ends was synced, the mark says up to where bytes were; what is behind was never acknowledged.
+Status SpoolTimeline::load_beginning(std::vector<std::uint64_t>& segments) {
+  HF_ASSIGN(std::optional<Bytes> mark, read_if_there(files_, join_path(folder_, kBeginningMark)));
+  if (!mark) return ok();
+  beginning_ = to_text(*mark);
+  Lsn synced;
+  if (!beginning_->empty()) { HF_ASSIGN(synced, parse_lsn(*beginning_)); }
+  const auto start_of = [&](std::uint64_t segment) { return segment * key_.segment_size; };
+  for (; !segments.empty() && (beginning_->empty() || start_of(segments.back()) > synced.value); segments.pop_back())
+    HF_TRY(files_.remove(segment_path(segments.back())));
+  if (!segments.empty()) {
+    HF_ASSIGN(std::unique_ptr<File> last, files_.open(segment_path(segments.back()), OpenMode::kReadWrite));
+    HF_ASSIGN(const std::uint64_t size, last->size());
+    HF_TRY(last->truncate(std::min(size, synced.value - start_of(segments.back()))));
+    HF_TRY(last->sync());
+  }
   return files_.sync_dir(folder_);
 }
 
-Status SpoolTimeline::mark_beginning() {
-  if (beginning_) return ok();
-  HF_TRY(write_file_atomic(files_, join_path(folder_, kBeginningMark), {}));
-  beginning_ = true;
+Status SpoolTimeline::mark_beginning(const std::string& synced) {
+  if (beginning_ == synced) return ok();
+  HF_TRY(write_file_atomic(files_, join_path(folder_, kBeginningMark), as_bytes(synced)));
+  beginning_ = synced;
   return ok();
 }
 
-// With its bytes and their file's name on the disk, before anybody is told.
-Status SpoolTimeline::end_beginning() {
-  if (!beginning_) return ok();
+// With the bytes and their file's name on the disk, before anybody is told of them.
+Status SpoolTimeline::vouch_for_beginning() {
+  if (!beginning_ || empty()) return ok();
+  HF_TRY(feed(first_record_, Lsn{synced_}));
+  if (first_record_.valid_end() == begin() && first_record_.broken().empty())
+    return mark_beginning(format_lsn(Lsn{synced_}));
   Status gone = files_.remove(join_path(folder_, kBeginningMark));
   if (!gone && gone.error().kind != ErrorKind::kNotFound) return gone;
   HF_TRY(files_.sync_dir(folder_));
-  beginning_ = false;
+  beginning_.reset();
   return ok();
 }
 
@@ -169,27 +183,28 @@ Status SpoolTimeline::cut_torn_end(std::uint64_t last_segment) {
   return roll_back();
 }
 
+Status SpoolTimeline::feed(WalDecoder& decoder, Lsn stop) {
+  for (Lsn at = decoder.position(); at < stop; at = decoder.position()) {
+    const std::uint64_t in_segment = key_.segment_size - at.value % key_.segment_size;
+    HF_ASSIGN(const Bytes bytes, read(at, std::min<std::uint64_t>({in_segment, stop - at, kDecodeBytes})));
+    decoder.feed(bytes);
+  }
+  return ok();
+}
+
 // Where the valid records end. The decoder skips, unproven, the rest of a record that began before its first
 // segment: so it begins at a segment before the last one in which a record ended, as far as there is one.
 Result<Lsn> SpoolTimeline::end_of_proven(Lsn last_start) {
   WalDecoder decoder(key_.segment_size);
-  const auto feed_up_to = [&](Lsn stop) -> Status {
-    for (Lsn at = decoder.position(); at < stop; at = decoder.position()) {
-      const std::uint64_t in_segment = key_.segment_size - at.value % key_.segment_size;
-      HF_ASSIGN(const Bytes bytes, read(at, std::min<std::uint64_t>({in_segment, stop - at, kDecodeBytes})));
-      decoder.feed(bytes);
-    }
-    return ok();
-  };
   Lsn from = last_start;
   do {
     if (from > begin()) from = Lsn{from.value - key_.segment_size};
     decoder.reset(from);
-    HF_TRY(feed_up_to(last_start));
+    HF_TRY(feed(decoder, last_start));
   } while (decoder.valid_end() == from && decoder.broken().empty() && from > begin());
   // What does not decode there was synced all the same, and says nothing about the last segment.
   if (!decoder.broken().empty()) decoder.reset(last_start);
-  HF_TRY(feed_up_to(end()));
+  HF_TRY(feed(decoder, end()));
   return decoder.valid_end();
 }
 
@@ -204,6 +219,7 @@ Status SpoolTimeline::roll_back() {
   HF_TRY(file_->sync());
   HF_TRY(sync_names());
   end_ = synced_;
+  HF_TRY(vouch_for_beginning());  // the next session tells that end at once
   doubtful_ = false;
   return ok();
 }
@@ -225,8 +241,9 @@ Status SpoolTimeline::append(Lsn start, ByteView bytes) {
   if (seal_seen_) return not_usable("a seal of it was begun and may stand");
   if (doubtful_) return not_usable("its last bytes may not be on disk");
   if (empty() && start.value % key_.segment_size == 0) {
-    HF_TRY(mark_beginning());
+    HF_TRY(mark_beginning(""));
     synced_ = begin_ = end_ = start.value;
+    first_record_.reset(start);
   }
   if (start != end()) {
     return make_error(ErrorKind::kInvalid, "WAL at " + format_lsn(start) +
@@ -263,7 +280,7 @@ Status SpoolTimeline::sync_all() {
   synced_ = end_;
   if (end_ % key_.segment_size == 0) HF_TRY(open_segment(end_ / key_.segment_size));
   HF_TRY(sync_names());
-  return empty() ? ok() : end_beginning();
+  return vouch_for_beginning();
 }
 
 Status SpoolTimeline::sync_names() {

@@ -3,7 +3,8 @@
 //   <root>/lock                                     held by the one process that writes here
 //   <root>/status.json                              what a reader may know, replaced atomically
 //   <root>/<system id>/<timeline>/<segment>.wal     bytes from the segment's first one on, appended
-//   <root>/<system id>/<timeline>/beginning         from before the first byte until the first sync: nothing is vouched for
+//   <root>/<system id>/<timeline>/beginning         from before the first byte until a record that ends was synced: the LSN up
+//                                                   to which bytes were, empty for none; nothing behind it is vouched for
 //   <root>/<system id>/<timeline>/history           the timeline's history file
 //   <root>/<system id>/<timeline>/uploaded          LSN below which the vault has everything, replaced
 //   atomically <root>/<system id>/<timeline>/seal              this receiver takes nothing more of this
@@ -24,6 +25,7 @@
 #include "base/json.h"
 #include "base/lsn.h"
 #include "io/files.h"
+#include "sources/wal/record.h"
 #include "vault/wal/wal_archive.h"
 
 namespace hf::sources {
@@ -72,14 +74,15 @@ class SpoolTimeline {
 
  private:
   SpoolTimeline(Files& files, std::string folder, SpoolKey key)
-      : files_(files), folder_(std::move(folder)), key_(key) {}
+      : files_(files), folder_(std::move(folder)), key_(key), first_record_(key.segment_size) {}
   Status load();
   Status load_seal();
-  Status drop_unsynced_beginning(std::vector<std::uint64_t>& segments);
-  Status mark_beginning();
-  Status end_beginning();
+  Status load_beginning(std::vector<std::uint64_t>& segments);
+  Status mark_beginning(const std::string& synced);
+  Status vouch_for_beginning();
   Status cut_torn_end(std::uint64_t last_segment);
   Result<Lsn> end_of_proven(Lsn last_start);
+  Status feed(WalDecoder& decoder, Lsn stop);
   Status open_segment(std::uint64_t segment);
   Status sync_all();
   Status sync_names();
@@ -95,7 +98,8 @@ class SpoolTimeline {
   std::optional<TimelineSeal> seal_;
   std::unique_ptr<File> file_;  // the segment being written
   std::uint64_t file_segment_ = 0;
-  bool beginning_ = false;  // the mark lies there
+  std::optional<std::string> beginning_;  // what the mark says, where it lies there
+  WalDecoder first_record_;               // of what was synced, while the mark lies there
   bool new_name_ = false;   // a name in the folder is not durable yet
   bool doubtful_ = false;   // bytes behind synced_ failed to be written or synced
   bool seal_seen_ = false;  // putting a seal failed, and yet it may stand there

@@ -309,6 +309,71 @@ TEST_F(TornSpool, ABeginningThatWasNeverSyncedIsStreamedAgain) {
   expect_the_log(*spool);
 }
 
+// What was synced of that record is there, and was told; no checksum shows a hole in its rest.
+TEST(TornGiant, ABeginningThatWasSyncedInPartIsKeptInPart) {
+  const RealWal whole = make_real_wal(
+      "BEGIN; INSERT INTO t VALUES (1, 'x'); SELECT pg_logical_emit_message(true, 'x', repeat('y', 3300000)); COMMIT",
+      5 * kTestSegment);
+  const Lsn begin = whole.start + kTestSegment;  // in the long record
+  for (const std::uint64_t first : {5'000U, 300'000U, 1U << 20, (1U << 20) + 5'000U}) {
+    SCOPED_TRACE(first);
+    MemoryFiles memory;
+    ASSERT_TRUE(memory.make_dirs(kTornSpool));
+    ASSERT_TRUE(memory.sync_dir("/"));
+    auto spool = SpoolTimeline::open(memory, kTornSpool, whole.key()).value();
+    ASSERT_TRUE(spool->append(begin, whole.from(begin, first)));
+    ASSERT_TRUE(spool->sync());
+    const std::string folder = kTornSpool + "/" + std::to_string(whole.system_id) + "/1/";
+    const auto leave_behind = [&](Lsn at, std::uint64_t size) {
+      const std::string name = wal_file_name(1, at.value / kTestSegment, kTestSegment) + ".wal";
+      auto file = memory.open(folder + name, OpenMode::kCreate).value();
+      Bytes bytes = to_bytes(whole.from(at, size));
+      std::fill_n(bytes.begin() + 2000, 1000, 0);  // a block that was never written, between the headers of pages
+      ASSERT_TRUE(file->write_at(at.value % kTestSegment, bytes));
+      ASSERT_TRUE(file->sync());
+      ASSERT_TRUE(memory.sync_dir(folder));
+    };
+    leave_behind(begin + first, kTestSegment - first % kTestSegment);
+    spool = SpoolTimeline::open(memory, kTornSpool, whole.key()).value();
+    EXPECT_EQ(spool->begin(), begin);
+    EXPECT_EQ(spool->end(), begin + first);
+    // Behind the long record everything is proven, so the mark goes.
+    const Lsn end = begin + 3 * kTestSegment;
+    ASSERT_TRUE(spool->append(spool->end(), whole.from(spool->end(), end - spool->end())));
+    ASSERT_TRUE(spool->sync());
+    EXPECT_FALSE(file_exists(memory, folder + "beginning"));
+    memory.crash();
+    spool = SpoolTimeline::open(memory, kTornSpool, whole.key()).value();
+    EXPECT_EQ(spool->begin(), begin);
+    const Bytes kept = spooled_bytes(*spool);
+    EXPECT_GT(kept.size(), 2 * kTestSegment);
+    EXPECT_TRUE(std::ranges::equal(kept, whole.from(begin, kept.size())));
+  }
+}
+
+// A new spool, too, tells after an error what is durable: its mark says so.
+TEST_F(TornSpool, WhatIsLeftOfABeginningAfterAnErrorIsDurable) {
+  for (std::size_t call = 0;; ++call) {
+    SCOPED_TRACE("call " + std::to_string(call));
+    new_disk();
+    FaultyFiles files(memory());
+    auto spool = open(files);
+    files.set_fault({.at = call});
+    const Status appended = spool->append(wal.start, wal.from(wal.start, 50'000));
+    const Status synced = appended ? spool->sync() : ok();
+    const bool fired = files.fired();
+    files.set_fault({});
+    ASSERT_TRUE(spool->roll_back());
+    const Lsn told = spool->end();
+    const bool nothing = spool->empty();
+    memory().crash();
+    spool = open(files);
+    ASSERT_NE(spool, nullptr);
+    if (!nothing) { ASSERT_GE(spool->end(), last_record_end(told)); }
+    if (!fired) break;
+  }
+}
+
 TEST_F(TornSpool, TrimmingLeavesNoHoleAcrossAPowerCut) {
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
