@@ -36,7 +36,7 @@ Result<std::string> Environment::write_plan_variant(const std::string& name, con
     if (at == std::string::npos) return make_error(ErrorKind::kInvalid, "the lab's plan has no text '" + what + "'");
     text.replace(at, what.size(), with);
   }
-  const std::string path = options_.root + "/" + name + ".yaml";
+  std::string path = options_.root + "/" + name + ".yaml";
   HF_TRY(write_file_atomic(env_.files, path, as_bytes(text), 0644));
   HF_TRY(sources::give_to(path, user_));
   return path;
