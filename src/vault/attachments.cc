@@ -6,6 +6,7 @@
 #include "vault/core.h"
 #include "vault/object/blob.h"
 #include "vault/object/names.h"
+#include "vault/tiers/locks.h"
 
 namespace hf::vault {
 namespace {
@@ -47,6 +48,14 @@ Result<bool> same_bytes(const Repository::Core& core, const ObjectInfo& info, By
   return head.plain_digest == blob_digest(core.keys, bytes);
 }
 
+// What stands for a put is locked as one.
+Status lock_anew(const Repository::Core& core, const ObjectInfo& info) {
+  const std::optional<Micros> retain = retain_of(core);
+  if (!retain) return ok();
+  HF_TRY(renew_locks(core, {{info.name, info.size, core.clock.wall() + *retain}}));
+  return ok();
+}
+
 }  // namespace
 
 Result<AttachmentMeta> decode_attachment_meta(ByteView bytes, std::string_view object) {
@@ -63,6 +72,7 @@ Status Attachments::put_version(const std::string& kind, const std::string& name
   const Repository::Core& core = repository_.core();
   HF_TRY(check_words(kind, name));
   HF_TRY(core.check_writable());
+  HF_TRY(check_retain(core));
   if (version == 0) return make_error(ErrorKind::kInvalid, "versions of attachments begin at 1");
   if (bytes.size() > kMaxAttachmentBytes) {
     return make_error(ErrorKind::kExhausted, "an attachment of " + std::to_string(bytes.size()) + " bytes is too large");
@@ -77,12 +87,16 @@ Status Attachments::put_version(const std::string& kind, const std::string& name
 Result<AttachmentInfo> Attachments::put(const std::string& kind, const std::string& name, ByteView bytes) {
   const Repository::Core& core = repository_.core();
   HF_TRY(check_words(kind, name));
+  HF_TRY(check_retain(core));
   for (int attempt = 0; attempt < kPutAttempts; ++attempt) {
     HF_ASSIGN(const auto present, newest(core, folder(core, kind, name)));
     const std::uint64_t version = present ? *version_of(present->name) : 0;
     if (present) {
       HF_ASSIGN(const bool same, same_bytes(core, *present, bytes));
-      if (same) return AttachmentInfo{kind, name, version, bytes.size(), present->modified};
+      if (same) {
+        HF_TRY(lock_anew(core, *present));
+        return AttachmentInfo{kind, name, version, bytes.size(), present->modified};
+      }
     }
     Status created = put_version(kind, name, version + 1, bytes);
     if (created) return AttachmentInfo{kind, name, version + 1, bytes.size(), core.clock.wall()};

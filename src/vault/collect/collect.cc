@@ -4,6 +4,7 @@
 
 #include "vault/backup/chunk_store.h"
 #include "vault/collect/mark.h"
+#include "vault/collect/needed_wal.h"
 #include "vault/object/names.h"
 
 namespace hf::vault {
@@ -27,7 +28,7 @@ class Pass {
     core_.progress.phase("waiting for other writers");
     HF_TRY(resolve(!old_wal.empty()));
     HF_TRY(mark_surely());
-    HF_TRY(renew());
+    HF_TRY(renew(wal));
     core_.progress.phase("removing packs");
     HF_TRY(sweep());
     if (!old_wal.empty()) HF_TRY(remove_wal(wal));
@@ -110,10 +111,7 @@ class Pass {
     marker_ = std::make_unique<Marker>(core_, listed_, epoch_, nullptr);
     marker_->remember(std::move(condemned), kRepackChunks);
     if (renews()) {
-      marker_->lock_by([&](const CommittedRecord& c) {
-        const auto known = options_.locked_until.find(c.id);
-        return known != options_.locked_until.end() ? known->second : c.written + *retain_of(core_);
-      });
+      marker_->lock_by([&](const CommittedRecord& c) { return locked_until(c.id, c.written); });
     }
     HF_ASSIGN(marks_, marker_->mark(commits));
     return ok();
@@ -121,9 +119,22 @@ class Pass {
 
   // In the first pass of a prune.
   bool renews() const { return retain_of(core_) && report_.locks.requests == 0; }
-  Status renew() {
+  WallTime locked_until(const SnapshotId& id, WallTime committed) const {
+    const auto known = options_.locked_until.find(id);
+    return known != options_.locked_until.end() ? known->second : committed + *retain_of(core_);
+  }
+
+  Status renew(const std::vector<ObjectInfo>& wal) {
     if (!renews()) return ok();
-    HF_ASSIGN(report_.locks, renew_locks(core_, needs_of(marker_->source(), marks_)));
+    std::vector<LockNeed> needs = needs_of(marker_->source(), marks_);
+    HF_ASSIGN(const NeededWal needed, NeededWal::read(core_));
+    const auto until = [this](const SnapshotId& id, WallTime committed) { return locked_until(id, committed); };
+    for (LockNeed& need : needed.needs(wal, until)) needs.push_back(std::move(need));
+    // No rule ends an attachment: each is needed from now on, as what is pinned.
+    HF_ASSIGN(const std::vector<ObjectInfo> attachments, core_.list("attach/"));
+    for (const ObjectInfo& info : attachments) needs.push_back({info.name, info.size, core_.clock.wall() + *retain_of(core_)});
+    core_.progress.phase("renewing locks");
+    HF_ASSIGN(report_.locks, renew_locks(core_, std::move(needs)));
     return ok();
   }
 

@@ -31,7 +31,7 @@ struct PruneReport {
   bool pending = false;                            // something waits for a writer that is alive, or for another run
   std::vector<std::string> why_pending;
   std::vector<LockedObject> locked;                // what would have gone and may not yet
-  LockTotals locks;                                // renewed for snapshots that stay
+  LockTotals locks;                                // renewed for snapshots that stay, the WAL behind them, and attachments
 };
 
 // kBlocked: the store's clock ran backwards or jumped. kCorrupt: a snapshot lacks something; nothing was removed.
@@ -61,7 +61,5 @@ Result<bool> collect_once(const Repository::Core& core, const PruneOptions& opti
 Status forget(const Repository::Core& core, const std::set<SnapshotId>& ids, Epoch& epoch);
 // Creates the next epoch. kExists if another collector was first.
 Status publish_epoch(const Repository::Core& core, Epoch next);
-// WAL below the start of the oldest kept base backup of its cluster. `listed`: made before the leases were looked at.
-Result<std::vector<std::string>> find_old_wal(const Repository::Core& core, const std::vector<ObjectInfo>& listed);
 
 }  // namespace hf::vault

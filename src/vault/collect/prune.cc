@@ -1,16 +1,14 @@
 // Pruning: the clock is looked at, snapshots are judged and forgotten, then what nobody needs is collected.
 #include <algorithm>
 
-#include "base/hex.h"
 #include "base/text.h"
 #include "vault/collect/collect.h"
+#include "vault/collect/needed_wal.h"
 #include "vault/collect/pins.h"
 #include "vault/index/index_merge.h"
 #include "vault/object/names.h"
 #include "vault/parts.h"
 #include "vault/tiers/locks.h"
-#include "vault/wal/wal_archive.h"
-#include "vault/wal/wal_objects.h"
 
 namespace hf::vault {
 namespace {
@@ -68,17 +66,13 @@ Status check_clock(const Repository::Core& core, const Epoch& epoch, WallTime no
   return ok();
 }
 
-Result<std::vector<RetentionInput>> read_inputs(const Repository::Core& core, const std::vector<CommittedRecord>& commits,
-                                                const std::map<SnapshotId, PinStates>& pins = {}) {
-  std::vector<RetentionInput> out;
-  for (const CommittedRecord& commit : commits) {
-    HF_ASSIGN(SnapshotRecord record, open_record(commit.sealed, commit.object, core.keys, core.writers));
-    record.info.number = commit.number;
-    const auto pin = pins.find(commit.id);
-    const PinStates states = pin == pins.end() ? PinStates{} : pin->second;
-    out.push_back({std::move(record.info), commit.written, states.strongest(), states.reason()});
+void add_pins(const std::map<SnapshotId, PinStates>& pins, std::vector<RetentionInput>& inputs) {
+  for (RetentionInput& in : inputs) {
+    const auto pin = pins.find(in.info.id);
+    if (pin == pins.end()) continue;
+    in.pin = pin->second.strongest();
+    in.pin_reason = pin->second.reason();
   }
-  return out;
 }
 
 Status collect(const Repository::Core& core, const PruneOptions& options, PruneReport& report) {
@@ -105,21 +99,33 @@ Status keep_locked(const Repository::Core& core, const std::vector<CommittedReco
 }
 
 // Until when the objects of each snapshot that stays are to be locked. What stays whatever the rules say is locked from now
-// on, by each prune anew.
-std::map<SnapshotId, WallTime> locked_until(const Repository::Core& core, const PruneOptions& options,
-                                            const std::vector<RetentionInput>& inputs,
-                                            const std::vector<RetentionVerdict>& verdicts, WallTime now) {
+// on, by each prune anew; a base backup as long as the last recovery point that it carries.
+Result<std::map<SnapshotId, WallTime>> locked_until(const Repository::Core& core, const PruneOptions& options,
+                                                    const std::vector<RetentionInput>& kept, WallTime now) {
   std::map<SnapshotId, WallTime> out;
   const std::optional<Micros> retain = retain_of(core);
   if (!retain) return out;
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    if (!verdicts[i].keep) continue;
-    const RetentionInput& in = inputs[i];
+  HF_ASSIGN(const NeededWal wal, NeededWal::of(core, kept));
+  HF_ASSIGN(const std::vector<ObjectInfo> listed, core.list("wal/"));
+  const std::map<SnapshotId, WallTime> last_points = wal.last_points(listed);
+  for (const RetentionInput& in : kept) {
     const auto rules = options.policy.components.find({in.info.meta.component, in.info.meta.kind});
-    const bool listed = options.lock_as_kept && rules != options.policy.components.end();
-    const bool always = in.pin != Pin::kNone || (listed && rules->second.forever);
-    const Micros span = listed ? rules->second.within.value_or(*retain) : *retain;
-    out[in.info.id] = always ? now + *retain : in.committed + span;
+    const bool by_rule = options.lock_as_kept && rules != options.policy.components.end();
+    const bool always = in.pin != Pin::kNone || (by_rule && rules->second.forever);
+    const Micros span = by_rule ? rules->second.within.value_or(*retain) : *retain;
+    const auto point = last_points.find(in.info.id);
+    WallTime until = in.committed + span;
+    if (point != last_points.end()) until = std::max(until, point->second + span);
+    if (always) until = std::max(until, now + *retain);
+    out[in.info.id] = until;
+  }
+  return out;
+}
+
+std::vector<RetentionInput> those_kept(const std::vector<RetentionInput>& inputs, const std::vector<RetentionVerdict>& verdicts) {
+  std::vector<RetentionInput> out;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (verdicts[i].keep) out.push_back(inputs[i]);
   }
   return out;
 }
@@ -163,43 +169,6 @@ Status forget(const Repository::Core& core, const std::set<SnapshotId>& ids, Epo
   return ok();
 }
 
-Result<std::vector<std::string>> find_old_wal(const Repository::Core& core, const std::vector<ObjectInfo>& listed) {
-  HF_ASSIGN(const std::vector<CommittedRecord> commits, read_commits(core, nullptr));
-  struct Floor {
-    Lsn start;
-    std::uint64_t segment = 0;
-  };
-  std::map<std::string, Floor> floors;       // by cluster folder
-  HF_ASSIGN(const std::vector<RetentionInput> snapshots, read_inputs(core, commits));
-  for (const RetentionInput& s : snapshots) {
-    if (s.info.meta.kind != SnapshotKind::kPostgres) continue;
-    const auto& a = s.info.meta.attributes;
-    if (!a.contains("system_id")) continue;
-    const auto system = parse_whole<std::uint64_t>(a.at("system_id"));
-    const auto start = a.contains("start_lsn") ? parse_lsn(a.at("start_lsn")) : Result<Lsn>(Lsn{});
-    const auto segment = a.contains("wal_segment_bytes") ? parse_whole<std::uint64_t>(a.at("wal_segment_bytes")) : std::nullopt;
-    if (!system || !start || !segment) return make_error(ErrorKind::kCorrupt, "a base backup does not say where it starts");
-    ByteWriter id;
-    id.u64(*system);
-    const std::string cluster = to_hex(core.keyed_name("cluster", id.take()));
-    const auto [at, first] = floors.try_emplace(cluster, Floor{*start, *segment});
-    if (!first && start->value < at->second.start.value) at->second.start = *start;
-  }
-  std::vector<std::string> old;
-  for (const ObjectInfo& info : listed) {
-    const auto name = parse_wal_name(info.name);
-    if (!name) continue;
-    const auto floor = floors.find(name->cluster);
-    if (floor == floors.end()) continue;     // no base backup: nothing says what is old
-    const bool segment = name->part == WalPart::kSealed;
-    if (!segment && name->part != WalPart::kFrame) continue;
-    const std::uint64_t end = segment ? (name->segment + 1) * floor->second.segment : name->end.value;
-    if (end > floor->second.start.value) continue;
-    old.push_back(info.name);
-  }
-  return old;
-}
-
 Result<PruneReport> prune_vault(Repository& repository, const PruneOptions& options) {
   const Repository::Core& core = repository.core();
   core.progress.phase("judging snapshots");
@@ -219,7 +188,8 @@ Result<PruneReport> prune_vault(Repository& repository, const PruneOptions& opti
   }
   if (!options.accept_clock) HF_TRY(check_clock(core, epoch, now, commits));
   HF_ASSIGN(const auto pins, read_pins(repository));
-  HF_ASSIGN(const std::vector<RetentionInput> inputs, read_inputs(core, commits, pins));
+  HF_ASSIGN(std::vector<RetentionInput> inputs, read_inputs(core, commits));
+  add_pins(pins, inputs);
   PruneReport report;
   report.snapshots = judge(inputs, options.policy, now);
   HF_TRY(keep_locked(core, commits, report.snapshots));
@@ -238,7 +208,7 @@ Result<PruneReport> prune_vault(Repository& repository, const PruneOptions& opti
   }
   HF_TRY(forget(core, ids, epoch));
   PruneOptions collecting = options;
-  collecting.locked_until = locked_until(core, options, inputs, report.snapshots, now);
+  HF_ASSIGN(collecting.locked_until, locked_until(core, options, those_kept(inputs, report.snapshots), now));
   HF_TRY(collect(core, collecting, report));
   const auto merged = merge_runs(core, kMostMerges);
   if (!merged) core.log.warning("vault", "index runs not merged", {{"error", merged.error().text}});

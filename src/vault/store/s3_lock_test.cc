@@ -4,11 +4,13 @@
 #include "base/hex.h"
 #include "base/text.h"
 #include "crypto/hash.h"
+#include "vault/attachments.h"
 #include "vault/collect/collect.h"
 #include "vault/repository.h"
 #include "vault/store/probe.h"
 #include "vault/store/testing_bucket.h"
 #include "vault/testing_repository.h"
+#include "vault/wal/wal_archive.h"
 
 namespace hf::vault {
 namespace {
@@ -180,6 +182,67 @@ TEST(S3Lock, PruneRenewsWhatASnapshotNeedsThatWasMadeWithoutLocks) {
   EXPECT_GE(v.soonest_end("index/"), v.clock.wall() + 8 * kLockDay - Micros(1min));
 }
 
+constexpr std::uint64_t kLockSystem = 77;
+constexpr std::uint64_t kLockSegment = 1u << 20;
+
+// A base backup from segment 2 on, the WAL of segments 1 to 3, the history of a timeline, and the plan.
+void fill_with_wal(LockingVault& v) {
+  auto repository = v.open();
+  SnapshotMeta meta{.host = "alpha", .component = "orders", .kind = SnapshotKind::kPostgres};
+  meta.attributes = {{"system_id", std::to_string(kLockSystem)},
+                     {"start_lsn", format_lsn(Lsn{2 * kLockSegment})},
+                     {"wal_segment_bytes", std::to_string(kLockSegment)}};
+  auto session = repository->begin_backup(meta);
+  ASSERT_TRUE(session) << session.error().text;
+  ASSERT_TRUE((*session)->commit());
+  WalArchive wal(*repository);
+  for (std::uint64_t segment = 1; segment <= 3; ++segment) {
+    ASSERT_TRUE(wal.put_segment({kLockSystem, 1, kLockSegment, Lsn{segment * kLockSegment}, Bytes(kLockSegment, 5), {}}));
+  }
+  ASSERT_TRUE(wal.put_history(kLockSystem, 2, as_bytes("1\t0/300000\tx\n")));
+  ASSERT_TRUE(Attachments(*repository).put("plan", "plan.yaml", as_bytes("plan: 1")));
+}
+
+TEST(S3Lock, PruneRenewsTheWalThatABaseBackupReplaysAndAttachments) {
+  for (const S3ServerKind kind : {S3ServerKind::kMinio, S3ServerKind::kMoto}) {
+    LockingVault v(kind);
+    fill_with_wal(v);
+    const WallTime first = v.clock.wall();
+    EXPECT_EQ(v.names("wal/").size(), 4u);
+    for (const char* prefix : {"wal/", "attach/"}) EXPECT_GE(v.soonest_end(prefix), first + 10 * kLockDay - Micros(1min)) << prefix;
+    PruneReport report = v.prune();
+    EXPECT_EQ(report.removed_wal, 0u) << "what nothing needs is locked, too";
+    EXPECT_EQ(report.locks.renewed, 0u) << "all are locked for long enough";
+    // As if their locks were old: what the base backup replays is locked anew, what it does not goes.
+    std::vector<std::string> ending = v.names("wal/");
+    for (std::string& name : v.names("attach/")) ending.push_back(std::move(name));
+    v.unlock(ending);
+    for (const char* prefix : {"wal/", "attach/"}) ASSERT_LT(v.soonest_end(prefix), v.clock.wall()) << prefix;
+    report = v.prune();
+    EXPECT_EQ(report.removed_wal, 1u);
+    EXPECT_EQ(report.locks.renewed, 4u) << "two segments, a history, an attachment";
+    EXPECT_EQ(v.names("wal/").size(), 3u);
+    EXPECT_GE(v.soonest_end("wal/"), first + 8 * kLockDay - Micros(1min));
+    EXPECT_GE(v.soonest_end("attach/"), first + 8 * kLockDay);
+  }
+}
+
+TEST(S3Lock, AnAttachmentIsLockedFromNowOnByEachPruneAndPut) {
+  for (const S3ServerKind kind : {S3ServerKind::kMinio, S3ServerKind::kMoto}) {
+    LockingVault v(kind);
+    fill_with_wal(v);
+    const WallTime first = v.clock.wall();
+    v.clock.ahead = 5 * kLockDay;
+    v.prune();
+    EXPECT_GE(v.soonest_end("attach/"), first + 13 * kLockDay);
+    v.clock.ahead = 10 * kLockDay;
+    const auto put = Attachments(*v.open()).put("plan", "plan.yaml", as_bytes("plan: 1"));
+    ASSERT_TRUE(put) << put.error().text;
+    EXPECT_EQ(put->version, 1u) << "equal to the newest: not another one";
+    EXPECT_GE(v.soonest_end("attach/"), first + 18 * kLockDay);
+  }
+}
+
 TEST(S3Lock, AHeldObjectStays) {
   LockingVault v(S3ServerKind::kMinio);
   ASSERT_TRUE(v.store->put("packs/ab/x-0", as_bytes("x"), PutMode::kCreate));
@@ -238,6 +301,12 @@ TEST(S3Lock, AnAddressThatForgetsTheLocksIsRefused) {
   auto made = testing::backup_files(*repository, {{"a", to_bytes(as_bytes("y"))}});
   ASSERT_FALSE(made);
   EXPECT_NE(made.error().hint.find("retain="), std::string::npos);
+  const auto put = Attachments(*repository).put("plan", "plan.yaml", as_bytes("plan: 1"));
+  ASSERT_FALSE(put);
+  EXPECT_EQ(put.error().kind, ErrorKind::kBlocked);
+  const Status segment = WalArchive(*repository).put_segment({kLockSystem, 1, kLockSegment, Lsn{}, Bytes(kLockSegment, 5), {}});
+  ASSERT_FALSE(segment);
+  EXPECT_EQ(segment.error().kind, ErrorKind::kBlocked);
   v.in.address.retain = Micros(0);                    // said, and so it is
   v.reopen();
   EXPECT_TRUE(testing::backup_files(*v.open(), {{"a", to_bytes(as_bytes("y"))}}));

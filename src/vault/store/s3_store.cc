@@ -23,7 +23,7 @@ bool is_kept(const std::string& name) {
   for (const char* folder : {"packs/", "index/", "commits/", "config/", "attach/"}) {
     if (name.starts_with(folder)) return true;
   }
-  return name == "store" || (name.starts_with("wal/") && name.ends_with("/sealed"));
+  return name == "store" || (name.starts_with("wal/") && (name.ends_with("/sealed") || name.ends_with("/history")));
 }
 
 Error is_locked(const std::string& name, const remote::S3Object& object) {

@@ -64,7 +64,10 @@ Status check_retain(const Repository::Core& core) {
 
 Result<LockTotals> renew_locks(const Repository::Core& core, std::vector<LockNeed> needs) {
   const std::optional<Micros> retain = retain_of(core);
-  if (!retain || needs.empty()) return LockTotals{};
+  if (!retain) return LockTotals{};
+  const WallTime now = core.clock.wall();
+  std::erase_if(needs, [now](const LockNeed& need) { return need.until <= now; });      // no lock ends in the past
+  if (needs.empty()) return LockTotals{};
   const WallTime longest = std::ranges::max_element(needs, {}, &LockNeed::until)->until;
   needs.push_back({config_name(core.config.number), 0, longest});
   needs.push_back({std::string(kStoreObject), 0, longest});

@@ -8,6 +8,7 @@
 #include "vault/core.h"
 #include "vault/object/blob.h"
 #include "vault/object/names.h"
+#include "vault/tiers/locks.h"
 #include "vault/wal/wal_objects.h"
 
 namespace hf::vault {
@@ -36,6 +37,7 @@ Result<std::optional<BlobHead>> read_head_if_there(const Repository::Core& core,
 // Creates the blob once. An object of that name with the same plain bytes is success.
 Result<bool> put_blob(const Repository::Core& core, ObjectKind kind, const std::string& name, ByteView metadata, ByteView plain) {
   HF_TRY(core.check_writable());
+  HF_TRY(check_retain(core));
   HF_ASSIGN(const Bytes bytes, encode_blob(core.entropy, core.keys, kind, name, metadata, plain));
   for (int attempt = 1;; ++attempt) {
     Status created = core.create_once(name, bytes);
