@@ -134,7 +134,7 @@ Result<BackupJob> backup_job(Context& context, const plan::Component& component)
   job.component = component.name;
   const plan::Backup* full = nullptr;
   for (const plan::Backup& b : component.backups)
-    if (b.kind == plan::BackupKind::kFull || b.kind == plan::BackupKind::kSnapshot) full = full == nullptr ? &b : full;
+    if (plan::counted_kind(b.kind) == plan::BackupKind::kFull) full = full == nullptr ? &b : full;
   if (full == nullptr)
     return make_error(ErrorKind::kInvalid, "the plan has no full backup of '" + component.name + "'");
   job.vault_name = full->vault;

@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "cli/commands.h"
+#include "cli/copy_choice.h"
 #include "cli/interrupt.h"
 #include "cli/plan_file.h"
 #include "cli/shown_progress.h"
@@ -52,14 +53,6 @@ Result<vault::RetentionPolicy> policy_of_words(const Arguments& args) {
   return policy;
 }
 
-vault::SnapshotKind kind_of(plan::BackupKind kind) {
-  switch (kind) {
-    case plan::BackupKind::kFull: case plan::BackupKind::kIncremental: return vault::SnapshotKind::kPostgres;
-    case plan::BackupKind::kLogical: return vault::SnapshotKind::kLogical;
-    default: return vault::SnapshotKind::kFiles;
-  }
-}
-
 // The rows of the plan that go to this vault, or to the one of which it is a copy. Several rows of a kind: the longest.
 vault::RetentionPolicy policy_of_plan(const plan::Plan& plan, const plan::Vault& vault) {
   vault::RetentionPolicy policy;
@@ -71,9 +64,11 @@ vault::RetentionPolicy policy_of_plan(const plan::Plan& plan, const plan::Vault&
         if (!row.keep.forever) policy.wal_window[c.name] = row.keep.duration;
         continue;
       }
-      vault::KeepRules& rules = policy.components[{c.name, kind_of(row.kind)}];
-      rules.forever = rules.forever || row.keep.forever;
-      if (!row.keep.forever) rules.within = std::max(rules.within.value_or(Micros(0)), row.keep.duration);
+      for (const vault::SnapshotKind kind : snapshot_kinds(row.kind)) {
+        vault::KeepRules& rules = policy.components[{c.name, kind}];
+        rules.forever = rules.forever || row.keep.forever;
+        if (!row.keep.forever) rules.within = std::max(rules.within.value_or(Micros(0)), row.keep.duration);
+      }
     }
   }
   return policy;

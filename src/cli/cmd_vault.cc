@@ -1,4 +1,4 @@
-// vault init, check, copy, stats, unlock: the repository as a thing of its own.
+// vault init, check, unlock: the repository as a thing of its own.
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/exit_codes.h"
@@ -118,40 +118,6 @@ Outcome check_vault(Context& context, const Arguments& args) {
   return here.told(check_and_heal(context, args));
 }
 
-Outcome copy(Context& context, const Arguments& args) {
-  auto credentials = vault_credentials(context, args);
-  if (!credentials) return failed(std::move(credentials).error());
-  auto from = open_checked_vault(context, args);
-  if (!from) return failed(std::move(from).error());
-  auto to = open_vault(context, *args.get("--to"), *credentials);
-  if (!to) {
-    Error e = std::move(to).error();
-    if (e.id == kNoVaultId)
-      e.hint = "Create the copy first: holdfast vault init --copy-of " + from->url + " --vault " + *args.get("--to");
-    return failed(std::move(e));
-  }
-  if (Status seen = check_seen(*to, args); !seen) return failed(std::move(seen).error());
-  auto report = from->repository->copy_to(*to->repository);
-  remember(context, *to);
-  if (!report) return failed(std::move(report).error());
-  context.out.line("copied " + format_count(report->packs) + " packs, " + format_count(report->commits) +
-                   " snapshots, " + format_count(report->wal_objects) + " WAL objects, " +
-                   format_bytes(report->copied_bytes) + " to " + to->url);
-  Json data = Json::object();
-  data.set("packs", report->packs).set("commits", report->commits).set("wal_objects", report->wal_objects);
-  data.set("attachments", report->attachments).set("copied_bytes", report->copied_bytes);
-  data.set("snapshots_behind", report->snapshots_behind).set("to", to->url);
-  return finished(data);
-}
-
-Outcome run_copy(Context& context, const Arguments& args) {
-  const Interruptible here(context,
-                           "Snapshots that were copied are whole there, and packs that were copied are not sent again. Run "
-                           "the same command again: it goes on from there.");
-  const ShownProgress shown(context, "copying the vault");
-  return here.told(copy(context, args));
-}
-
 std::vector<Option> check_options_of_vault() {
   std::vector<Option> out = checked_vault_options(
       {{"--read-data", "SHARE", "read and authenticate every byte; --read-data=10% reads a sample", false, false, "100%"}});
@@ -199,15 +165,6 @@ std::vector<Command> vault_commands() {
        0,
        0,
        check_vault},
-      {{"vault", "copy"},
-       "bring a copy of the vault in another region up to date",
-       {"holdfast vault copy --vault /backup/main --to /mnt/eu/main", "holdfast vault copy --to /mnt/eu/main -o json",
-        "holdfast vault init --copy-of /backup/main --vault /mnt/eu/main && holdfast vault copy --to /mnt/eu/main"},
-       checked_vault_options({{"--to", "URL", "the copy", true, false}}),
-       "",
-       0,
-       0,
-       run_copy},
       {{"vault", "unlock"},
        "finish what writers that died had committed",
        {"holdfast vault unlock --vault /backup/main", "holdfast vault unlock -o json",

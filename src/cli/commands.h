@@ -8,7 +8,8 @@
 namespace hf::cli {
 
 std::vector<Command> plan_commands();      // lint, explain, schema
-std::vector<Command> vault_commands();     // vault init, check, copy, unlock
+std::vector<Command> vault_commands();     // vault init, check, unlock
+std::vector<Command> copy_commands();      // vault copy
 std::vector<Command> prune_commands();     // vault prune
 std::vector<Command> tier_commands();      // vault tier
 std::vector<Command> scrub_commands();     // vault scrub, rebuild

@@ -11,8 +11,8 @@ namespace hf::cli {
 std::vector<Command> all_commands() {
   std::vector<Command> out;
   for (auto group :
-       {demo_commands, plan_commands, vault_commands, vault_key_commands, prune_commands, tier_commands, scrub_commands,
-        stats_commands,
+       {demo_commands, plan_commands, vault_commands, copy_commands, vault_key_commands, prune_commands, tier_commands,
+        scrub_commands, stats_commands,
         backup_commands, show_commands, diff_commands, pin_commands, restore_commands, mount_commands, verify_commands,
         wal_commands, health_commands, failover_commands, run_commands, journal_commands, evidence_commands, document_commands}) {
     for (Command& c : group()) out.push_back(std::move(c));

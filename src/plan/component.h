@@ -19,6 +19,8 @@ enum class SecretsPolicy : std::uint8_t { kEncrypted, kExcluded };
 std::string_view to_string(ComponentKind v);
 std::string_view to_string(ReplicaMode v);
 std::string_view to_string(BackupKind v);
+// A row without a kind counts as a full backup.
+constexpr BackupKind counted_kind(BackupKind kind) { return kind == BackupKind::kSnapshot ? BackupKind::kFull : kind; }
 std::string_view to_string(BackupTrigger v);
 std::string_view to_string(StorageClass v);
 std::string_view to_string(SecretsPolicy v);

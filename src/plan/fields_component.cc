@@ -59,7 +59,8 @@ const ObjectType& object_of<Backup>() {
   static const ObjectType kType =
       TypeBuilder<Backup>("backup", "One row of the backup schedule: what, when, where to, how long.")
           .field("kind", &Backup::kind,
-                 {.doc = "what is taken; snapshot is the default, the others are PostgreSQL's", .example = "full"})
+                 {.doc = "what is taken; snapshot is the default and counts as full, the others are PostgreSQL's",
+                  .example = "full"})
           .field("at", &Backup::at,
                  {.doc = "daily at a time of day, or weekly with a weekday in front",
                   .example = "\"02:00 UTC\"",
@@ -284,7 +285,8 @@ template <>
 const ObjectType& object_of<VaultFilter>() {
   static const ObjectType kType =
       TypeBuilder<VaultFilter>("filter", "Which backups a copy takes.")
-          .field("kinds", &VaultFilter::kinds, {.doc = "kinds of backups", .example = "[full, logical]"})
+          .field("kinds", &VaultFilter::kinds,
+                 {.doc = "kinds of backups; without wal no WAL is copied", .example = "[full, logical]"})
           .field("classes", &VaultFilter::classes,
                  {.doc = "classes of components", .example = "[L1, L2]", .refers = Refers::kClass})
           .done();

@@ -173,7 +173,7 @@ void lint_chain(Lint& lint, const Component& c) {
   std::optional<Micros> full_every;
   const Backup* full = nullptr;
   for (const Backup& b : c.backups) {
-    if (b.kind == BackupKind::kFull) full = &b, full_every = interval_of(b);
+    if (counted_kind(b.kind) == BackupKind::kFull) full = &b, full_every = interval_of(b);
   }
   for (std::size_t i = 0; i < c.backups.size(); ++i) {
     const Backup& b = c.backups[i];

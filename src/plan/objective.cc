@@ -101,7 +101,9 @@ Span detection_time(const Plan& plan, const Runbook& runbook) {
 bool copy_takes(const Vault& copy, const Component& component, const Backup& backup) {
   if (!copy.only) return true;
   const VaultFilter& only = *copy.only;
-  bool kind = only.kinds.empty() || std::ranges::find(only.kinds, backup.kind) != only.kinds.end();
+  bool kind = only.kinds.empty() || std::ranges::any_of(only.kinds, [&](BackupKind k) {
+    return counted_kind(k) == counted_kind(backup.kind);
+  });
   bool cls = only.classes.empty() || std::ranges::find(only.classes, component.disaster_class) != only.classes.end();
   return kind && cls;
 }
@@ -131,7 +133,7 @@ SchedulePoint newest_point(const Component& component, bool has_base, Delay dela
   SchedulePoint best;
   bool has_full = has_base || component.kind != ComponentKind::kPostgres ||
                   std::ranges::any_of(component.backups,
-                                      [&](const Backup& b) { return b.kind == BackupKind::kFull && delay(b); });
+                                      [&](const Backup& b) { return counted_kind(b.kind) == BackupKind::kFull && delay(b); });
   for (const Backup& b : component.backups) {
     bool needs_full = b.kind == BackupKind::kWal || b.kind == BackupKind::kIncremental;
     std::optional<Micros> later = delay(b);

@@ -46,7 +46,7 @@ SchedulePoint schedule_rpo(const Component& component);
 // The same, of recovery points that survive the loss of the primary region: kept elsewhere, copied elsewhere (plus
 // the copy's delay), or streamed to a receiver elsewhere.
 SchedulePoint surviving_rpo(const Plan& plan, const Component& component);
-// Does this copy take that backup (its `only` filter)?
+// Does this copy take that backup (its `only` filter)? Without wal among its kinds it takes no WAL.
 bool copy_takes(const Vault& copy, const Component& component, const Backup& backup);
 // The longest time between two starts of a backup; zero for continuous and on change.
 Micros interval_of(const Backup& backup);

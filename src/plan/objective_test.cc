@@ -53,6 +53,28 @@ TEST(Objective, WhatAScheduleCanPromise) {
   EXPECT_FALSE(schedule_rpo(none).worst_age.has_value());
 }
 
+// What a copy's `only` leaves out survives no loss of the region: without wal the newest point is the full backup's.
+TEST(Objective, ACopyTakesTheKindsThatItNames) {
+  const auto survives = [](const std::string& only) {
+    std::string text = changed("copy_of: main, within: 1m}", "copy_of: main, within: 1m, only: {kinds: " + only + "}}");
+    for (const char* gone : {"      - {name: receiver_west,", "      - {name: receiver_eu,", "    quorum: {any: 2",
+                             "    receivers:\n", "      - {name: orders_db_west,"}) {
+      const std::size_t at = text.find(gone);
+      text.erase(at, text.find('\n', at) + 1 - at);
+    }
+    const Plan p = load({{"p", text}}).plan;
+    return std::pair(surviving_rpo(p, *p.find_component("orders-db")).worst_age,
+                     surviving_rpo(p, *p.find_component("settings")).worst_age);
+  };
+  const Micros daily = std::chrono::hours(24) + minutes(1), settings = std::chrono::hours(6) + minutes(1);
+  EXPECT_EQ(survives("[full, wal]").first, Micros(minutes(1)));
+  EXPECT_EQ(survives("[full]").first, daily);
+  EXPECT_FALSE(survives("[wal]").first) << "WAL alone restores nothing";
+  EXPECT_EQ(survives("[full]").second, settings) << "a row without a kind counts as full";
+  EXPECT_EQ(survives("[snapshot]").second, settings);
+  EXPECT_FALSE(survives("[logical]").second);
+}
+
 TEST(Objective, WalWithoutABaseIsNoRecoveryPoint) {
   Plan p = plan_of(changed("      - {kind: full, at: \"02:00 UTC\", vault: main, keep: 30d}\n", ""));
   EXPECT_FALSE(schedule_rpo(*p.find_component("orders-db")).worst_age.has_value());

@@ -261,7 +261,7 @@ Result<std::unique_ptr<SnapshotReader>> Repository::open_snapshot(const Snapshot
 
 Result<CheckReport> Repository::check(const CheckOptions& options) { return check_vault(*this, options); }
 
-Result<CopyReport> Repository::copy_to(Repository& other) { return copy_vault(*this, other); }
+Result<CopyReport> Repository::copy_to(Repository& other, const CopyFilter& filter) { return copy_vault(*this, other, filter); }
 
 Result<std::vector<std::string>> Repository::unlock_leases() {
   HF_TRY(core_->check_writable());

@@ -24,6 +24,7 @@
 #include "crypto/keys.h"
 #include "io/files.h"
 #include "vault/backup/backup.h"
+#include "vault/copy/copy_report.h"
 #include "vault/keys/keys.h"
 #include "vault/restore.h"
 #include "vault/snapshot.h"
@@ -117,16 +118,6 @@ struct CheckReport {
   std::vector<Healed> healed;
 };
 
-struct CopyReport {
-  std::uint64_t packs = 0;                   // copied by this call
-  std::uint64_t commits = 0;
-  std::uint64_t wal_objects = 0;
-  std::uint64_t attachments = 0;
-  std::uint64_t copied_bytes = 0;
-  std::uint64_t snapshots_behind = 0;        // after it: what the source has and the copy lacks (written meanwhile)
-  std::optional<WallTime> newest_snapshot;   // in the copy
-};
-
 class Repository {
  public:
   // Creates a vault in an empty store; `lock` closes its first slot, of admin level. kExists if there is one.
@@ -151,8 +142,8 @@ class Repository {
 
   // Damage is a finding of the report, not an error.
   Result<CheckReport> check(const CheckOptions& options);
-  // `other` is a copy of this vault (init_copy), opened. Copies what it lacks; idempotent.
-  Result<CopyReport> copy_to(Repository& other);
+  // `other` is a copy of this vault (init_copy), opened. Copies what it lacks of what the filter takes; idempotent.
+  Result<CopyReport> copy_to(Repository& other, const CopyFilter& filter = {});
   // Finishes committed leases of other hosts, too (their commit object was not written), and lists what it did.
   Result<std::vector<std::string>> unlock_leases();
 

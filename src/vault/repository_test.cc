@@ -395,7 +395,7 @@ TEST(Copy, HoldsTheSameSnapshotsAndCatchesUp) {
   EXPECT_EQ(report->commits, 1u);
   EXPECT_EQ(report->wal_objects, 4u);
   EXPECT_EQ(report->attachments, 1u);
-  EXPECT_EQ(report->snapshots_behind, 0u);
+  EXPECT_EQ(report->lag.snapshots, 0u);
   EXPECT_EQ(check_text(**copy), "");
   const auto before = other.snapshot();
   auto again = repository->copy_to(**copy);

@@ -108,7 +108,7 @@ class Pass {
     for (const CommittedRecord& c : commits) highest_ = std::max(highest_, c.number);
     std::set<PackName> condemned;
     for (const Condemned& row : epoch_.condemned) condemned.insert(row.pack);
-    marker_ = std::make_unique<Marker>(core_, listed_, epoch_, nullptr);
+    marker_ = std::make_unique<Marker>(core_, listed_, epoch_);
     marker_->remember(std::move(condemned), kRepackChunks);
     if (renews()) {
       marker_->lock_by([&](const CommittedRecord& c) { return locked_until(c.id, c.written); });

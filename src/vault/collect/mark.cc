@@ -32,8 +32,9 @@ struct TreeCursor {
 
 }  // namespace
 
-Marker::Marker(const Repository::Core& core, const std::map<PackName, std::uint64_t>& listed, const Epoch& epoch, Lease* lease)
-    : core_(core), listed_(listed), epoch_(epoch), lease_(lease) {}
+Marker::Marker(const Repository::Core& core, const std::map<PackName, std::uint64_t>& listed, const Epoch& epoch,
+               std::function<Status()> alive)
+    : core_(core), listed_(listed), epoch_(epoch), alive_(std::move(alive)) {}
 
 Status Marker::open_runs() {
   HF_ASSIGN(source_, ChunkSource::open(core_, ChunkSource::Runs::kFixed));
@@ -75,8 +76,7 @@ Status Marker::join() {
     if (!use->second.condemned) use->second.needed = std::max(use->second.needed, walking_until_);
     return true;
   };
-  const auto beat = [this] { return lease_ != nullptr ? lease_->beat_if_due() : ok(); };
-  HF_ASSIGN(const bool all, references_.join(source_->index(), match, beat));
+  HF_ASSIGN(const bool all, references_.join(source_->index(), match, alive_));
   if (all) return ok();
   return make_error(ErrorKind::kCorrupt, "a chunk that a snapshot needs lies in no pack that exists: nothing is removed")
       .with_hint("Run `holdfast vault check`; it names the snapshots that are hit.");
@@ -106,7 +106,7 @@ Status Marker::walk(const CommittedRecord& commit) {
       last = &extent.chunk;
     }
     for (const ChunkRef& chunk : entry->page_digest_chunks) HF_TRY(refer(chunk.id));
-    if (lease_ != nullptr) HF_TRY(lease_->beat_if_due());
+    HF_TRY(alive_());
   }
 }
 
@@ -169,7 +169,7 @@ Status Marker::choose() {
     ++cursor.at;
     HF_ASSIGN(const bool more, cursor.ready());
     if (more) next.push(cursor.number);
-    if (lease_ != nullptr && steps % 100'000 == 0) HF_TRY(lease_->beat_if_due());
+    if (steps % 100'000 == 0) HF_TRY(alive_());
   }
   choose_copies(copies, live);
   return ok();

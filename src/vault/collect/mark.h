@@ -35,7 +35,9 @@ struct Marks {
 // if the same writer made it, or this one: nobody else's chunks are believed without reading them.
 class Marker {
  public:
-  Marker(const Repository::Core& core, const std::map<PackName, std::uint64_t>& listed, const Epoch& epoch, Lease* lease);
+  // `alive` is called often: whoever holds leases meanwhile beats them.
+  Marker(const Repository::Core& core, const std::map<PackName, std::uint64_t>& listed, const Epoch& epoch,
+         std::function<Status()> alive = [] { return ok(); });
   // kCorrupt, naming the object: a snapshot lacks something, and nothing may be swept on this basis.
   Result<Marks> mark(const std::vector<CommittedRecord>& snapshots);
   ChunkSource& source() { return *source_; }
@@ -65,7 +67,7 @@ class Marker {
   const Repository::Core& core_;
   const std::map<PackName, std::uint64_t>& listed_;
   const Epoch& epoch_;
-  Lease* lease_;
+  std::function<Status()> alive_;
   std::unique_ptr<ChunkSource> source_;
   References references_;
   std::vector<std::vector<bool>> marked_;            // of each run, of each row

@@ -40,6 +40,11 @@ Result<std::vector<RetentionInput>> read_inputs(const Repository::Core& core, co
   return out;
 }
 
+Result<std::optional<std::string>> cluster_of(const Repository::Core& core, const SnapshotInfo& info) {
+  HF_ASSIGN(const std::optional<Origin> origin, origin_of(core, info));
+  return origin ? std::optional(origin->cluster) : std::nullopt;
+}
+
 Result<NeededWal> NeededWal::of(const Repository::Core& core, const std::vector<RetentionInput>& snapshots) {
   NeededWal out;
   for (const RetentionInput& snapshot : snapshots) {

@@ -22,6 +22,9 @@ namespace hf::vault {
 // Of each commit, what retention is judged by.
 Result<std::vector<RetentionInput>> read_inputs(const Repository::Core& core, const std::vector<CommittedRecord>& commits);
 
+// The folder of the cluster that a base backup is of; nothing for what is none.
+Result<std::optional<std::string>> cluster_of(const Repository::Core& core, const SnapshotInfo& info);
+
 class NeededWal {
  public:
   // `snapshots`: those that stay, of every kind. kCorrupt: a base backup does not say where its WAL begins.

@@ -209,7 +209,9 @@ TEST(S3Lock, PruneRenewsTheWalThatABaseBackupReplaysAndAttachments) {
     fill_with_wal(v);
     const WallTime first = v.clock.wall();
     EXPECT_EQ(v.names("wal/").size(), 4u);
-    for (const char* prefix : {"wal/", "attach/"}) EXPECT_GE(v.soonest_end(prefix), first + 10 * kLockDay - Micros(1min)) << prefix;
+    for (const char* prefix : {"wal/", "attach/"}) {
+      EXPECT_GE(v.soonest_end(prefix), first + 10 * kLockDay - Micros(1min)) << prefix;
+    }
     PruneReport report = v.prune();
     EXPECT_EQ(report.removed_wal, 0u) << "what nothing needs is locked, too";
     EXPECT_EQ(report.locks.renewed, 0u) << "all are locked for long enough";

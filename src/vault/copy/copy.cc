@@ -2,11 +2,15 @@
 //
 // Invariant: nothing is created under a name that the other store had and condemned. A collector that was suspended before it
 // removed that object would remove the new one. So the chunks of such packs are sealed anew there, in packs of this session.
+// Nor does a run go there that names a pack which does not: a backup there would rest on chunks that are not there. What a
+// filter leaves of a run's packs is named by a run of this session.
 #include <algorithm>
 #include <mutex>
 
 #include "vault/backup/chunk_store.h"
 #include "vault/chunk_source.h"
+#include "vault/copy/copy_choice.h"
+#include "vault/copy/copy_lag.h"
 #include "vault/object/blob.h"
 #include "vault/object/names.h"
 #include "vault/parallel.h"
@@ -23,7 +27,8 @@ constexpr int kCopyAttempts = 3;               // while the source is pruned
 
 class Copier {
  public:
-  Copier(Repository& from, Repository& to) : to_repository_(to), from_(from.core()), to_(to.core()) {}
+  Copier(Repository& from, Repository& to, CopyFilter filter)
+      : to_repository_(to), from_(from.core()), to_(to.core()), filter_(std::move(filter)) {}
   Result<CopyReport> run();
 
  private:
@@ -31,14 +36,17 @@ class Copier {
   static Result<std::set<std::uint64_t>> config_numbers(const Repository::Core& core);
   Status copy_commits(std::span<const CommittedRecord> commits);
   Status decide(const CommittedRecord& commit, const Lease& lease);
-  Status copy_index_and_packs();
-  Status copy_index_and_packs_once();
+  Status copy_index_and_packs(std::span<const CommittedRecord> commits);
+  Status copy_index_and_packs_once(std::span<const CommittedRecord> commits);
+  Status find_needed(std::span<const CommittedRecord> commits);
+  bool needs(const PackName& pack) const { return !needed_ || needed_->contains(pack); }
   Status copy_runs_and_packs(ChunkSource& source);
   Status expect_packs(const ChunkSource& source) const;
   Status copy_pack(const IndexPack& pack);
   Status copy_run(const IndexRun& run);
   Result<bool> refuses(std::span<const IndexPack> packs);
-  Status seal_anew(ChunkSource& source, const IndexRun& run, std::span<const IndexPack> packs);
+  Status copy_in_part(ChunkSource& source, const IndexRun& run, std::span<const IndexPack> packs);
+  Status seal_anew(ChunkSource& source, const IndexPack& pack, std::span<const PackEntry> entries);
   Status vouch(const IndexPack& pack, std::vector<PackEntry> entries);
   Status keep_alive();
   void end_sealing();
@@ -47,16 +55,18 @@ class Copier {
   Status copy_attachments();
   Status renew_locks_for(std::span<const CommittedRecord> commits);
   Status copy_blob(const ObjectInfo& info, ObjectKind kind);
-  Status report_lag();
 
   Repository& to_repository_;
   const Repository::Core& from_;
   const Repository::Core& to_;
+  CopyFilter filter_;
+  std::optional<CopyChoice> choice_;
   CopyReport report_;
   // Of the commits under way:
   std::vector<std::unique_ptr<Lease>> leases_;
   std::set<std::string> packs_;                        // in the other store
   std::set<std::string> runs_;
+  std::optional<std::set<PackName>> needed_;           // where not all packs are copied
   std::optional<std::set<PackName>> refused_;          // read when it is needed for the first time
   std::unique_ptr<Lease> sealing_;                     // under which chunks are sealed anew
   std::unique_ptr<ChunkStore> sealed_;
@@ -165,9 +175,9 @@ Status Copier::copy_run(const IndexRun& run) {
 }
 
 // A prune of the source may replace runs and repack packs meanwhile: what is gone then lies elsewhere now.
-Status Copier::copy_index_and_packs() {
+Status Copier::copy_index_and_packs(std::span<const CommittedRecord> commits) {
   for (int attempt = 1;; ++attempt) {
-    Status copied = copy_index_and_packs_once();
+    Status copied = copy_index_and_packs_once(commits);
     if (copied || copied.error().kind != ErrorKind::kNotFound || attempt == kCopyAttempts) return copied;
     end_sealing();                       // a chunk that it claimed may not have been stored
   }
@@ -179,7 +189,27 @@ void Copier::end_sealing() {
   sealing_.reset();
 }
 
-Status Copier::copy_index_and_packs_once() {
+// The packs of what was chosen, each whole: what else is in them comes along.
+Status Copier::find_needed(std::span<const CommittedRecord> commits) {
+  needed_.reset();
+  if (!choice_->limits_packs()) return ok();
+  std::map<PackName, std::uint64_t> listed;
+  HF_TRY(from_.store.list("packs/", [&](const ObjectInfo& info) {
+    if (const auto name = parse_pack_name(info.name)) listed[*name] = info.size;
+    return ok();
+  }));
+  HF_ASSIGN(const Epoch epoch, read_newest_epoch(from_));
+  Marker marker(from_, listed, epoch, [this] { return keep_alive(); });
+  HF_ASSIGN(const Marks marks, marker.mark({commits.begin(), commits.end()}));
+  needed_.emplace();
+  for (const auto& [name, use] : marks.packs) {
+    if (use.live > 0) needed_->insert(name);
+  }
+  return ok();
+}
+
+Status Copier::copy_index_and_packs_once(std::span<const CommittedRecord> commits) {
+  HF_TRY(find_needed(commits));
   HF_ASSIGN(const std::unique_ptr<ChunkSource> source, ChunkSource::open(from_, ChunkSource::Runs::kFixed));
   if (!source->broken().empty()) return Error(source->broken().front().error);
   HF_ASSIGN(packs_, names_in(to_, "packs/"));          // after the leases read their epochs
@@ -196,7 +226,7 @@ Status Copier::expect_packs(const ChunkSource& source) const {
   for (const IndexRun& run : source.index().runs()) {
     for (std::uint32_t row = 0; row < run.packs(); ++row) {
       HF_ASSIGN(const IndexPack pack, run.pack(row));
-      if (!packs_.contains(pack_object_name(pack.name))) missing[pack.name] = pack.size;
+      if (needs(pack.name) && !packs_.contains(pack_object_name(pack.name))) missing[pack.name] = pack.size;
     }
   }
   Totals all{.packs = missing.size()};
@@ -208,13 +238,16 @@ Status Copier::expect_packs(const ChunkSource& source) const {
 Status Copier::copy_runs_and_packs(ChunkSource& source) {
   for (const IndexRun& run : source.index().runs()) {
     std::vector<IndexPack> packs;
+    std::vector<IndexPack> wanted;
     for (std::uint32_t row = 0; row < run.packs(); ++row) {
       HF_ASSIGN(IndexPack pack, run.pack(row));
+      if (needs(pack.name)) wanted.push_back(pack);
       packs.push_back(std::move(pack));
     }
-    HF_ASSIGN(const bool refused, refuses(packs));
-    if (refused) {
-      HF_TRY(seal_anew(source, run, packs));
+    if (needed_ && wanted.empty()) continue;
+    HF_ASSIGN(const bool refused, refuses(wanted));
+    if (refused || wanted.size() < packs.size()) {
+      HF_TRY(copy_in_part(source, run, packs));
       continue;
     }
     for (const IndexPack& pack : packs) HF_TRY(copy_pack(pack));
@@ -238,8 +271,8 @@ Result<bool> Copier::refuses(std::span<const IndexPack> packs) {
 }
 
 // Chunks of refused packs go into new packs; the others are copied, proven and named by a run of this session. The old run
-// may not come back under its name: it was replaced there, or names what is gone.
-Status Copier::seal_anew(ChunkSource& source, const IndexRun& run, std::span<const IndexPack> packs) {
+// may not come under its name: it was replaced there, or names what is not there.
+Status Copier::copy_in_part(ChunkSource& source, const IndexRun& run, std::span<const IndexPack> packs) {
   if (!from_.keys.can_read()) {
     return make_error(ErrorKind::kBlocked, "the vault at " + to_.store.properties().place +
                                                " removed packs that are to be copied: their chunks must be sealed anew")
@@ -252,24 +285,30 @@ Status Copier::seal_anew(ChunkSource& source, const IndexRun& run, std::span<con
   }
   std::vector<std::vector<PackEntry>> entries(packs.size());
   HF_TRY(run.for_each([&](const IndexEntry& entry) {
-    entries.at(entry.pack).push_back(entry.chunk);
+    if (needs(packs[entry.pack].name)) entries.at(entry.pack).push_back(entry.chunk);
     return ok();
   }));
   for (std::size_t i = 0; i < packs.size(); ++i) {
-    if (!refused_->contains(packs[i].name)) {
-      HF_TRY(copy_pack(packs[i]));
-      if (!runs_.contains(run.name())) HF_TRY(vouch(packs[i], std::move(entries[i])));
+    if (!needs(packs[i].name)) continue;
+    if (refused_ && refused_->contains(packs[i].name)) {
+      HF_TRY(seal_anew(source, packs[i], entries[i]));
       continue;
     }
-    for (const PackEntry& entry : entries[i]) {
-      HF_ASSIGN(const bool known, sealed_->known(entry.id));
-      if (known) continue;
-      HF_TRY(keep_alive());
-      HF_ASSIGN(const Bytes plain, source.read(entry.id));
-      HF_TRY(sealed_->put(packs[i].kind, entry.id, plain));
-      report_.copied_bytes += entry.stored_length;
-      from_.progress.add(Counted::kBytes, entry.stored_length);
-    }
+    HF_TRY(copy_pack(packs[i]));
+    if (!runs_.contains(run.name())) HF_TRY(vouch(packs[i], std::move(entries[i])));
+  }
+  return ok();
+}
+
+Status Copier::seal_anew(ChunkSource& source, const IndexPack& pack, std::span<const PackEntry> entries) {
+  for (const PackEntry& entry : entries) {
+    HF_ASSIGN(const bool known, sealed_->known(entry.id));
+    if (known) continue;
+    HF_TRY(keep_alive());
+    HF_ASSIGN(const Bytes plain, source.read(entry.id));
+    HF_TRY(sealed_->put(pack.kind, entry.id, plain));
+    report_.copied_bytes += entry.stored_length;
+    from_.progress.add(Counted::kBytes, entry.stored_length);
   }
   return ok();
 }
@@ -322,7 +361,7 @@ Status Copier::copy_commits(std::span<const CommittedRecord> commits) {
       HF_ASSIGN(std::unique_ptr<Lease> lease, Lease::open(to_));
       leases_.push_back(std::move(lease));
     }
-    HF_TRY(copy_index_and_packs());
+    HF_TRY(copy_index_and_packs(commits));
     HF_TRY(renew_locks_for(commits));
     // What the source forgot meanwhile may have lost its chunks before the index was listed.
     HF_ASSIGN(const std::vector<CommittedRecord> there, read_commits(from_, nullptr));
@@ -348,7 +387,7 @@ Status Copier::renew_locks_for(std::span<const CommittedRecord> commits) {
     if (const auto name = parse_pack_name(info.name)) listed[*name] = info.size;
     return ok();
   }));
-  Marker marker(to_, listed, leases_.back()->epoch(), leases_.back().get());
+  Marker marker(to_, listed, leases_.back()->epoch(), [this] { return keep_alive(); });
   const WallTime until = to_.clock.wall() + kCommitWait + *retain;
   marker.lock_by([until](const CommittedRecord&) { return until; });
   HF_ASSIGN(const Marks marks, marker.mark({commits.begin(), commits.end()}));
@@ -385,7 +424,7 @@ Status Copier::copy_wal() {
   HF_ASSIGN(const std::set<std::string> there, names_in(to_, "wal/"));
   for (const ObjectInfo& info : objects) {
     const auto name = parse_wal_name(info.name);
-    if (!name || there.contains(info.name)) continue;
+    if (!name || !choice_->takes_wal(name->cluster) || there.contains(info.name)) continue;
     if (name->part == WalPart::kFrame && there.contains(info.name.substr(0, info.name.rfind('/')) + "/sealed")) continue;
     HF_TRY(copy_blob(info, kind_of_wal_part(name->part)));
     ++report_.wal_objects;
@@ -399,19 +438,10 @@ Status Copier::copy_attachments() {
   HF_ASSIGN(const std::set<std::string> there, names_in(to_, "attach/"));
   for (const ObjectInfo& info : objects) {
     if (there.contains(info.name)) continue;
+    HF_ASSIGN(const bool taken, choice_->takes_attachment(info));
+    if (!taken) continue;
     HF_TRY(copy_blob(info, ObjectKind::kAttachment));
     ++report_.attachments;
-  }
-  return ok();
-}
-
-Status Copier::report_lag() {
-  HF_ASSIGN(const std::vector<CommittedRecord> missing, missing_commits(from_, to_));
-  report_.snapshots_behind = missing.size();
-  if (!to_.keys.can_read()) return ok();
-  HF_ASSIGN(const std::vector<SnapshotInfo> snapshots, to_repository_.snapshots());
-  for (const SnapshotInfo& info : snapshots) {
-    if (!report_.newest_snapshot || info.started > *report_.newest_snapshot) report_.newest_snapshot = info.started;
   }
   return ok();
 }
@@ -427,21 +457,27 @@ Result<CopyReport> Copier::run() {
   HF_TRY(to_.check_writable());
   HF_TRY(check_retain(to_));
   from_.progress.phase("comparing the vaults");
+  HF_ASSIGN(CopyChoice choice, CopyChoice::of(from_, filter_));
+  choice_.emplace(std::move(choice));
+  report_.chosen = choice_->chosen();
   HF_TRY(copy_configs());
   HF_TRY(finish_committed_leases(to_, false));
-  HF_ASSIGN(const std::vector<CommittedRecord> missing, missing_commits(from_, to_));
+  HF_ASSIGN(std::vector<CommittedRecord> missing, missing_commits(from_, to_));
+  HF_ASSIGN(missing, choice_->choose(std::move(missing)));
   for (std::size_t i = 0; i < missing.size(); i += kCommitsAtOnce) {
     HF_TRY(copy_commits(std::span(missing).subspan(i, std::min(kCommitsAtOnce, missing.size() - i))));
   }
   from_.progress.phase("copying WAL and attachments");
   HF_TRY(copy_wal());
   HF_TRY(copy_attachments());
-  HF_TRY(report_lag());
+  HF_ASSIGN(report_.lag, measure_lag(from_, to_, *choice_));
   return report_;
 }
 
 }  // namespace
 
-Result<CopyReport> copy_vault(Repository& from, Repository& to) { return Copier(from, to).run(); }
+Result<CopyReport> copy_vault(Repository& from, Repository& to, const CopyFilter& filter) {
+  return Copier(from, to, filter).run();
+}
 
 }  // namespace hf::vault
