@@ -2,34 +2,8 @@
 # A vault in S3 (moto): packs of data move to a colder class by age, and the price is told first; what is archived is told before a
 # restore reads anything, asked for, and restored; locks are told.
 . "$(dirname "$0")/lib"
-if [ "$(id -u)" = 0 ]; then servers=/var/cache/holdfast; else servers=${XDG_CACHE_HOME:-$HOME/.cache}/holdfast; fi
-servers=${HOLDFAST_TEST_SERVERS:-$servers}
-moto=$servers/bin/moto_server
-[ -x "$moto" ] || fail "$moto is missing; make it with: ./setup --tests"
-export AWS_ACCESS_KEY_ID=holdfast-tests AWS_SECRET_ACCESS_KEY=holdfast-tests-secret AWS_EC2_METADATA_DISABLED=true
-unset AWS_PROFILE AWS_SESSION_TOKEN AWS_ENDPOINT_URL AWS_ENDPOINT_URL_S3 AWS_REGION AWS_DEFAULT_REGION 2>/dev/null || true
-put_bucket() {   # NAME [HEADER VALUE]: fails while nobody listens
-  python3 - "$port" "$@" <<'END' 2>/dev/null
-import sys, urllib.request
-port, name, header = sys.argv[1], sys.argv[2], sys.argv[3:]
-request = urllib.request.Request(f"http://127.0.0.1:{port}/{name}", method="PUT", headers=dict([header]) if header else {})
-urllib.request.urlopen(request, timeout=10).read()
-END
-}
-up=""
-for try in 1 2 3 4 5; do
-  port=$(( 20000 + $(od -An -N2 -tu2 /dev/urandom) % 20000 ))
-  "$moto" -H 127.0.0.1 -p "$port" >moto.log 2>&1 &
-  moto_pid=$!
-  children="$children $moto_pid"
-  for wait in $(seq 600); do
-    kill -0 $moto_pid 2>/dev/null || break
-    if put_bucket cold; then up=yes; break; fi
-    sleep 0.1
-  done
-  [ -z "$up" ] || break
-done
-[ -n "$up" ] || { tail -5 moto.log >&2; fail "moto does not start"; }
+start_moto
+put_bucket cold
 put_bucket locked x-amz-bucket-object-lock-enabled true
 
 make_files
