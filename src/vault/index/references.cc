@@ -5,7 +5,6 @@
 namespace hf::vault {
 namespace {
 
-constexpr std::size_t kBufferIds = 4u << 20;         // 64 MB of references between two joins
 constexpr std::size_t kRecentIds = 1u << 20;         // 16 MB; of snapshots with fewer chunks all but the first cost nothing
 
 }  // namespace
@@ -17,7 +16,7 @@ bool References::add(const ChunkId& id) {
   if (recent == key && key != ShortId{}) return false;         // zeros mark a free place
   recent = key;
   buffer_.push_back(key);
-  return buffer_.size() >= kBufferIds;
+  return buffer_.size() >= buffer_ids_;
 }
 
 Result<bool> References::join(const IndexSet& index, const Match& match, const std::function<Status()>& after_run) {

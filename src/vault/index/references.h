@@ -9,8 +9,11 @@
 
 namespace hf::vault {
 
+inline constexpr std::size_t kBufferIds = 4u << 20;    // 64 MB of references between two joins
+
 class References {
  public:
+  explicit References(std::size_t buffer_ids = kBufferIds) : buffer_ids_(buffer_ids) {}
   // True: the buffer is full, join() now.
   bool add(const ChunkId& id);
   // A row of a chunk that was added: the number of its run, its number there. Says whether the chunk can be had by it.
@@ -20,6 +23,7 @@ class References {
 
  private:
   using ShortId = std::array<std::uint8_t, 16>;      // two chunks that share these count as one: more is kept, never less
+  const std::size_t buffer_ids_;
   std::vector<ShortId> buffer_;
   std::vector<ShortId> recent_;                      // added lately: a snapshot mostly refers to what the one before did
 };
