@@ -85,7 +85,7 @@ Result<Done> back_up(Context& context, OpenVault& vault, const BackupJob& job) {
 Outcome report(Context& context, const BackupJob& job, const Done& done) {
   const vault::SnapshotInfo& s = done.snapshot;
   context.out.line("snapshot " + short_id(s.id) + (job.component.empty() ? "" : " of " + job.component) + ": " +
-                   format_count(s.files) + " files, " + format_bytes(s.source_bytes) + " read, " +
+                   format_count(s.files, "file") + ", " + format_bytes(s.source_bytes) + " read, " +
                    format_bytes(s.new_bytes) + " new, " + format_bytes(s.stored_bytes) + " stored" +
                    (done.left_out.value_or(0) == 0 ? "" : "; " + format_count(*done.left_out) + " left out"));
   Json data = Json::object();
@@ -94,7 +94,7 @@ Outcome report(Context& context, const BackupJob& job, const Done& done) {
       .set("files", s.files)
       .set("source_bytes", s.source_bytes);
   if (done.resumed_bytes > 0)
-    context.out.line("went on with an interrupted run: " + format_count(done.resumed_files) + " files, " +
+    context.out.line("went on with an interrupted run: " + format_count(done.resumed_files, "file") + ", " +
                      format_bytes(done.resumed_bytes) + " were not read again");
   data.set("resumed_files", done.resumed_files).set("resumed_bytes", done.resumed_bytes);
   data.set("new_bytes", s.new_bytes).set("stored_bytes", s.stored_bytes);
@@ -199,7 +199,11 @@ Outcome back_up_what_is_said(Context& context, const Arguments& args) {
   job.component = args.get_or("--component", "");
   job.reread = args.flag("--reread");
   job.accept_new_cluster = args.flag("--accept-new-cluster");
-  if (job.paths.empty() == job.dsn.empty()) {
+  if (!job.paths.empty() && !job.dsn.empty()) {
+    return failed(make_error(ErrorKind::kUsage, "a backup is of files (--path) or of a cluster (--postgres), not of both")
+                      .with_hint("Run it twice; both go into the same vault."));
+  }
+  if (job.paths.empty() && job.dsn.empty()) {
     return failed(
         make_error(ErrorKind::kUsage, "say what to back up: a component of the plan, --all, --path, or --postgres")
             .with_hint("For example: holdfast backup run --vault /backup --path /etc"));

@@ -13,6 +13,7 @@ namespace hf::cli {
 namespace {
 
 Outcome write_bundle(Context& context, const Arguments& args) {
+  if (auto there = read_journal(context); !there) return failed(std::move(there).error());  // opening makes one
   auto journal = open_journal(context);
   if (!journal) return failed(std::move(journal).error());
   auto run = journal::find_run(**journal, args.positional()[0]);

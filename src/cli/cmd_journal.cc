@@ -41,7 +41,8 @@ Outcome check_entries(Context& context, const Arguments&) {
   Json data = Json::object();
   data.set("events", found->events).set("checkpoints", found->checkpoints).set("root", to_hex(found->root));
   if (!found->first_bad) {
-    context.out.line(format_count(found->events) + " events match the signed checkpoint; root " + to_hex(found->root));
+    context.out.line(format_count(found->events, "event") + (found->events == 1 ? " matches" : " match") +
+                     " the signed checkpoint; root " + to_hex(found->root));
     return finished(data.set("first_bad", Json()));
   }
   const journal::Damage& bad = *found->first_bad;
@@ -71,7 +72,7 @@ Outcome export_journal(Context& context, const Arguments& args) {
   if (auto to = args.get("--to")) {
     if (auto wrote = write_file_atomic(context.env.files, *to, as_bytes(text), 0600); !wrote)
       return failed(std::move(wrote).error());
-    context.out.line(format_count(events) + " events written to " + *to);
+    context.out.line(format_count(events, "event") + " written to " + *to);
   } else {
     context.out.text(text);
   }

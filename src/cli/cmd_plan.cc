@@ -9,7 +9,7 @@ namespace hf::cli {
 namespace {
 
 std::string summary_of(const plan::Loaded& loaded) {
-  int errors = 0, warnings = 0, infos = 0, waived = 0;
+  std::uint64_t errors = 0, warnings = 0, infos = 0, waived = 0;
   for (const plan::Finding& f : loaded.findings) {
     if (!f.waived_by.empty())
       ++waived;
@@ -20,9 +20,8 @@ std::string summary_of(const plan::Loaded& loaded) {
     else
       ++infos;
   }
-  const auto counted = [](int n, const char* what) { return std::to_string(n) + " " + what + (n == 1 ? "" : "s"); };
-  return counted(errors, "error") + ", " + counted(warnings, "warning") + ", " + counted(infos, "note") + ", " +
-         std::to_string(waived) + " waived";
+  return format_count(errors, "error") + ", " + format_count(warnings, "warning") + ", " + format_count(infos, "note") +
+         ", " + format_count(waived) + " waived";
 }
 
 Outcome run_lint(Context& context, const Arguments&) {

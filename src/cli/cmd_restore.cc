@@ -90,7 +90,7 @@ Outcome restore_cluster(Context& context, const Arguments& args, OpenVault& vaul
   context.out.line("data directory " + *to + " is ready to start: " + sources::describe(target) + ", timeline " +
                    std::to_string(done->timeline) + ", up to " + format_lsn(done->lsn) +
                    (point.empty() ? "" : ", newest commit " + point));
-  context.out.line(format_count(done->files) + " files, " + format_bytes(done->bytes) +
+  context.out.line(format_count(done->files, "file") + ", " + format_bytes(done->bytes) +
                    "; WAL is replayed when the server starts");
   Json data = Json::object();
   data.set("snapshot", long_id(done->snapshot))
@@ -108,8 +108,8 @@ Status write_checksums(Context& context, vault::SnapshotReader& reader, const so
                        const std::string& file) {
   HF_ASSIGN(const std::string lines, sources::checksum_lines(reader, options));
   HF_TRY(write_file_atomic(context.env.files, file, as_bytes(lines), 0644));
-  context.out.line("checksums of " + format_count(static_cast<std::uint64_t>(std::ranges::count(lines, '\n'))) +
-                   " files, each as in the snapshot, in " + file);
+  context.out.line("checksums of " + format_count(static_cast<std::uint64_t>(std::ranges::count(lines, '\n')), "file") +
+                   ", each as in the snapshot, in " + file);
   return ok();
 }
 
@@ -120,7 +120,12 @@ Outcome restore_files(Context& context, const Arguments& args, OpenVault& vault,
   options.includes = args.all("--include");
   options.excludes = args.all("--exclude");
   options.progress = vault.repository->progress();
-  if (options.target.empty() != options.in_place)
+  if (args.flag("--owner"))
+    return failed(restore_usage("--owner is for PostgreSQL clusters, and these are files",
+                                "Leave it out: files get the owners that they had."));
+  if (!options.target.empty() && options.in_place)
+    return failed(restore_usage("--to and --in-place exclude each other", "Give one of them."));
+  if (options.target.empty() && !options.in_place)
     return failed(restore_usage("say where the files go", "Give --to DIR, or --in-place for their own places."));
   auto reader = vault.repository->open_snapshot(snapshot.id);
   if (!reader) return failed(std::move(reader).error());
@@ -131,7 +136,7 @@ Outcome restore_files(Context& context, const Arguments& args, OpenVault& vault,
   if (!thawed) return failed(std::move(thawed).error());
   auto done = sources::restore_tree(**reader, options);
   if (!done) return failed(std::move(done).error().with_context("restoring from " + short_id(snapshot.id)));
-  context.out.line("restored " + format_count(done->files) + " files, " + format_bytes(done->bytes) + " of snapshot " +
+  context.out.line("restored " + format_count(done->files, "file") + ", " + format_bytes(done->bytes) + " of snapshot " +
                    short_id(snapshot.id) + (options.in_place ? " in place" : " to " + options.target));
   Json data = Json::object();
   data.set("snapshot", long_id(snapshot.id))
@@ -191,7 +196,8 @@ Outcome restore_what_is_said(Context& context, const Arguments& args) {
   if (!postgres) return failed(std::move(postgres).error());
   if (*postgres) return restore_cluster(context, args, *vault, *target);
   if (target->kind != sources::TargetKind::kTime)
-    return failed(restore_usage("say which snapshot", "Give --snapshot ID, --snapshot latest, or --at TIME."));
+    return failed(restore_usage("--lsn and --name are for PostgreSQL, and this is a vault of files",
+                                "Give --snapshot ID, --snapshot latest, or --at TIME."));
   auto snapshot = files_at(*vault->repository, scope, target->time);
   if (!snapshot) return failed(std::move(snapshot).error());
   return restore_files(context, args, *vault, *snapshot);

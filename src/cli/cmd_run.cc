@@ -114,6 +114,7 @@ Outcome run_resume(Context& context, const Arguments& args) {
 
 Outcome change_run(Context& context, const Arguments& args,
                    const std::function<Status(runbook::History&, const std::string&)>& change) {
+  if (auto there = read_journal(context); !there) return failed(std::move(there).error());  // opening makes one
   auto journal = open_journal(context);
   if (!journal) return failed(std::move(journal).error());
   auto run = journal::find_run(**journal, args.positional()[0]);
@@ -176,6 +177,14 @@ Result<std::map<std::string, Standing>> standing_of(journal::Journal& journal) {
 
 constexpr Micros kProofHolds = std::chrono::hours(24 * 30);
 
+// The command that shows whether a backup can be restored. What is no database a person has to look at.
+std::string proof_of(const plan::Plan& plan, const plan::Component& c) {
+  if (std::holds_alternative<plan::Postgres>(c.detail)) return "holdfast verify " + c.name;
+  const plan::Vault* vault = c.backups.empty() ? nullptr : plan.find_vault(c.backups.front().vault);
+  return "holdfast restore --vault " + (vault == nullptr ? "URL" : vault->url) + " --component " + c.name +
+         " --snapshot latest --to DIR";
+}
+
 // One component's line: what is known, and the next command where something is not good.
 std::vector<std::string> status_row(const plan::Plan& plan, const plan::Component& c, const Standing& s, WallTime now,
                                     Json& list) {
@@ -196,7 +205,7 @@ std::vector<std::string> status_row(const plan::Plan& plan, const plan::Componen
   one.set("recovery_point_age_seconds", age ? Json(seconds_of(*age)) : Json());
   one.set("rpo_objective_seconds", objective ? Json(seconds_of(*objective)) : Json());
   list.push(one);
-  std::string next = !is_protected ? "holdfast backup run " + c.name : !proven ? "holdfast verify " + c.name : "";
+  std::string next = !is_protected ? "holdfast backup run " + c.name : !proven ? proof_of(plan, c) : "";
   auto when = [&](const std::optional<WallTime>& t) {
     return t ? format_duration(std::chrono::floor<Seconds>(now - *t)) + " ago" : std::string("never");
   };

@@ -64,7 +64,7 @@ void show(Context& context, const vault::SnapshotInfo& s) {
   line("paths", paths);
   line("tags", tags);
   line("taken", format_time(s.started) + " to " + format_time(s.finished));
-  line("holds", format_count(s.files) + " files, " + format_count(s.entries) + " entries, " + format_bytes(s.source_bytes));
+  line("holds", format_count(s.files, "file") + ", " + format_count(s.entries) + " entries, " + format_bytes(s.source_bytes));
   line("added", format_bytes(s.new_bytes) + " of new data, " + format_bytes(s.stored_bytes) + " to the store");
   for (const auto& [key, value] : s.meta.attributes) line(key, value);
 }

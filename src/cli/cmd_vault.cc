@@ -136,6 +136,7 @@ Outcome run_unlock(Context& context, const Arguments& args) {
     context.out.line(what);
     list.push(what);
   }
+  if (done->empty()) context.out.line("nothing was left unfinished");
   return finished(Json::object().set("finished", list));
 }
 

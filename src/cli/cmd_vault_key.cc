@@ -210,7 +210,7 @@ Outcome run_rehearse(Context& context, const Arguments& args) {
                   .set("files", s.files)
                   .set("bytes", s.bytes));
     context.out.line(short_id(s.id) + "  " + (s.component.empty() ? s.host : s.component) + ": " +
-                     format_count(s.files) + " files, " + format_bytes(s.bytes) + " read with the kit alone");
+                     format_count(s.files, "file") + ", " + format_bytes(s.bytes) + " read with the kit alone");
   }
   context.out.line(
       "the kit opens this vault: the newest snapshot of each component was read whole, every chunk proven");

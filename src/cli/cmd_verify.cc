@@ -80,6 +80,9 @@ Result<Subject> subject_of_plan(Context& context, const Arguments& args, const s
 }
 
 Result<Subject> subject_of_vault(Context& context, const Arguments& args) {
+  if (!args.flag("--vault") && !context.environment.contains("HOLDFAST_VAULT"))
+    return make_error(ErrorKind::kUsage, "say what to verify")
+        .with_hint("Name a component of the plan, or a vault with --vault URL.");
   Subject out;
   out.component = args.get_or("--component", "");
   HF_ASSIGN(out.vault, open_checked_vault(context, args));

@@ -37,7 +37,8 @@ std::string digest_text(std::string_view text) { return to_hex(crypto::sha256(as
 Result<runbook::FailoverPlan> plan_failover(Context& context, const PlanFile& file, const World& world,
                                             const std::string& run_id) {
   const plan::Plan& plan = file.loaded.plan;
-  if (!plan.failover) return make_error(ErrorKind::kInvalid, "the plan has no failover runbook");
+  if (!plan.failover) 
+    return make_error(ErrorKind::kInvalid, "the plan has no failover runbook").with_hint("Write the section failover.");
   runbook::SpecOptions options;
   options.run_id = run_id;
   options.plan_hash = file.hash;
@@ -228,6 +229,9 @@ Status refuse_if_busy(Context& context, const runbook::RunSpec& spec) {
 
 Outcome execute_run(Context& context, const PlanFile& file, const RunRequest& request) {
   if (auto may = check_approvers(file.loaded.plan, request.approvers); !may) return failed(std::move(may).error());
+  if (!request.resume.empty()) {
+    if (auto there = read_journal(context); !there) return failed(std::move(there).error());  // opening makes one
+  }
   auto world = World::make(context, file.loaded.plan);
   if (!world) return failed(std::move(world).error());
   const std::string region = file.loaded.plan.failover ? file.loaded.plan.failover->target : "";

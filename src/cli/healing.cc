@@ -133,7 +133,7 @@ Json tell_damaged(Context& context, const std::vector<vault::Damage>& damaged) {
     out.push(one);
     context.out.line("damaged  " + d.object + ": " + d.why +
                      (d.snapshots.empty() ? "" : "; hits " + std::to_string(d.snapshots.size()) + " snapshots") +
-                     (d.files_total == 0 ? "" : ", " + format_count(d.files_total) + " files"));
+                     (d.files_total == 0 ? "" : ", " + format_count(d.files_total, "file")));
     for (std::size_t i = 0; i < d.files.size() && i < kShownFiles; ++i)
       context.out.line("         " + d.files[i].snapshot.substr(0, 12) + "  " + printable(d.files[i].path));
     if (!d.not_healed.empty()) context.out.line("         not healed: " + d.not_healed);

@@ -254,6 +254,10 @@ std::string format_count(std::uint64_t n) {
   return out;
 }
 
+std::string format_count(std::uint64_t n, const std::string& what) {
+  return format_count(n) + " " + what + (n == 1 ? "" : "s");
+}
+
 void OutputLog::write(LogLevel level, std::string_view module, std::string_view event, std::initializer_list<LogField> fields) {
   if (level < least_) return;
   out_.aside([&] { below_.write(level, module, event, fields); });

@@ -93,6 +93,7 @@ class OutputLog final : public Log {
 // Aligned columns; the first row is the head. With a width, words of the last column go on below where they do not fit.
 std::string render_table(const std::vector<std::vector<std::string>>& rows, std::size_t width = 0);
 std::string format_count(std::uint64_t n);      // "1,412"
+std::string format_count(std::uint64_t n, const std::string& what);  // "1 file", "1,412 files"
 
 Json error_json(const Error& error);
 std::string render_error(const Error& error);  // "holdfast: ...\n  hint: ..."

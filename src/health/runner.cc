@@ -26,6 +26,7 @@ Result<std::vector<plan::HealthCheck>> checks_of(const plan::Plan& plan, const s
     if (std::ranges::find(check.from, region) != check.from.end()) out.push_back(check);
   }
   if (!out.empty()) return out;
+  if (plan.find_region(region) == nullptr) return make_error(ErrorKind::kUsage, "the plan has no region '" + region + "'");
   return make_error(ErrorKind::kInvalid, "no health check of the plan is made from " + region)
       .with_hint("Name " + region + " under 'from' of a check in the section 'health'.");
 }

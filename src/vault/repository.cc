@@ -27,13 +27,13 @@ Result<StoreAbilities> usable(const Store& store, StoreAbilities abilities) {
 }
 
 Status expect_empty(Store& store) {
+  HF_TRY(store.list("config/", [&](const ObjectInfo& info) -> Status {
+    return make_error(ErrorKind::kExists, "there is a vault at " + store.properties().place)
+        .with_hint("Nothing was changed; use it as it is, or choose an empty place.")
+        .with_object(info.name);
+  }));
   return store.list("", [&](const ObjectInfo& info) -> Status {
     if (info.name == kStoreObject || info.name.starts_with(kProbePrefix)) return ok();   // of an init that was cut short
-    if (info.name.starts_with("config/")) {
-      return make_error(ErrorKind::kExists, "there is a vault at " + store.properties().place)
-        .with_hint("Nothing was changed; use it as it is, or choose an empty place.")
-          .with_object(info.name);
-    }
     return make_error(ErrorKind::kExists, store.properties().place + " is not empty: it holds " + info.name)
         .with_object(info.name)
         .with_hint("Give a folder that does not exist yet, or is empty.");

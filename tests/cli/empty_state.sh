@@ -23,5 +23,12 @@ expect 0 status;                   prints "holdfast backup run web"
 expect_json 0 document build --to doc;   is data.measured 0
 grep -q "not measured" doc/disaster-recovery-plan.md || fail "the document does not say what it lacks"
 expect 1 evidence verify nowhere.tar;    says "nowhere.tar"
-expect 1 evidence export f-1;            says "f-1"
-expect 1 run cancel f-1 --by dana;       says "f-1"
+rm -rf "$HOLDFAST_STATE"
+for words in "evidence export f-1" "run cancel f-1 --by dana" "run approve f-1 --by dana" "run resume f-1"; do
+  expect 1 $words
+  says "no journal in $HOLDFAST_STATE/journal"
+done
+[ ! -e "$HOLDFAST_STATE" ] || fail "a command about a run that is not there made a state folder"
+expect 2 probe run --region nowhere;     says "the plan has no region 'nowhere'"
+expect 1 probe run --region east;        says "no health check of the plan is made from east"
+expect 1 failover plan;                  says "no failover runbook"; says "hint: Write the section failover"

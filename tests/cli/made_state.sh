@@ -9,6 +9,7 @@ expect_json 0 backup run web;            is data.component web; is data.files 3
 expect_json 0 backup run --all;          [ "$(count data.backups)" = 1 ]
 expect 2 backup run wbe;                 says "no component 'wbe'"
 expect_json 0 status;                    is data.components.0.protected true; is data.components.0.proven false
+expect 0 status;                         prints "holdfast restore --vault $work/vault --component web --snapshot latest --to DIR"
 expect_json 0 journal list;              [ "$(count data.entries)" -ge 2 ] || fail "no two events"
 expect 0 journal list;                   prints "backup.finished"
 expect_json 0 journal verify;            is data.first_bad null; events=$(value data.events)

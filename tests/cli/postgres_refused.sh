@@ -15,6 +15,7 @@ refused() {   # refused CODE TEXT HINT words...
 }
 not_received() {   # not_received CODE TEXT HINT words...: what no waiting mends ends a receiver
   refused "$@"
+  [ "$(grep -c -F -e "$2" err)" = 1 ] || fail "said more than once"
   rm -rf spool
 }
 backup="backup run --vault vault --component db --postgres"

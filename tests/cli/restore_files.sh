@@ -28,12 +28,13 @@ expect_json 0 restore --vault vault --snapshot "$prefix" --in-place;          is
 
 expect 1 restore --vault vault --snapshot ffffffffffff --to no;               says "no snapshot ffffffffffff"; says "backup list"
 expect 2 restore --vault vault --snapshot latest;                             says "--to DIR, or --in-place"
-expect 2 restore --vault vault --snapshot latest --to no --in-place;          says "--to DIR, or --in-place"
+expect 2 restore --vault vault --snapshot latest --to no --in-place;          says "exclude each other"
+expect 2 restore --vault vault --snapshot latest --to no --owner root;        says "--owner is for PostgreSQL"
 expect 2 restore --vault vault --to no;                                       says "say which snapshot"
 expect 2 restore --vault vault --snapshot latest --at "$then" --to no;        says "more than one moment"
 expect 2 restore --vault vault --at yesterday --to no;                        says "RFC 3339"
 expect 2 restore --vault vault --lsn 5 --to no;                               says "LSN"
-expect 2 restore --vault vault --lsn 0/5 --to no;                             says "say which snapshot"
+expect 2 restore --vault vault --lsn 0/5 --to no;                             says "this is a vault of files"
 expect 4 restore --vault vault --at 2001-01-01T00:00:00Z --to no;             says "The oldest snapshot"
 expect 1 restore --vault vault --snapshot latest --component nobody --to no
 expect 10 restore --vault nowhere --snapshot latest --to no

@@ -18,6 +18,7 @@ expect 1 vault copy --vault vault --to stranger;               says "hint:"
 same "$before" "$(picture stranger)" "a vault that is no copy was written to"
 expect 10 vault init --copy-of nowhere --vault other;          says "no vault at nowhere"
 [ ! -e other ] || fail "a failed init left a folder"
+expect 2 vault copy --vault vault --to vault;                  says "copied to itself"; says "hint:"
 expect 2 vault copy --vault vault;                             says "--to is required"
 
 # A part of a vault: by component and kind; what is not there is said, with what is.

@@ -12,6 +12,7 @@ expect_json 0 backup list --vault vault
 second=$(value data.snapshots.1.snapshot)
 expect 0 vault hold list --vault vault;                                  prints "no snapshot is pinned or held"
 expect_json 0 backup pin "$first" --vault vault --reason "before the move";  is data.on true; is data.kind pin
+expect 1 vault init --vault vault;                                           says "there is a vault at vault"
 expect 2 vault hold set "$second" --vault vault;                         says "--reason"
 expect_json 0 vault hold set "$second" --vault vault --reason "case 7";  is data.kind hold
 expect 1 backup pin 0123456789 --vault vault;                            says "no snapshot"

@@ -18,4 +18,5 @@ expect 0 vault check --vault vault --read-data;  prints " 0 damaged"
 expect 0 backup run --vault vault --path files
 expect 0 restore --vault vault --snapshot latest --to back
 diff -r files "back$work/files" || fail "what came back differs"
+expect 0 vault unlock --vault vault; prints "nothing was left unfinished"
 expect 10 vault unlock --vault nowhere

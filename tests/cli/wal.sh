@@ -25,6 +25,8 @@ expect 255 wal fetch --staged ../staged "$segment" ../absent                   #
 expect 0 wal fetch --staged ../staged "$segment" ../from_staged;               cmp ../fetched ../from_staged
 expect 1 wal fetch --staged ../staged 0000000100000000000000AA ../absent
 expect 255 wal fetch --staged ../gone "$segment" ../absent
+(cd .. && expect 1 wal push --vault vault "main/pg_wal/$segment");             says "in its data directory"
+(cd .. && expect 255 wal fetch --vault vault "$segment" absent);               says "in its data directory"
 head -c 1000 "pg_wal/$segment" >../"$segment"
 expect 13 wal push --vault ../vault ../"$segment";                             says "archiving"
 expect 1 wal push --vault ../vault pg_wal/0000000100000000000000AA;            [ -s ../err ]

@@ -123,7 +123,11 @@ std::optional<Timeline> history_name(std::string_view name) {
 // version.
 Result<ClusterIdentity> read_cluster_identity(Files& files, const std::string& data_directory) {
   std::string path = join_path(data_directory, "global/pg_control");
-  HF_ASSIGN(Bytes b, read_file(files, path, kMaxControlFile));
+  auto control = read_file(files, path, kMaxControlFile);
+  if (!control && control.error().kind == ErrorKind::kNotFound)
+    return Error(std::move(control).error()).with_hint("PostgreSQL runs this in its data directory: run it there.");
+  if (!control) return Error(std::move(control).error());
+  const Bytes& b = *control;
   const double constant = 1234567.0;
   std::uint8_t mark[sizeof constant];
   std::memcpy(mark, &constant, sizeof constant);

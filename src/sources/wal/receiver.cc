@@ -88,7 +88,7 @@ class WalReceiver::State {
         first = false;
         wait = kFirstBackoff;
       }
-      if (!ended) note_error(ended.error());
+      if (!ended) log_error(ended.error());
       pause(newest_seal() ? kSealedBackoff : wait, stop);
       wait = std::min(wait * 2, kLongestBackoff);
     }
@@ -140,17 +140,22 @@ class WalReceiver::State {
   }
 
   Status fail(Error error) {
-    note_error(error);
+    (void)note_error(error);
     return error;
   }
 
-  void note_error(const Error& error) {
+  // A session that is tried again is told of in the log, once for each reason.
+  void log_error(const Error& error) {
+    if (note_error(error)) env_.log.warning("wal", "session_ended", {{"why", error.text}, {"hint", error.hint}});
+  }
+
+  // True if it is another one than before.
+  bool note_error(const Error& error) {
     std::lock_guard lock(shared_.mutex);
-    if (shared_.status.error != error.text) {
-      env_.log.warning("wal", "session_ended", {{"why", error.text}, {"hint", error.hint}});
-    }
+    const bool changed = shared_.status.error != error.text;
     shared_.status.error = error.text;
     if (shared_.status.seal) shared_.status.primary = "sealed";
+    return changed;
   }
 
   std::optional<TimelineSeal> newest_seal() {

@@ -97,6 +97,10 @@ Result<SealProof> request_seal(Env& env, const std::string& spool, const std::st
   MonoTime deadline = env.clock.mono() + timeout;
   auto lock = FileLock::acquire(join_path(spool, "lock"));
   if (lock) return seal_directly(env, spool, name, target);
+  if (lock.error().kind == ErrorKind::kNotFound)
+    return make_error(ErrorKind::kNotFound, "there is no spool at " + spool)
+        .with_hint("Name the folder that `wal receive` was given with --spool.")
+        .with_object(spool);
   if (lock.error().kind != ErrorKind::kBusy) return Error(std::move(lock).error());
   std::string id =
       std::to_string(::getpid()) + "-" + std::to_string(env.clock.wall().time_since_epoch().count());

@@ -453,7 +453,10 @@ Result<CopyReport> Copier::run() {
                                                from_.store.properties().place)
         .with_hint("Make the copy in an empty place: `holdfast vault init --copy-of URL --vault URL2`.");
   }
-  if (from_.store_id == to_.store_id) return make_error(ErrorKind::kInvalid, "the vault cannot be copied to itself");
+  if (from_.store_id == to_.store_id) {
+    return make_error(ErrorKind::kUsage, "the vault cannot be copied to itself")
+        .with_hint("Make the copy in an empty place: `holdfast vault init --copy-of URL --vault URL2`.");
+  }
   HF_TRY(to_.check_writable());
   HF_TRY(check_retain(to_));
   from_.progress.phase("comparing the vaults");
