@@ -82,18 +82,40 @@ void read_views(Vault& vault) {
   while (must(reader->next_view()) != nullptr) {}
 }
 
+void require_all(SnapshotReader& reader) {
+  std::vector<ChunkId> needed;
+  const auto require = [&] {
+    must(reader.require(needed));
+    needed.clear();
+  };
+  must(reader.each_entry([&](const Entry& entry) {
+    for (const Extent& e : entry.extents) needed.push_back(e.chunk);
+    if (needed.size() >= kRequiredAtOnce) require();
+    return ok();
+  }));
+  require();
+}
+
+// As a restore of files does: proves that all is there, then plans a window of pieces at a time.
 void plan_restore(Vault& vault) {
   struct Sink final : RestoreSink {
+    bool concurrent() const override { return true; }
     Status write(std::uint64_t, std::uint64_t, ByteView) override { return ok(); }
   } sink;
   auto repository = vault.open();
   auto reader = must(repository->open_snapshot(must(repository->find("latest", {})).id));
+  require_all(*reader);
   std::vector<RestoreItem> items;
+  const auto restore = [&] {
+    must(reader->restore(items, sink));
+    items.clear();
+  };
   must(reader->each_entry([&](const Entry& entry) {
     if (!entry.extents.empty()) items.push_back({items.size(), entry.extents});
+    if (items.size() >= kRestoreWindow) restore();
     return ok();
   }));
-  must(reader->restore(items, sink));
+  restore();
 }
 
 void check(Vault& vault) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <atomic>
 #include <mutex>
+#include <unordered_map>
 
 #include "vault/chunk_source.h"
 #include "vault/object/names.h"
@@ -18,6 +19,7 @@ constexpr std::uint64_t kMaxGap = 256 * 1024;          // between two records th
 constexpr std::uint64_t kMaxRead = 16u << 20;
 constexpr std::uint64_t kMaxLocalRead = 2u << 20;      // from a directory a read costs little, and should stay in the cache
 constexpr std::size_t kZeroBytes = 256 * 1024;
+constexpr std::size_t kKeptTreeBytes = 16u << 20;      // trees of some 100,000 entries
 
 struct Place {                  // where a chunk, or a part of it, goes
   ChunkId chunk;
@@ -33,15 +35,40 @@ struct PlannedChunk {
   std::size_t count = 0;
 };
 
-std::vector<Place> collect_places(const std::vector<RestoreItem>& items) {
+std::vector<Place> sorted(std::vector<Place> places) {
+  std::ranges::sort(places, [](const Place& a, const Place& b) {
+    return std::tie(a.chunk, a.file, a.offset) < std::tie(b.chunk, b.file, b.offset);
+  });
+  return places;
+}
+
+// The pieces of a restore, a window at a time; a file may lie in several.
+class Windows {
+ public:
+  Windows(std::span<const RestoreItem> items, std::size_t limit) : items_(items), limit_(std::max<std::size_t>(limit, 1)) {}
+  // By chunk; empty at the end.
+  std::vector<Place> next();
+  bool more() const { return item_ < items_.size(); }
+
+ private:
+  std::span<const RestoreItem> items_;
+  const std::size_t limit_;
+  std::size_t item_ = 0;
+  std::size_t extent_ = 0;               // of the item
+};
+
+std::vector<Place> Windows::next() {
   std::vector<Place> places;
-  for (const RestoreItem& item : items) {
-    for (const Extent& e : item.extents) {
-      if (!e.hole) places.push_back({e.chunk, item.file, e.offset, e.length, e.chunk_offset});
+  for (; item_ < items_.size(); ++item_, extent_ = 0) {
+    const RestoreItem& item = items_[item_];
+    for (; extent_ < item.extents.size(); ++extent_) {
+      const Extent& e = item.extents[extent_];
+      if (e.hole) continue;
+      if (places.size() == limit_) return sorted(std::move(places));
+      places.push_back({e.chunk, item.file, e.offset, e.length, e.chunk_offset});
     }
   }
-  std::ranges::stable_sort(places, {}, &Place::chunk);
-  return places;
+  return sorted(std::move(places));
 }
 
 class Reader final : public SnapshotReader {
@@ -59,24 +86,44 @@ class Reader final : public SnapshotReader {
   Status read_content(const Entry& entry, std::uint64_t offset, std::uint64_t length,
                       const std::function<Status(ByteView)>& out) override;
   Result<PageMap> page_map(const Entry& entry) override;
-  Result<RestoreTotals> restore(const std::vector<RestoreItem>& items, RestoreSink& sink) override;
+  Status require(std::vector<ChunkId>& chunks) override;
+  Result<RestoreTotals> restore(std::span<const RestoreItem> items, RestoreSink& sink, std::size_t window) override;
 
  private:
   Result<TreeReader> open_tree();
+  Result<Bytes> read_tree(const ChunkRef& chunk);
   Status read_extent(const Extent& extent, std::uint64_t from, std::uint64_t to, const std::function<Status(ByteView)>& out);
+  Status require_all(std::span<const RestoreItem> items);
+  Status restore_window(const std::vector<Place>& places, RestoreSink& sink, RestoreTotals& totals,
+                        std::set<std::uint32_t>& packs);
   Result<std::vector<PlannedChunk>> plan(const std::vector<Place>& places);
   std::vector<std::span<const PlannedChunk>> group(const std::vector<PlannedChunk>& chunks) const;
 
   const Repository::Core& core_;
   SnapshotRecord record_;
   std::unique_ptr<ChunkSource> source_;
+  std::unordered_map<ChunkId, Bytes, ChunkIdHash> kept_;   // chunks of the tree
+  std::size_t kept_bytes_ = 0;
   std::optional<TreeReader> pass_;
   bool sought_ = false;              // the pass is not one over everything
   ChunkId last_id_{};                // of the chunk that read_content read last
   std::optional<Bytes> last_;
 };
 
-Result<TreeReader> Reader::open_tree() { return TreeReader::open(record_.tree, source_->fetcher()); }
+Result<TreeReader> Reader::open_tree() {
+  return TreeReader::open(record_.tree, [this](const ChunkRef& chunk) { return read_tree(chunk); });
+}
+
+// A restore walks the tree several times: the beginning of it, for most all of it, is read from the store once.
+Result<Bytes> Reader::read_tree(const ChunkRef& chunk) {
+  if (const auto it = kept_.find(chunk.id); it != kept_.end()) return it->second;
+  HF_ASSIGN(Bytes bytes, source_->read(chunk.id));
+  if (kept_bytes_ + bytes.size() <= kKeptTreeBytes) {
+    kept_bytes_ += bytes.size();
+    kept_.emplace(chunk.id, bytes);
+  }
+  return bytes;
+}
 
 Status Reader::each_entry(const std::function<Status(const Entry&)>& each) {
   HF_ASSIGN(TreeReader tree, open_tree());
@@ -261,19 +308,49 @@ Status GroupReader::write(const PlannedChunk& chunk, ByteView plain) {
   return ok();
 }
 
-Result<RestoreTotals> Reader::restore(const std::vector<RestoreItem>& items, RestoreSink& sink) {
-  const std::vector<Place> places = collect_places(items);
+Status Reader::require(std::vector<ChunkId>& chunks) {
+  std::ranges::sort(chunks);
+  const auto [first, last] = std::ranges::unique(chunks);
+  chunks.erase(first, last);
+  for (const ChunkId& chunk : chunks) HF_TRY(source_->locate(chunk));
+  return ok();
+}
+
+Status Reader::require_all(std::span<const RestoreItem> items) {
+  std::vector<ChunkId> chunks;
+  for (const RestoreItem& item : items) {
+    for (const Extent& e : item.extents) {
+      if (e.hole) continue;
+      chunks.push_back(e.chunk);
+      if (chunks.size() < kRequiredAtOnce) continue;
+      HF_TRY(require(chunks));
+      chunks.clear();
+    }
+  }
+  return require(chunks);
+}
+
+Status Reader::restore_window(const std::vector<Place>& places, RestoreSink& sink, RestoreTotals& totals,
+                              std::set<std::uint32_t>& packs) {
   HF_ASSIGN(const std::vector<PlannedChunk> chunks, plan(places));
   const std::vector<std::span<const PlannedChunk>> groups = group(chunks);
   GroupReader::Shared shared{core_, *source_, places, sink};
   HF_TRY(in_parallel(groups.size(), [&] {
     return [&, reader = std::make_unique<GroupReader>(shared)](std::size_t i) { return reader->read(groups[i]); };
   }));
-  RestoreTotals totals;
-  totals.bytes = shared.bytes;
-  totals.read_bytes = shared.read_bytes;
-  std::set<std::uint32_t> packs;
+  totals.bytes += shared.bytes;
+  totals.read_bytes += shared.read_bytes;
   for (const PlannedChunk& chunk : chunks) packs.insert(chunk.place.pack);
+  return ok();
+}
+
+Result<RestoreTotals> Reader::restore(std::span<const RestoreItem> items, RestoreSink& sink, std::size_t window) {
+  Windows windows(items, window);
+  std::vector<Place> places = windows.next();
+  if (windows.more()) HF_TRY(require_all(items));          // the plan of the only window proves as much
+  RestoreTotals totals;
+  std::set<std::uint32_t> packs;
+  for (; !places.empty(); places = windows.next()) HF_TRY(restore_window(places, sink, totals, packs));
   totals.packs = packs.size();
   return totals;
 }

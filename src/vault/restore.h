@@ -1,5 +1,6 @@
-// Reading a snapshot: its entries in order, ranges of one content, and whole restores that are planned before the first
-// byte moves. Every chunk is authenticated (AEAD) and its id recomputed before a byte of it is handed out.
+// Reading a snapshot: its entries in order, ranges of one content, and whole restores: what they need is proven to be there
+// before the first byte moves, and they are planned a window of pieces at a time, so that memory does not grow with them.
+// Every chunk is authenticated (AEAD) and its id recomputed before a byte of it is handed out.
 #pragma once
 
 #include <cstdint>
@@ -36,6 +37,10 @@ struct RestoreTotals {
   std::uint64_t packs = 0;
 };
 
+// Pieces that are planned at once: about 150 bytes each. More of them read a pack more seldom, and a large index in fewer sweeps.
+inline constexpr std::size_t kRestoreWindow = 250'000;
+inline constexpr std::size_t kRequiredAtOnce = 1'000'000;      // 32 MB of ids
+
 class SnapshotReader {
  public:
   virtual ~SnapshotReader() = default;
@@ -55,9 +60,15 @@ class SnapshotReader {
   Result<Bytes> read_whole(const Entry& entry, std::uint64_t limit);   // kExhausted past `limit`
   virtual void chunk_ids(std::span<const ByteView> chunks, std::span<ChunkId> out) const = 0;   // any thread
   virtual Result<PageMap> page_map(const Entry& entry) = 0;            // for the next backup of a relation
-  // Plans all reads first (kCorrupt, naming the object, if a chunk is in no pack that exists: nothing was written
-  // then), then reads each pack once in coalesced ranges and each chunk once.
-  virtual Result<RestoreTotals> restore(const std::vector<RestoreItem>& items, RestoreSink& sink) = 0;
+  // kCorrupt, naming the object, if one of them is in no pack that exists. Asks the index and lists no data; sorts them first, so
+  // that many at once (a million) cost one sweep over a large index.
+  virtual Status require(std::vector<ChunkId>& chunks) = 0;
+  // require()s all of it before anything is written. Then by windows of so many pieces: reads each pack once a window, in
+  // coalesced ranges, and each chunk once.
+  virtual Result<RestoreTotals> restore(std::span<const RestoreItem> items, RestoreSink& sink, std::size_t window) = 0;
+  Result<RestoreTotals> restore(std::span<const RestoreItem> items, RestoreSink& sink) {
+    return restore(items, sink, kRestoreWindow);
+  }
 };
 
 }  // namespace hf::vault

@@ -12,6 +12,7 @@
 #include "sources/files/files.h"
 #include "sources/files/folders.h"
 #include "sources/files/selection.h"
+#include "sources/files/wanted.h"
 #include "vault/parallel.h"
 
 namespace hf::sources {
@@ -93,40 +94,61 @@ std::string line_of(const crypto::Digest& digest, const std::string& path) {
   return (plain ? "" : "\\") + to_hex(digest) + "  " + name + "\n";
 }
 
-}  // namespace
-
-Result<std::string> checksum_lines(vault::SnapshotReader& reader, const TreeRestoreOptions& options) {
-  HF_ASSIGN(TreeSelection selection, TreeSelection::make(options.includes, options.excludes));
-  std::vector<vault::Entry> files;               // with the other names of one: those have its content
-  HF_TRY(selection.each(reader, [&](vault::Entry entry) {
-    if (entry.type == vault::EntryType::kFile || entry.type == vault::EntryType::kHardLink) files.push_back(std::move(entry));
-    return ok();
-  }));
-  for (vault::Entry& entry : files) {
-    if (entry.type != vault::EntryType::kHardLink) continue;
-    HF_ASSIGN(vault::Entry first, reader.find_entry(entry.target));
-    first.path = std::move(entry.path);
-    entry = std::move(first);
-  }
-  std::erase_if(files, [](const vault::Entry& entry) { return entry.type != vault::EntryType::kFile; });
-  Folders folders;
-  HF_TRY(folders.open_root(options.in_place ? "/" : options.target, ""));
-  Totals all{.files = files.size()};
-  for (const vault::Entry& entry : files) all.bytes += entry.size;
-  options.progress.phase("reading back", all);
+// The lines of a batch, in its order.
+Result<std::string> sum_batch(vault::SnapshotReader& reader, Folders& folders, Progress progress,
+                              std::span<const NumberedFile> files) {
   std::vector<crypto::Digest> sums(files.size());
   HF_TRY(vault::in_parallel(files.size(), [&] {
-    return [&, pass = std::make_unique<ChecksumPass>(reader, folders, options.progress)](std::size_t i) {
-      options.progress.item("/", files[i].path);
-      auto sum = pass->sum(files[i]);
-      options.progress.add(Counted::kFiles);
-      if (!sum) return Status(std::move(sum).error().with_context("reading back '/" + files[i].path + "'"));
+    return [&, pass = std::make_unique<ChecksumPass>(reader, folders, progress)](std::size_t i) {
+      const vault::Entry& entry = files[i].entry;
+      progress.item("/", entry.path);
+      auto sum = pass->sum(entry);
+      progress.add(Counted::kFiles);
+      if (!sum) return Status(std::move(sum).error().with_context("reading back '/" + entry.path + "'"));
       sums[i] = *sum;
       return ok();
     };
   }));
   std::string lines;
-  for (std::size_t i = 0; i < files.size(); ++i) lines += line_of(sums[i], files[i].path);
+  for (std::size_t i = 0; i < files.size(); ++i) lines += line_of(sums[i], files[i].entry.path);
+  return lines;
+}
+
+bool may_have_content(vault::EntryType type) { return type == vault::EntryType::kFile || type == vault::EntryType::kHardLink; }
+
+// Files, and the other names of one: those have its content.
+Status each_content(vault::SnapshotReader& reader, TreeSelection& selection, const std::function<Status(vault::Entry)>& take) {
+  return selection.each(reader, may_have_content, [&](vault::Entry entry) -> Status {
+    if (entry.type == vault::EntryType::kHardLink) {
+      HF_ASSIGN(vault::Entry first, reader.find_entry(entry.target));
+      first.path = std::move(entry.path);
+      entry = std::move(first);
+    }
+    return entry.type == vault::EntryType::kFile ? take(std::move(entry)) : ok();
+  });
+}
+
+}  // namespace
+
+Result<std::string> checksum_lines(vault::SnapshotReader& reader, const TreeRestoreOptions& options) {
+  HF_ASSIGN(TreeSelection selection, TreeSelection::make(options.includes, options.excludes));
+  Totals all;
+  HF_TRY(each_content(reader, selection, [&](const vault::Entry& entry) {
+    ++all.files;
+    all.bytes += entry.size;
+    return ok();
+  }));
+  Folders folders;
+  HF_TRY(folders.open_root(options.in_place ? "/" : options.target, ""));
+  options.progress.phase("reading back", all);
+  std::string lines;
+  FileBatches batches(options.window, [&](std::vector<NumberedFile>& files) -> Status {
+    HF_ASSIGN(const std::string more, sum_batch(reader, folders, options.progress, files));
+    lines += more;
+    return ok();
+  });
+  HF_TRY(each_content(reader, selection, [&](vault::Entry entry) { return batches.add({0, std::move(entry)}); }));
+  HF_TRY(batches.finish());
   return lines;
 }
 

@@ -79,26 +79,21 @@ bool FileComparer::load(const vault::Entry& entry, Batch& batch) const {
   return true;
 }
 
-Result<std::vector<bool>> FileComparer::same(const std::vector<vault::Entry>& entries) {
-  std::vector<std::size_t> candidates;     // nothing else stands where a folder was only just made
-  for (std::size_t i = 0; i < entries.size(); ++i) {
-    if (!folders_.fresh(parent_of(entries[i].path))) candidates.push_back(i);
-  }
-  std::vector<std::uint8_t> found(entries.size(), 0);
-  progress_.phase("comparing with what is there", {.files = candidates.size()});
-  const std::size_t tasks = (candidates.size() + kTaskFiles - 1) / kTaskFiles;
+Result<std::vector<bool>> FileComparer::same(std::span<const NumberedFile> files) {
+  std::vector<std::uint8_t> found(files.size(), 0);
+  const std::size_t tasks = (files.size() + kTaskFiles - 1) / kTaskFiles;
   HF_TRY(vault::in_parallel(tasks, [&] {
     return [&, batch = std::make_unique<Batch>(Batch{reader_})](std::size_t task) {
-      const std::size_t end = std::min(candidates.size(), (task + 1) * kTaskFiles);
-      for (std::size_t c = task * kTaskFiles; c < end; ++c) {
-        batch->file = candidates[c];
-        progress_.item("/", entries[candidates[c]].path);
-        found[candidates[c]] = load(entries[candidates[c]], *batch) ? 1 : 0;
+      const std::size_t begin = task * kTaskFiles, end = std::min(files.size(), begin + kTaskFiles);
+      for (std::size_t i = begin; i < end; ++i) {
+        batch->file = i;
+        progress_.item("/", files[i].entry.path);
+        found[i] = load(files[i].entry, *batch) ? 1 : 0;
       }
       batch->hash();
       for (const std::size_t file : batch->different) found[file] = 0;
       batch->different.clear();
-      progress_.add(Counted::kFiles, end - task * kTaskFiles);
+      progress_.add(Counted::kFiles, end - begin);
       return ok();
     };
   }));

@@ -1,11 +1,13 @@
 // Which files of a restore stand in their place already, byte for byte: read and hashed on all cores, nothing is fetched.
 #pragma once
 
+#include <span>
 #include <vector>
 
 #include "base/progress.h"
 #include "sources/files/folders.h"
 #include "sources/files/metadata.h"
+#include "sources/files/wanted.h"
 #include "vault/restore.h"
 
 namespace hf::sources {
@@ -14,8 +16,8 @@ class FileComparer {
  public:
   FileComparer(Folders& folders, const vault::SnapshotReader& reader, Progress progress)
       : folders_(folders), reader_(reader), progress_(progress) {}
-  // same[i]: entries[i] is there, a file of the same size whose every chunk has the id that the entry names.
-  Result<std::vector<bool>> same(const std::vector<vault::Entry>& entries);
+  // same[i]: files[i] is there, a file of the same size whose every chunk has the id that the entry names.
+  Result<std::vector<bool>> same(std::span<const NumberedFile> files);
   bool same_metadata(int folder, const vault::Entry& entry);
 
  private:

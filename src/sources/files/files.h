@@ -57,6 +57,7 @@ struct TreeRestoreOptions {
   bool in_place = false;                     // at their own absolute path; `target` is ignored
   std::vector<std::string> includes;         // patterns as above; empty: everything
   std::vector<std::string> excludes;         // of that
+  std::size_t window = vault::kRestoreWindow;   // pieces of files that are planned and written at once
   Progress progress{};                       // of all but the bytes, which the reader counts where its vault says
 };
 
@@ -67,6 +68,7 @@ struct TreeRestoreReport {
   std::vector<FailedItem> failed;            // metadata that could not be set (owner as a user, devices): partial
 };
 
+// That the vault has all that is needed is proven first: kCorrupt, and nothing was written. Memory does not grow with the tree.
 // Contents are written to temporary names beside their places, synced, then moved: a file under its own name is whole.
 // kCorrupt if anything read does not match; then no file of that restore that was not whole has its name.
 // kBlocked where a path of the target leads through a symbolic link.

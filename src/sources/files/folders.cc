@@ -89,22 +89,31 @@ Result<Folders::Handle> Folders::open_locked(const std::string& path) {
   return at;
 }
 
+bool Folders::fresh(std::string_view path) const {
+  while (!made_here_.contains(path)) {
+    const std::size_t slash = path.rfind('/');
+    if (slash == std::string_view::npos) return false;
+    path = path.substr(0, slash);
+  }
+  return true;
+}
+
 Status Folders::make(const std::string& path) {
   if (path.empty()) return ok();
   const std::lock_guard lock(mutex_);
   const std::string parent = parent_of(path);
   HF_ASSIGN(const Handle above, open_locked(parent));
   std::string name = name_of(path);
-  const bool staging = !fresh_.contains(parent);
+  const bool staging = !fresh(parent);
   if (staging) {
     struct ::stat st{};
     if (::fstatat(above->get(), name.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0)
       return S_ISDIR(st.st_mode) ? ok() : refused(ENOTDIR, path);
-    name = ".holdfast-" + tag_ + "-d" + std::to_string(made_++);
+    name = ".holdfast-" + tag_ + "-d" + std::to_string(staged_count_++);
   }
   if (::mkdirat(above->get(), name.c_str(), 0700) < 0) return errno_error(errno, "making the folder", shown_ + "/" + path);
-  fresh_.insert(path);
   if (!staging) return ok();
+  made_here_.insert(path);
   staged_[path] = name;
   HF_ASSIGN(const Handle made, open_locked(path));
   plain_ = plain_ && inherits_nothing(made->get());

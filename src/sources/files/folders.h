@@ -8,9 +8,10 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
+#include <string_view>
 #include <unordered_map>
-#include <unordered_set>
 
 #include "base/result.h"
 #include "io/descriptor.h"
@@ -31,7 +32,7 @@ class Folders {
   Status open_root(const std::string& target, std::string tag);
   Result<Handle> open(const std::string& path);        // "" is the target itself
   Status make(const std::string& path);                // the folder; its parents are there
-  bool fresh(const std::string& path) const { return fresh_.contains(path); }   // made here, and not yet published
+  bool fresh(std::string_view path) const;             // made here, or in a folder that was
   bool plain() const { return plain_; }                // what is made in fresh folders inherits no group and no ACL
   Status publish(const std::string& path);             // gives a folder that was made its name
   void discard();                                      // what was made and not published goes
@@ -46,8 +47,8 @@ class Folders {
   std::string tag_;
   std::unordered_map<std::string, Handle> opened_;
   std::map<std::string, std::string> staged_;          // path -> its temporary name
-  std::unordered_set<std::string> fresh_;
-  std::size_t made_ = 0;
+  std::set<std::string, std::less<>> made_here_;       // the topmost of those that were made
+  std::size_t staged_count_ = 0;
   bool plain_ = true;
 };
 

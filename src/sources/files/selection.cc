@@ -20,13 +20,17 @@ Status TreeSelection::consider(const vault::EntryView& view) {
   if (excludes_.covers(view.path, directory)) return ok();
   const bool wanted = includes_.empty() || includes_.chooses(view.path, directory);
   if (!wanted && !directory) return ok();
-  HF_ASSIGN(Entry entry, reader_->entry_of_view());
+  const bool taken = !*of_type_ || (*of_type_)(view.type);
   if (!wanted) {
-    waiting_.push_back(std::move(entry));
+    if (!taken) return ok();
+    HF_ASSIGN(Entry above, reader_->entry_of_view());
+    waiting_.push_back(std::move(above));
     return ok();
   }
   for (Entry& folder : waiting_) HF_TRY((*take_)(std::move(folder)));
   waiting_.clear();
+  if (!taken) return ok();
+  HF_ASSIGN(Entry entry, reader_->entry_of_view());
   return (*take_)(std::move(entry));
 }
 
@@ -47,8 +51,10 @@ Status TreeSelection::each_below(const std::string& anchor, std::set<std::string
   }
 }
 
-Status TreeSelection::each(vault::SnapshotReader& reader, const std::function<Status(Entry)>& take) {
+Status TreeSelection::each(vault::SnapshotReader& reader, const OfType& of_type,
+                           const std::function<Status(Entry)>& take) {
   reader_ = &reader;
+  of_type_ = &of_type;
   take_ = &take;
   waiting_.clear();
   std::vector<std::string> anchors = includes_.anchors();

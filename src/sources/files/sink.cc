@@ -25,17 +25,25 @@ unsigned creation_mask() {
 FileSink::FileSink(Folders& folders, std::string tag, Progress progress)
     : folders_(folders), tag_(std::move(tag)), progress_(progress), mask_(creation_mask()) {}
 
-void FileSink::add(const vault::Entry& entry) {
-  Place place;
-  place.entry = &entry;
-  place.temporary = !folders_.fresh(parent_of(entry.path));
-  for (const vault::Extent& extent : entry.extents) place.missing += extent.hole ? 0 : extent.length;
-  places_.push_back(place);
+void FileSink::begin(std::span<const NumberedFile> batch) {
+  places_.clear();
+  for (const NumberedFile& file : batch) {
+    Place place{.entry = &file.entry, .number = file.number};
+    std::string folder = parent_of(file.entry.path);
+    place.temporary = !folders_.fresh(folder);
+    for (const vault::Extent& extent : file.entry.extents) place.missing += extent.hole ? 0 : extent.length;
+    places_.push_back(place);
+    if (!place.temporary) continue;
+    if (temporaries_.empty() || temporaries_.back().folder != folder)
+      temporaries_.push_back({std::move(folder), place.number, place.number});
+    temporaries_.back().last = place.number;
+  }
 }
 
-std::string FileSink::name(std::uint64_t file) const {
-  const Place& place = places_[file];
-  return place.temporary ? ".holdfast-" + tag_ + "-" + std::to_string(file) : name_of(place.entry->path);
+std::string FileSink::temporary_name(std::uint64_t number) const { return ".holdfast-" + tag_ + "-" + std::to_string(number); }
+
+std::string FileSink::name(const Place& place) const {
+  return place.temporary ? temporary_name(place.number) : name_of(place.entry->path);
 }
 
 // The bits it gets, where nobody else can reach it yet; else this user's alone.
@@ -47,7 +55,7 @@ Result<Descriptor> FileSink::create(std::uint64_t file, unsigned mode) {
   Place& place = places_[file];
   progress_.item("/", place.entry->path);
   HF_ASSIGN(const Folders::Handle folder, folders_.open(parent_of(place.entry->path)));
-  Descriptor fd(::openat(folder->get(), name(file).c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode));
+  Descriptor fd(::openat(folder->get(), name(place).c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode));
   if (!fd) return errno_error(errno, "creating", place.entry->path);
   place.created = true;
   return fd;
@@ -91,7 +99,7 @@ Result<FileSink::Handle> FileSink::handle(std::uint64_t file) {
   Descriptor fd;
   if (places_[file].created) {
     HF_ASSIGN(const Folders::Handle folder, folders_.open(parent_of(places_[file].entry->path)));
-    fd = Descriptor(::openat(folder->get(), name(file).c_str(), O_WRONLY | O_NOFOLLOW | O_CLOEXEC));
+    fd = Descriptor(::openat(folder->get(), name(places_[file]).c_str(), O_WRONLY | O_NOFOLLOW | O_CLOEXEC));
     if (!fd) return errno_error(errno, "opening", places_[file].entry->path);
   } else {
     HF_ASSIGN(fd, create(file, kPrivate));          // it may be opened again
@@ -119,21 +127,22 @@ Status FileSink::write(std::uint64_t file, std::uint64_t offset, ByteView bytes)
   return last ? complete(file, fd->get(), kPrivate) : ok();
 }
 
-Status FileSink::publish(std::uint64_t file) {
-  const Place& place = places_[file];
-  if (!place.temporary) return ok();
-  HF_ASSIGN(const Folders::Handle folder, folders_.open(parent_of(place.entry->path)));
-  if (!move_over(folder->get(), name(file), name_of(place.entry->path)))
-    return errno_error(errno, "moving into place", place.entry->path);
+Status FileSink::publish(std::uint64_t number, const vault::Entry& entry) {
+  const std::string parent = parent_of(entry.path);
+  if (folders_.fresh(parent)) return ok();
+  HF_ASSIGN(const Folders::Handle folder, folders_.open(parent));
+  if (!move_over(folder->get(), temporary_name(number), name_of(entry.path)))
+    return errno_error(errno, "moving into place", entry.path);
   return ok();
 }
 
 void FileSink::discard() {
   open_.clear();
-  for (std::uint64_t file = 0; file < places_.size(); ++file) {
-    if (!places_[file].temporary || !places_[file].created) continue;
-    auto folder = folders_.open(parent_of(places_[file].entry->path));
-    if (folder) ::unlinkat((*folder)->get(), name(file).c_str(), 0);
+  for (const Temporaries& made : temporaries_) {
+    const auto folder = folders_.open(made.folder);
+    if (!folder) continue;
+    for (std::uint64_t number = made.first; number <= made.last; ++number)
+      ::unlinkat((*folder)->get(), temporary_name(number).c_str(), 0);
   }
 }
 

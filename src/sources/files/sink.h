@@ -6,11 +6,13 @@
 
 #include <atomic>
 #include <mutex>
+#include <span>
 #include <unordered_map>
 #include <vector>
 
 #include "sources/files/files.h"
 #include "sources/files/folders.h"
+#include "sources/files/wanted.h"
 #include "vault/restore.h"
 
 namespace hf::sources {
@@ -18,24 +20,31 @@ namespace hf::sources {
 class FileSink final : public vault::RestoreSink {
  public:
   FileSink(Folders& folders, std::string tag, Progress progress);
-  // The entries outlive the sink. The number of a file is the order of its adding.
-  void add(const vault::Entry& entry);
+  // Files that are written next, after those of the batch before; they outlive it. A file is known by its place among them.
+  void begin(std::span<const NumberedFile> batch);
   Status create_empty(std::uint64_t file);       // one to which no bytes will come
   bool concurrent() const override { return true; }
   Status write(std::uint64_t file, std::uint64_t offset, ByteView bytes) override;
-  Status publish(std::uint64_t file);            // gives it its name. REQUIRES: all that was written is synced
-  void discard();
+  Status publish(std::uint64_t number, const vault::Entry& entry);   // gives it its name. REQUIRES: what was written is synced
+  void discard();                                // of all batches: what has a temporary name
   std::vector<FailedItem> take_failed() { return std::move(failed_); }
 
  private:
   struct Place {
     const vault::Entry* entry = nullptr;
+    std::uint64_t number = 0;
     std::uint64_t missing = 0;                   // bytes; changed under the mutex
     bool temporary = false;
     bool created = false;
   };
+  struct Temporaries {                           // of one folder, with those of numbers between that were never made
+    std::string folder;
+    std::uint64_t first = 0;
+    std::uint64_t last = 0;
+  };
   using Handle = std::shared_ptr<const Descriptor>;
-  std::string name(std::uint64_t file) const;
+  std::string temporary_name(std::uint64_t number) const;
+  std::string name(const Place& place) const;
   Result<Descriptor> create(std::uint64_t file, unsigned mode);
   Result<Handle> handle(std::uint64_t file);     // of a file that is written in pieces
   unsigned final_mode(std::uint64_t file) const;
@@ -46,7 +55,8 @@ class FileSink final : public vault::RestoreSink {
   const std::string tag_;
   const Progress progress_;
   const unsigned mask_;                          // of this process, for new files
-  std::vector<Place> places_;
+  std::vector<Place> places_;                    // of the batch
+  std::vector<Temporaries> temporaries_;
   std::mutex mutex_;
   std::unordered_map<std::uint64_t, Handle> open_;
   std::vector<FailedItem> failed_;

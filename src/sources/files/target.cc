@@ -1,9 +1,8 @@
-// Restoring file trees: folders first, contents through temporary names, metadata last, folders' metadata at the very end.
+// Restoring file trees: a list of passes over the tree's stream. What is needed is proven to be there; folders; contents through
+// temporary names, a window of pieces at a time; names, links and devices; folders' metadata at the very end.
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <map>
-#include <set>
 #include <optional>
 
 #include <fcntl.h>
@@ -19,6 +18,7 @@
 #include "sources/files/metadata.h"
 #include "sources/files/selection.h"
 #include "sources/files/sink.h"
+#include "sources/files/wanted.h"
 
 namespace hf::sources {
 namespace {
@@ -29,120 +29,137 @@ using vault::EntryType;
 class Restorer {
  public:
   Restorer(vault::SnapshotReader& reader, const TreeRestoreOptions& options, TreeSelection selection)
-      : reader_(reader), options_(options), selection_(std::move(selection)) {}
+      : reader_(reader), options_(options), wanted_(reader, std::move(selection)) {}
   Result<TreeRestoreReport> run();
 
  private:
-  Status select();
+  Status survey();
   Status make_folders();
-  Status resolve_links();
   Status keep_unchanged();
+  Status keep(FileComparer& comparer, const Entry& entry);
   Status write_contents();
+  Status write_batch(std::vector<NumberedFile>& batch);
   Status publish();
   Status make_special(const Entry& entry);
   Status make_node(int folder, const std::string& name, const Entry& entry);
   Status make_link(const Entry& entry);
   Status finish_folders();
+  Status finish_folder(const Entry& entry);
   void finish_metadata(int folder, const std::string& name, const Entry& entry);
   Status finish_flags(const Entry& entry);
   bool is_ancestor(const std::string& path) const;
 
   vault::SnapshotReader& reader_;
   const TreeRestoreOptions& options_;
-  TreeSelection selection_;
+  WantedEntries wanted_;
   Folders folders_;
   std::optional<FileSink> sink_;
   std::string tag_;
-  std::vector<Entry> directories_;               // in the tree's order
-  std::vector<Entry> files_;
-  std::vector<Entry> others_;                    // symbolic links, devices, hard links: in the tree's order
-  std::set<std::string> have_;                   // paths of files_ and others_ with several names
+  std::uint64_t entries_ = 0;                    // wanted ones, of all types
+  Totals to_write_;                              // files, and their bytes but for holes
+  bool meets_others_ = false;                    // some file goes into a folder that was there before
+  bool any_file_flags_ = false;
+  bool any_others_ = false;                      // links, devices
+  std::vector<bool> kept_;                       // by number of the file: it stands in its place as it should be
   TreeRestoreReport report_;
 };
 
-Status Restorer::select() {
-  return selection_.each(reader_, [&](Entry entry) {
-    if (entry.type != EntryType::kHardLink && entry.link_group != 0) have_.insert(entry.path);
-    auto& list = entry.type == EntryType::kDirectory ? directories_ : entry.type == EntryType::kFile ? files_ : others_;
-    list.push_back(std::move(entry));
+std::uint64_t written_bytes(const Entry& entry) {
+  std::uint64_t sum = 0;
+  for (const vault::Extent& extent : entry.extents) sum += extent.hole ? 0 : extent.length;
+  return sum;
+}
+
+Status Restorer::survey() {
+  options_.progress.phase("reading the tree");
+  Presence presence(reader_);
+  HF_TRY(wanted_.each([&](const Entry& entry) -> Status {
+    ++entries_;
+    any_others_ = any_others_ || (entry.type != EntryType::kFile && entry.type != EntryType::kDirectory);
+    if (entry.type != EntryType::kFile) return ok();
+    ++to_write_.files;
+    to_write_.bytes += written_bytes(entry);
+    any_file_flags_ = any_file_flags_ || entry.flags != 0;
+    meets_others_ = meets_others_ || parent_of(entry.path).empty();
+    return presence.add(entry);
+  }));
+  HF_TRY(presence.finish());
+  if (entries_ > 0 || wanted_.everything()) return ok();
+  return make_error(ErrorKind::kNotFound, "nothing in this snapshot matches what is to be restored");
+}
+
+Status Restorer::make_folders() {
+  options_.progress.phase("making folders");
+  HF_TRY(folders_.open_root(options_.in_place ? "/" : options_.target, tag_));
+  return wanted_.each_folder([&](const Entry& entry) -> Status {
+    HF_TRY(folders_.make(entry.path));
+    if (folders_.fresh(entry.path)) return ok();
+    meets_others_ = true;
+    if (entry.flags == 0) return ok();
+    HF_ASSIGN(const Folders::Handle folder, folders_.open(entry.path));
+    free_of_flags(folder->get(), ".");           // until finish_folders()
     return ok();
   });
 }
 
-// A hard link whose first name was not asked for becomes a file of its own; more links of that group then lead to it.
-Status Restorer::resolve_links() {
-  std::map<std::string, std::string> moved;      // first name -> the name that stands for it
-  std::vector<Entry> others;
-  for (Entry& entry : others_) {
-    if (entry.type != EntryType::kHardLink || have_.contains(entry.target)) {
-      others.push_back(std::move(entry));
-      continue;
-    }
-    if (const auto it = moved.find(entry.target); it != moved.end()) {
-      entry.target = it->second;
-      others.push_back(std::move(entry));
-      continue;
-    }
-    HF_ASSIGN(Entry first, reader_.find_entry(entry.target));
-    moved[entry.target] = entry.path;
-    first.path = entry.path;
-    (first.type == EntryType::kFile ? files_ : others).push_back(std::move(first));
-  }
-  others_ = std::move(others);
-  return ok();
-}
-
-Status Restorer::make_folders() {
-  HF_TRY(folders_.open_root(options_.in_place ? "/" : options_.target, tag_));
-  for (const Entry& entry : directories_) {
-    HF_TRY(folders_.make(entry.path));
-    if (entry.flags == 0 || folders_.fresh(entry.path)) continue;
-    HF_ASSIGN(const Folders::Handle folder, folders_.open(entry.path));
-    free_of_flags(folder->get(), ".");           // until finish_folders()
-  }
-  return ok();
-}
-
 // Files that stand in their place and are what the snapshot says are left alone.
 Status Restorer::keep_unchanged() {
+  kept_.assign(to_write_.files, false);
+  if (!meets_others_) return ok();               // nothing else stands where a folder was only just made
+  options_.progress.phase("comparing with what is there", {.files = to_write_.files});
   FileComparer comparer(folders_, reader_, options_.progress);
-  HF_ASSIGN(const std::vector<bool> same, comparer.same(files_));
-  std::vector<Entry> rest;
-  for (std::size_t i = 0; i < files_.size(); ++i) {
-    if (!same[i]) {
-      rest.push_back(std::move(files_[i]));
-      continue;
+  const auto leave = [&](std::uint64_t, const Entry& entry) {
+    const bool fresh = folders_.fresh(parent_of(entry.path));
+    if (fresh) options_.progress.add(Counted::kFiles);
+    return fresh;
+  };
+  return wanted_.each_batch(options_.window, leave, [&](const std::vector<NumberedFile>& batch) -> Status {
+    HF_ASSIGN(const std::vector<bool> same, comparer.same(batch));
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      if (!same[i]) continue;
+      kept_[batch[i].number] = true;
+      HF_TRY(keep(comparer, batch[i].entry));
     }
-    ++report_.files;
-    ++report_.entries;
-    HF_ASSIGN(const Folders::Handle folder, folders_.open(parent_of(files_[i].path)));
-    if (comparer.same_metadata(folder->get(), files_[i])) continue;
-    free_of_flags(folder->get(), name_of(files_[i].path));
-    finish_metadata(folder->get(), name_of(files_[i].path), files_[i]);
-    HF_TRY(finish_flags(files_[i]));
-  }
-  files_ = std::move(rest);
-  return ok();
+    return ok();
+  });
+}
+
+Status Restorer::keep(FileComparer& comparer, const Entry& entry) {
+  ++report_.files;
+  ++report_.entries;
+  --to_write_.files;
+  to_write_.bytes -= written_bytes(entry);
+  HF_ASSIGN(const Folders::Handle folder, folders_.open(parent_of(entry.path)));
+  if (comparer.same_metadata(folder->get(), entry)) return ok();
+  free_of_flags(folder->get(), name_of(entry.path));
+  finish_metadata(folder->get(), name_of(entry.path), entry);
+  return finish_flags(entry);
 }
 
 Status Restorer::write_contents() {
-  std::vector<vault::RestoreItem> items;
   sink_.emplace(folders_, tag_, options_.progress);
-  for (const Entry& entry : files_) sink_->add(entry);
-  Totals all{.files = files_.size()};
-  for (const Entry& entry : files_)
-    for (const vault::Extent& extent : entry.extents) all.bytes += extent.hole ? 0 : extent.length;
-  options_.progress.phase("writing files", all);
-  for (std::uint64_t i = 0; i < files_.size(); ++i) {
-    const bool any = std::ranges::any_of(files_[i].extents, [](const vault::Extent& e) { return !e.hole; });
-    if (any) items.push_back({i, std::move(files_[i].extents)});
-    else HF_TRY(sink_->create_empty(i));
-  }
-  HF_ASSIGN(const vault::RestoreTotals totals, reader_.restore(items, *sink_));
+  options_.progress.phase("writing files", to_write_);
+  const auto leave = [&](std::uint64_t number, const Entry&) { return kept_[number]; };
+  HF_TRY(wanted_.each_batch(options_.window, leave, [&](std::vector<NumberedFile>& batch) { return write_batch(batch); }));
   for (FailedItem& item : sink_->take_failed()) report_.failed.push_back(std::move(item));
-  report_.bytes = totals.bytes;
   options_.progress.phase("syncing the disk");
   if (::syncfs(folders_.root()) < 0) return errno_error(errno, "syncing", options_.target);   // before anything gets its name
+  return ok();
+}
+
+Status Restorer::write_batch(std::vector<NumberedFile>& batch) {
+  sink_->begin(batch);
+  std::vector<vault::RestoreItem> items;
+  for (std::uint64_t i = 0; i < batch.size(); ++i) {
+    Entry& entry = batch[i].entry;
+    const bool any = std::ranges::any_of(entry.extents, [](const vault::Extent& e) { return !e.hole; });
+    if (any) items.push_back({i, std::move(entry.extents)});
+    else HF_TRY(sink_->create_empty(i));
+  }
+  HF_ASSIGN(const vault::RestoreTotals totals, reader_.restore(items, *sink_, options_.window));
+  report_.bytes += totals.bytes;
+  report_.files += batch.size();
+  report_.entries += batch.size();
   return ok();
 }
 
@@ -233,13 +250,26 @@ Status Restorer::make_link(const Entry& entry) {
   return ok();
 }
 
+// A file's other names come after its first one in the tree. While it gets them, it must not be immutable.
 Status Restorer::publish() {
   options_.progress.phase("giving files their names");
-  for (std::uint64_t i = 0; i < files_.size(); ++i) HF_TRY(sink_->publish(i));
-  report_.files += files_.size();
-  report_.entries += files_.size();
-  for (const Entry& entry : others_) HF_TRY(entry.type == EntryType::kHardLink ? make_link(entry) : make_special(entry));
-  for (const Entry& entry : files_) HF_TRY(finish_flags(entry));
+  const bool files_too = meets_others_ || any_file_flags_;       // else each has its name, and nothing is left to do
+  if (!files_too && !any_others_) return ok();
+  std::uint64_t number = 0;
+  std::vector<Entry> flagged;
+  HF_TRY(wanted_.each_leaf(files_too, [&](const Entry& entry) -> Status {
+    switch (entry.type) {
+      case EntryType::kFile: break;
+      case EntryType::kHardLink: return make_link(entry);
+      default: return make_special(entry);
+    }
+    if (!files_too || kept_[number++]) return ok();
+    HF_TRY(sink_->publish(number - 1, entry));
+    if (entry.link_group == 0 || entry.flags == 0) return finish_flags(entry);
+    flagged.push_back(entry);
+    return ok();
+  }));
+  for (const Entry& entry : flagged) HF_TRY(finish_flags(entry));
   return ok();
 }
 
@@ -249,33 +279,45 @@ bool Restorer::is_ancestor(const std::string& path) const {
                              [&](const std::string& root) { return root.starts_with("/" + path + "/"); });
 }
 
+// Deepest first: the times of a folder change by what is made in it. A folder is through when the stream leaves it.
 Status Restorer::finish_folders() {
   options_.progress.phase("finishing folders");
-  // Deepest first: the times of a folder change by what is made in it.
-  for (auto it = directories_.rbegin(); it != directories_.rend(); ++it) {
-    ++report_.entries;
-    if (!options_.in_place || !is_ancestor(it->path)) {
-      HF_ASSIGN(const Folders::Handle folder, folders_.open(it->path));
-      std::vector<std::string> why;              // by the descriptor: a user may lose the way into it
-      set_metadata(folder->get(), *it, std::nullopt, why);
-      for (std::string& clause : why) report_.failed.push_back({"/" + it->path, std::move(clause)});
+  std::vector<Entry> within;
+  const auto leave_until = [&](const Entry* next) -> Status {
+    while (!within.empty()) {
+      const std::string& innermost = within.back().path;
+      if (next != nullptr && (innermost.empty() || next->path.starts_with(innermost + "/"))) return ok();
+      HF_TRY(finish_folder(within.back()));
+      within.pop_back();
     }
-    HF_TRY(folders_.publish(it->path));
-    if (!options_.in_place || !is_ancestor(it->path)) HF_TRY(finish_flags(*it));
-  }
+    return ok();
+  };
+  HF_TRY(wanted_.each_folder([&](Entry entry) -> Status {
+    HF_TRY(leave_until(&entry));
+    within.push_back(std::move(entry));
+    return ok();
+  }));
+  HF_TRY(leave_until(nullptr));
   if (::syncfs(folders_.root()) < 0) return errno_error(errno, "syncing", options_.target);
   return ok();
 }
 
+Status Restorer::finish_folder(const Entry& entry) {
+  ++report_.entries;
+  const bool ours = !options_.in_place || !is_ancestor(entry.path);
+  if (ours) {
+    HF_ASSIGN(const Folders::Handle folder, folders_.open(entry.path));
+    std::vector<std::string> why;                // by the descriptor: a user may lose the way into it
+    set_metadata(folder->get(), entry, std::nullopt, why);
+    for (std::string& clause : why) report_.failed.push_back({"/" + entry.path, std::move(clause)});
+  }
+  HF_TRY(folders_.publish(entry.path));
+  return ours ? finish_flags(entry) : ok();
+}
+
 Result<TreeRestoreReport> Restorer::run() {
   tag_ = to_hex(ByteView(reader_.info().id).first(4)) + "-" + std::to_string(::getpid());
-  options_.progress.phase("reading the tree");
-  HF_TRY(select());
-  HF_TRY(resolve_links());
-  if (directories_.empty() && files_.empty() && others_.empty() && !selection_.everything()) {
-    return make_error(ErrorKind::kNotFound, "nothing in this snapshot matches what is to be restored");
-  }
-  options_.progress.phase("making folders");
+  HF_TRY(survey());
   Status written = make_folders();
   if (written) written = keep_unchanged();
   if (written) written = write_contents();
