@@ -37,7 +37,7 @@ std::string digest_text(std::string_view text) { return to_hex(crypto::sha256(as
 Result<runbook::FailoverPlan> plan_failover(Context& context, const PlanFile& file, const World& world,
                                             const std::string& run_id) {
   const plan::Plan& plan = file.loaded.plan;
-  if (!plan.failover) 
+  if (!plan.failover)
     return make_error(ErrorKind::kInvalid, "the plan has no failover runbook").with_hint("Write the section failover.");
   runbook::SpecOptions options;
   options.run_id = run_id;

@@ -72,7 +72,9 @@ TEST(References, AFullBufferSaysSoAndIsEmptyAfterTheJoin) {
   for (std::size_t i = 0; i < index.ids.size(); ++i) {
     const bool full = references.add(index.ids[i]);
     ASSERT_EQ(full, i % 10 == 9) << i;
-    if (full) EXPECT_TRUE(*references.join(index.set, match, nothing_after));
+    if (full) {
+      EXPECT_TRUE(*references.join(index.set, match, nothing_after));
+    }
   }
 }
 
