@@ -195,6 +195,8 @@ Outcome restore_what_is_said(Context& context, const Arguments& args) {
   auto postgres = is_about_postgres(*vault->repository, scope);
   if (!postgres) return failed(std::move(postgres).error());
   if (*postgres) return restore_cluster(context, args, *vault, *target);
+  if (target->kind == sources::TargetKind::kLatest)
+    return failed(restore_usage("say which snapshot", "Give --snapshot ID, --snapshot latest, or --at TIME."));
   if (target->kind != sources::TargetKind::kTime)
     return failed(restore_usage("--lsn and --name are for PostgreSQL, and this is a vault of files",
                                 "Give --snapshot ID, --snapshot latest, or --at TIME."));

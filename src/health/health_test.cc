@@ -252,7 +252,7 @@ TEST_F(HealthTest, RunUntilTheCallerHasSeenEnough) {
 TEST_F(HealthTest, PlansWithoutWorkAreRefused) {
   plan::Plan plan = plan_of(check("http://127.0.0.1:1/"));
   EXPECT_EQ(checks_of(plan, "west")->size(), 1U);
-  EXPECT_EQ(checks_of(plan, "mars").error().kind, ErrorKind::kInvalid);
+  EXPECT_EQ(checks_of(plan, "mars").error().kind, ErrorKind::kUsage) << "the plan has no such region";
   plan.failover->detect = {"absent"};
   EXPECT_FALSE(QuorumWatcher::make(env, plan, *plan.failover, "/c", {}));
   plan.failover->detect = {};

@@ -25,6 +25,22 @@ Bytes compressible_bytes(Rng& rng, std::size_t n) {
   return out;
 }
 
+FinishedPack made_up_pack(Rng& rng, std::size_t chunks) {
+  FinishedPack pack;
+  pack.size = 1'000'000;
+  pack.header = random_bytes(rng, 136);
+  for (std::size_t i = 0; i < chunks; ++i) {
+    PackEntry e;
+    const Bytes id = random_bytes(rng, 32);
+    std::copy(id.begin(), id.end(), e.id.bytes.begin());
+    e.offset = static_cast<std::uint32_t>(rng.bounded(1'000'000));
+    e.plain_length = static_cast<std::uint32_t>(rng.bounded(1'000'000));
+    e.stored_length = e.plain_length + 16;
+    pack.entries.push_back(e);
+  }
+  return pack;
+}
+
 void SeededEntropy::fill(MutableByteView out) {
   const std::lock_guard lock(mutex_);
   for (auto& b : out) b = static_cast<std::uint8_t>(rng_.u64());

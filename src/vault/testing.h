@@ -7,6 +7,7 @@
 
 #include "base/rng.h"
 #include "vault/keys/config.h"
+#include "vault/pack/pack.h"
 #include "vault/tree/tree.h"
 
 namespace hf::vault::testing {
@@ -16,6 +17,7 @@ inline constexpr crypto::Argon2Cost kCheapCost{8, 1};
 
 Bytes random_bytes(Rng& rng, std::size_t n);
 Bytes compressible_bytes(Rng& rng, std::size_t n);   // words from a small list
+FinishedPack made_up_pack(Rng& rng, std::size_t chunks);   // as an index knows it: there are no such bytes
 
 // Entropy by seed: tests are repeatable, and corpora the same on every machine. Never outside tests.
 class SeededEntropy final : public crypto::Entropy {

@@ -45,7 +45,7 @@ rm -f files/shut
 expect_json 3 backup run --vault vault --path files --path absent;           is errors.0.object "$work/absent"; is data.files 3
 expect 1 backup run --vault vault --path absent;                             says "Name at least one path that exists"
 expect 2 backup run --vault vault;                                           says "say what to back up"
-expect 2 backup run --vault vault --path files --postgres 'host=x';          says "say what to back up"
+expect 2 backup run --vault vault --path files --postgres 'host=x';          says "not of both"
 expect 2 backup run --path files;                                            says "no vault is named"
 expect 10 backup run --vault nowhere --path files;                           says "vault init --vault nowhere"
 expect 10 backup run orders-db;                                              says "there is no plan"

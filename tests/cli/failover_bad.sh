@@ -3,7 +3,7 @@
 . "$(dirname "$0")/lib"
 write_plan
 expect 2 probe run;                             says "--region is required"
-expect 1 probe run --region nowhere;            says "nowhere"
+expect 2 probe run --region nowhere;            says "nowhere"
 expect 1 failover plan;                         says "no failover runbook"
 expect 1 failover watch;                        says "no failover runbook"
 expect 1 failover apply nowhere.json;           says "nowhere.json"

@@ -26,7 +26,7 @@ as() { echo "host=$work/$1.run user=$2 dbname=postgres"; }
 refused 1 "connecting to postgresql at $work/no.run" "Check that the server runs" $backup "$(as no postgres)"
 receiver_says "connecting to postgresql at $work/no.run" $receive "$(as no postgres)"; rm -rf spool
 refused 2 "password" "" $backup "$(as no postgres) password=hunter-two"
-not_received 2 "password" "" $receive "$(as no postgres) password=hunter-two"
+not_received 2 "contains a password" "" $receive "$(as no postgres) password=hunter-two"
 ! grep -q hunter-two out err || fail "the password is printed"
 
 # wal_level = minimal allows no WAL sender, and the server names only that.

@@ -200,9 +200,8 @@ Status Checker::check_lease(const std::string& name, const LeasePart& lease) {
   } else if (lease.part == "beat") {
     HF_ASSIGN(const SignedObject object, core_.read_signed(name, ObjectKind::kLeaseBeat));
     HF_TRY(decode_beat(object.body));
-  } else if (lease.part == "fate") {
-    HF_ASSIGN(const SignedObject object, core_.read_signed(name, ObjectKind::kLeaseFate));
-    HF_TRY(decode_fate(object.body));
+  } else if (lease.part == "fate" || lease.part == "taken" || lease.part == "forgotten") {
+    HF_TRY(read_fate(core_, name));
   }
   return ok();
 }

@@ -9,23 +9,8 @@
 namespace hf::vault {
 namespace {
 
+using testing::made_up_pack;
 using testing::SeededEntropy;
-
-FinishedPack made_up_pack(Rng& rng, std::size_t chunks) {
-  FinishedPack pack;
-  pack.size = 1'000'000;
-  pack.header = testing::random_bytes(rng, 136);
-  for (std::size_t i = 0; i < chunks; ++i) {
-    PackEntry e;
-    const Bytes id = testing::random_bytes(rng, 32);
-    std::copy(id.begin(), id.end(), e.id.bytes.begin());
-    e.offset = static_cast<std::uint32_t>(rng.bounded(1'000'000));
-    e.plain_length = static_cast<std::uint32_t>(rng.bounded(1'000'000));
-    e.stored_length = e.plain_length + 16;
-    pack.entries.push_back(e);
-  }
-  return pack;
-}
 
 struct Written {
   Created vault = testing::test_vault();

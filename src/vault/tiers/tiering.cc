@@ -68,7 +68,7 @@ class Tiering {
       const bool stays = std::ranges::find(options_.stay, record.info.meta.component) != options_.stay.end();
       if (stays) staying.push_back(std::move(commit));
     }
-    HF_ASSIGN(marks_, Marker(core_, sizes_, epoch_, nullptr).mark(staying));
+    HF_ASSIGN(marks_, Marker(core_, sizes_, epoch_).mark(staying));
     return ok();
   }
 
