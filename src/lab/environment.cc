@@ -18,10 +18,14 @@ constexpr auto kLookAgain = 50ms;
 
 MonoTime in(Clock& clock, Micros d) { return clock.mono() + d; }
 
-Status copy_program(const std::string& from, const std::string& to, const std::optional<UserIds>& owner) {
-  return sources::copy_for(from, to, owner, 0500).has_value()
-             ? ok()
-             : make_error(ErrorKind::kFailed, "copying the program " + from + " to " + to);
+constexpr std::uint64_t kSpace = 640ull << 20;  // bytes; the whole demo took 383 MiB at its peak
+
+Status check_space(const std::string& dir) {
+  HF_ASSIGN(const std::uint64_t free, sources::free_bytes(dir));
+  if (free >= kSpace) return ok();
+  return make_error(ErrorKind::kExhausted, "the disk of " + dir + " has " + std::to_string(free >> 20) +
+                                               " MiB free, the environment needs " + std::to_string(kSpace >> 20))
+      .with_hint("Free space there; nothing was started.");
 }
 
 }  // namespace
@@ -68,11 +72,12 @@ Status Environment::prepare_folders() {
   HF_ASSIGN(user_, sources::server_user());
   HF_ASSIGN(binaries_, sources::find_postgres({}, options_.postgres_root));
   HF_TRY(sources::make_owned_dir(options_.root, user_, 0755));
+  HF_TRY(check_space(options_.root));
   for (const char* below : {"bin", "logs", "coordination", "sockets"})
     HF_TRY(sources::make_owned_dir(join_path(options_.root, below), user_));
   for (auto& [name, region] : regions_) HF_TRY(sources::make_owned_dir(region.dir, user_));
-  HF_TRY(copy_program(options_.holdfast, holdfast_program(), user_));
-  HF_TRY(copy_program(options_.orders, orders_program(), user_));
+  HF_TRY(sources::copy_for(options_.holdfast, holdfast_program(), user_, 0500));
+  HF_TRY(sources::copy_for(options_.orders, orders_program(), user_, 0500));
   crypto::SystemEntropy entropy;
   HF_TRY(write_file_atomic(env_.files, key_file(), entropy.bytes(32), 0400));
   return sources::give_to(key_file(), user_);

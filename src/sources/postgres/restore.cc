@@ -9,7 +9,6 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "io/files.h"
@@ -77,9 +76,7 @@ Status check_space(const RestorePlan& plan, const PostgresRestoreOptions& option
   if (options.wal.key_file.empty()) {
     for (const WalPiece& piece : plan.wal) needed += piece.to - piece.from;
   }
-  struct statvfs space{};
-  if (statvfs(options.data_dir.c_str(), &space) != 0) return errno_error(errno, "asking for the space of", options.data_dir);
-  const std::uint64_t free = static_cast<std::uint64_t>(space.f_bavail) * space.f_frsize;
+  HF_ASSIGN(const std::uint64_t free, free_bytes(options.data_dir));
   if (free >= needed) return ok();
   return make_error(ErrorKind::kExhausted, options.data_dir + " has " + std::to_string(free) + " bytes free, the restore needs " +
                                                std::to_string(needed))

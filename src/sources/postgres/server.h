@@ -59,6 +59,7 @@ Status give_tree_to(const std::string& path, const std::optional<UserIds>& owner
 enum class Reach : std::uint8_t { kRead, kExecute, kTraverse };
 // Asks the kernel, as that user, whether `path` can be used; kDenied names the first folder on the way that is closed.
 Status reachable_by(Env& env, const std::optional<UserIds>& user, const std::string& path, Reach reach);
+Result<std::uint64_t> free_bytes(const std::string& path);  // what the disk of `path` has for users
 // A copy of `path` at `target` that `owner` can use (mode 0500 for programs, 0400 for keys).
 Status copy_for(const std::string& path, const std::string& target, const std::optional<UserIds>& owner, unsigned mode);
 

@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "io/files.h"
@@ -138,6 +139,12 @@ Status reachable_by(Env& env, const std::optional<UserIds>& user, const std::str
   return make_error(ErrorKind::kDenied, std::move(text))
       .with_hint("Put it where PostgreSQL's user can reach it, for example under /usr/local or /var/lib.")
       .with_object(path);
+}
+
+Result<std::uint64_t> free_bytes(const std::string& path) {
+  struct statvfs space{};
+  if (statvfs(path.c_str(), &space) != 0) return errno_error(errno, "asking for the space of", path);
+  return static_cast<std::uint64_t>(space.f_bavail) * space.f_frsize;
 }
 
 Status copy_for(const std::string& path, const std::string& target, const std::optional<UserIds>& owner, unsigned mode) {
