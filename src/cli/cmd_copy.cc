@@ -7,6 +7,7 @@
 #include "cli/copy_choice.h"
 #include "cli/exit_codes.h"
 #include "cli/interrupt.h"
+#include "cli/new_copy.h"
 #include "cli/plan_file.h"
 #include "cli/shown_progress.h"
 #include "cli/vault_access.h"
@@ -67,9 +68,7 @@ Result<CopyJob> copy_job(Context& context, const Arguments& args) {
   }
   HF_ASSIGN(const vault::Credentials credentials, vault_credentials(context, args));
   HF_ASSIGN(job.from, open_checked_vault(context, args));
-  auto to = open_vault(context, *url, credentials);
-  if (!to) return without_copy(std::move(to).error(), job.from.url, *url);
-  job.to = std::move(*to);
+  HF_ASSIGN(job.to, open_copy(context, job.from, *url, credentials));
   return job;
 }
 
@@ -173,11 +172,11 @@ Outcome run_copy(Context& context, const Arguments& args) {
 
 std::vector<Command> copy_commands() {
   std::vector<Option> options = {
-      {"--to", "URL", "the copy", false, false},
+      {"--to", "URL", "the copy; made if there is none and none was seen there", false, false},
       {"--name", "VAULT", "a copy of the plan, instead of --vault and --to; its `only` says what it takes", false, false}};
   for (Option& option : copy_choice_options()) options.push_back(std::move(option));
   return {{{"vault", "copy"},
-           "bring a copy of the vault in another region up to date",
+           "bring a copy of the vault in another region up to date; the first time, make it",
            {"holdfast vault copy --vault /backup/main --to /mnt/eu/main",
             "holdfast vault copy --vault /backup/main --to /mnt/eu/main --component orders-db --kind full --kind wal",
             "holdfast vault copy --name archive -o json"},

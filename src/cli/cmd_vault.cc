@@ -4,6 +4,7 @@
 #include "cli/exit_codes.h"
 #include "cli/healing.h"
 #include "cli/interrupt.h"
+#include "cli/new_copy.h"
 #include "cli/shown_progress.h"
 #include "cli/thawing.h"
 #include "cli/vault_access.h"
@@ -37,16 +38,13 @@ Outcome run_init(Context& context, const Arguments& args) {
     if (!credentials) return failed(std::move(credentials).error());
     auto from = open_vault(context, *original, *credentials);
     if (!from) return failed(std::move(from).error());
-    auto store = open_store(context, *url);
-    if (!store) return failed(std::move(store).error());
-    auto made = from->repository->init_copy(**store, true);
+    auto made = make_copy(context, *from, *url);
     if (!made) return failed(std::move(made).error());
-    context.out.line("created a copy of vault " + from->repository->vault_id() + " at " + *url);
     return finished(Json::object()
                         .set("vault", from->repository->vault_id())
                         .set("url", *url)
                         .set("copy_of", *original)
-                        .set("store", tell_abilities(context, *made)));
+                        .set("store", std::move(*made)));
   }
   vault::InitOptions options;
   options.parity_percent = *parity;

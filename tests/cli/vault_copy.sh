@@ -2,7 +2,20 @@
 # A copy is made empty, then brought up to date; it restores by itself. A vault that is no copy is refused.
 . "$(dirname "$0")/lib"
 make_vault
-expect 10 vault copy --vault vault --to copy;                  says "vault init --copy-of vault --vault copy"
+# Where no copy was ever seen one is made; one that is gone is not, because its disk may not be mounted.
+expect_json 0 vault copy --vault vault --to first;             is data.commits 1
+expect 0 vault check --vault first --read-data;                prints "1 snapshots"
+mv first unmounted
+expect 10 vault copy --vault vault --to "$work/./first/";      says "mounted"; says "vault init --copy-of vault --vault"
+[ ! -e first ] || fail "something was made where a copy was"
+mv unmounted first
+expect_json 0 vault copy --vault vault --to first;             is data.packs 0; is data.commits 0
+mkdir full
+touch full/letter
+expect 1 vault copy --vault vault --to full;                   says "not empty"
+[ "$(ls -A full)" = letter ] || fail "a folder that is not empty was written to"
+HOLDFAST_PASSPHRASE=wrong expect 12 vault copy --vault vault --to early
+[ ! -e early ] || fail "a copy was made before the passphrase was tried"
 expect_json 0 vault init --copy-of vault --vault copy
 expect_json 0 vault copy --vault vault --to copy;              is data.commits 1
 expect_json 0 vault copy --vault vault --to copy;              is data.packs 0; is data.commits 0
