@@ -1,9 +1,10 @@
 #include "vault/store/probe.h"
 
 #include <algorithm>
-#include <atomic>
+#include <array>
 #include <thread>
 
+#include "base/text.h"
 #include "vault/store/keeper.h"
 
 namespace hf::vault {
@@ -55,36 +56,45 @@ class Probe {
     return same;
   }
 
+  // A name that nobody else has: where it "exists" at the first put, that put was ours and its answer was lost.
   Result<bool> creates_once(const std::string& name) {
     Status first = store_.put(name, as_bytes("first"), PutMode::kCreate);
     if (!first && first.error().kind == ErrorKind::kUnsupported) {
       HF_TRY(store_.put(name, as_bytes("first"), PutMode::kReplace));
       return false;
     }
-    if (!first) return std::move(first).error();
+    if (!first && first.error().kind != ErrorKind::kExists) return std::move(first).error();
     Status second = store_.put(name, as_bytes("second"), PutMode::kCreate);
     if (!second && second.error().kind != ErrorKind::kExists) return std::move(second).error();
     HF_ASSIGN(const Bytes kept, store_.get(name));
     return !second && as_text(kept) == "first" && store_.properties().conditional_create;
   }
 
+  enum class Race : std::uint8_t { kNoAnswer, kWon, kLost, kPerhapsWon };  // the last: an answer was lost, then it existed
+
+  // The object holds what the winner put; who lost an answer may be the winner.
   Result<bool> one_of_many_wins() {
     const std::string name = new_name();
-    std::atomic<int> won = 0, lost = 0;
+    std::array<Race, kRacers> ends{};
     {
       std::vector<std::jthread> racers;
       for (int i = 0; i < kRacers; ++i) {
         racers.emplace_back([&, i] {
           Status put = store_.put(name, as_bytes(std::to_string(i)), PutMode::kCreate);
           if (put)
-            ++won;
+            ends[i] = Race::kWon;
           else if (put.error().kind == ErrorKind::kExists)
-            ++lost;
+            ends[i] = put.error().effect == Effect::kMaybe ? Race::kPerhapsWon : Race::kLost;
         });
       }
     }
-    if (won + lost == kRacers) return won == 1;
-    return make_error(ErrorKind::kUnavailable, "the store did not answer while its abilities were tried");
+    if (std::ranges::find(ends, Race::kNoAnswer) != ends.end())
+      return make_error(ErrorKind::kUnavailable, "the store did not answer while its abilities were tried");
+    HF_ASSIGN(const Bytes kept, store_.get(name));
+    const auto winner = parse_whole<std::size_t>(as_text(kept));
+    if (!winner || *winner >= ends.size() || ends[*winner] == Race::kLost) return false;
+    const auto others = std::ranges::count(ends, Race::kWon) - (ends[*winner] == Race::kWon ? 1 : 0);
+    return others == 0;
   }
 
   Result<bool> is_listed(const std::string& name) {

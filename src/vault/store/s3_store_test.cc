@@ -183,13 +183,17 @@ TEST(Probe, FindsWhatRealStoresCanDo) {
 
 // Stores that are worse than they say.
 struct LyingStore final : Store {
-  enum Lie : std::uint8_t { kOverwrites, kKnowsNoCondition, kListsLate, kMayNotRemove, kReadsLate, kRefuses };
+  enum Lie : std::uint8_t { kOverwrites, kKnowsNoCondition, kListsLate, kMayNotRemove, kReadsLate, kRefuses, kLosesAnswers };
   LyingStore(Clock& clock, Lie told) : memory(clock), lie(told) {}
   using Store::get;
   Status put(const std::string& name, ByteView bytes, PutMode mode) override {
     if (lie == kRefuses) return make_error(ErrorKind::kDenied, "no");
     if (lie == kKnowsNoCondition && mode == PutMode::kCreate) return make_error(ErrorKind::kUnsupported, "no");
-    return memory.put(name, bytes, lie == kOverwrites ? PutMode::kReplace : mode);
+    Status put = memory.put(name, bytes, lie == kOverwrites ? PutMode::kReplace : mode);
+    if (lie != kLosesAnswers || mode != PutMode::kCreate || !put) return put;
+    Error again = make_error(ErrorKind::kExists, name);             // what a client finds that sends it again
+    again.effect = Effect::kMaybe;
+    return again;
   }
   Result<Bytes> get(const std::string& name, ByteRange range) override {
     if (lie == kReadsLate && ++reads % 2 == 0) return make_error(ErrorKind::kNotFound, "not yet");
@@ -217,6 +221,7 @@ TEST(Probe, FindsWhatAStoreCannotDo) {
   };
   EXPECT_FALSE(find(LyingStore::kOverwrites)->conditional_create);
   EXPECT_FALSE(find(LyingStore::kKnowsNoCondition)->conditional_create);
+  EXPECT_TRUE(find(LyingStore::kLosesAnswers)->conditional_create);
   EXPECT_FALSE(find(LyingStore::kListsLate)->lists_its_writes);
   EXPECT_FALSE(find(LyingStore::kMayNotRemove)->removes);
   EXPECT_EQ(find(LyingStore::kRefuses).error().kind, ErrorKind::kDenied);
