@@ -3,14 +3,17 @@
 
 #include <sys/stat.h>
 
+#include "actions/check.h"
 #include "actions/configure.h"
 #include "actions/dns.h"
 #include "actions/exec.h"
 #include "actions/promote.h"
 #include "actions/testing_actions.h"
 #include "actions/verify.h"
+#include "actions/wal_spools.h"
 #include "base/hex.h"
 #include "io/testing_net.h"
+#include "plan/executed.h"
 #include "remote/bind_server.h"
 #include "remote/testing_postgres.h"
 #include "runbook/worker.h"
@@ -22,6 +25,20 @@ Json list(const std::vector<std::string>& values) {
   Json out = Json::array();
   for (const std::string& v : values) out.push(v);
   return out;
+}
+
+// ---- check
+
+TEST(CheckActionTest, LooksAtEveryWordThatThePlanCallsExecuted) {
+  ActionBench bench;
+  WalSpools spools{bench.env};
+  CheckAction action(bench.resources, spools);
+  for (const std::string& word : plan::executed_checks()) {
+    bench.step("check", Json::object().set("checks", list({word})));
+    const auto seen = action.observe(bench.context());
+    ASSERT_TRUE(seen) << seen.error().text;
+    EXPECT_EQ(seen->detail.find("nobody knows"), std::string::npos) << seen->detail;
+  }
 }
 
 // ---- dns

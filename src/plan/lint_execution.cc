@@ -1,11 +1,12 @@
 // What this version reads and checks, but does not execute: said once for each part, so that nobody relies on it.
+#include "plan/executed.h"
 #include "plan/lint_pass.h"
 
 namespace hf::plan {
 namespace {
 
 void say(Lint& lint, const std::string& path, const std::string& what) {
-  lint.report("not-executed-yet", path, what + " is read and checked, but not executed by this version",
+  lint.report("not-executed-yet", path, "this version reads and checks, but does not execute: " + what,
               "Have a procedure by hand for it; see docs/STATUS.md.");
 }
 
@@ -26,21 +27,6 @@ void components(Lint& lint) {
   }
 }
 
-bool is_later(const Step& step) {
-  const auto* configure = step.as<Configure>();
-  const auto* dns = step.as<Dns>();
-  switch (step.kind()) {
-    case ActionKind::kAnnounce:
-    case ActionKind::kScale:
-    case ActionKind::kRestoreServices:
-    case ActionKind::kResync:
-    case ActionKind::kSwitchover: return true;
-    case ActionKind::kConfigure: return configure->kubernetes.has_value();
-    case ActionKind::kDns: return dns->provider == DnsProvider::kRoute53;
-    default: return false;
-  }
-}
-
 }  // namespace
 
 void lint_execution(Lint& lint) {
@@ -48,9 +34,8 @@ void lint_execution(Lint& lint) {
   components(lint);
   for (const Runbook* book : all_runbooks(plan)) {
     for (const Step& step : book->steps) {
-      if (is_later(step))
-        say(lint, step.place.path,
-            "the action " + std::string(to_string(step.kind())) + " of step '" + step.name + "'");
+      if (const std::string what = not_executed(step); !what.empty())
+        say(lint, step.place.path, what + " of step '" + step.name + "'");
     }
     if (book->routing) say(lint, book->place.path + ".routing", "routing");
   }

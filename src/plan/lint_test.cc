@@ -81,6 +81,8 @@ const Case kCases[] = {
      "mode: automatic\n  detect: [orders]"},
     {"automatic-without-brake", "failover", "mode: propose\n  detect: [orders]", "mode: automatic"},
     {"not-executed-yet", "components.settings.hosts", "paths: [/etc/app],", "paths: [/etc/app], hosts: [web-1],"},
+    {"not-executed-yet", "failover.steps.checks", "check: [standby-healthy, fence-possible]", "check: [standby-healthy, channels-open]"},
+    {"not-executed-yet", "failover.steps.fence", "fence: orders-db, level: quorum", "fence: orders-db, level: network"},
 };
 
 TEST(Lint, EachRuleFindsWhatItIsForAndNothingElsewhere) {

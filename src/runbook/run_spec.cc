@@ -128,7 +128,7 @@ Status validate(const RunSpec& spec) {
   std::string text = "runbook '" + spec.runbook + "': ";
   for (std::size_t i = 0; i < mistakes.size(); ++i) text += (i ? "; " : "") + mistakes[i];
   return make_error(ErrorKind::kInvalid, text)
-      .with_hint("Mend the steps of this runbook in the plan; 'holdfast lint' shows where.");
+      .with_hint("Mend the steps of this runbook in the plan; `holdfast lint` may say more.");
 }
 
 Json to_json(const RunSpec& spec) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "plan/executed.h"
 #include "plan/objective.h"
 #include "runbook/decide.h"
 
@@ -48,7 +49,7 @@ class Maker {
   Status fill(StepSpec& out, const plan::Exec& e);
   template <class Other>
   Status fill(StepSpec&, const Other&) {
-    return make_error(ErrorKind::kUnsupported, "planned");
+    return make_error(ErrorKind::kUnsupported, "an action that plan::not_executed() leaves out");
   }
 
   Result<const plan::Postgres*> postgres(const std::string& component) const;
@@ -82,11 +83,11 @@ Result<RunSpec> Maker::make() {
   spec.impact_at = options_.impact_at;
   std::vector<std::string> planned;
   for (const plan::Step& s : runbook_.steps) {
-    auto made = step(s);
-    if (!made && made.error().kind == ErrorKind::kUnsupported) {
-      planned.push_back("'" + s.name + "' (" + std::string(to_string(s.kind())) + ")");
+    if (const std::string what = plan::not_executed(s); !what.empty()) {
+      planned.push_back("'" + s.name + "' (" + what + ")");
       continue;
     }
+    auto made = step(s);
     if (!made)
       return std::move(made).error().with_context("step '" + s.name + "' of runbook '" + runbook_.name + "'");
     const Json& component = made->input["component"];
@@ -97,8 +98,8 @@ Result<RunSpec> Maker::make() {
   if (!planned.empty())
     return make_error(ErrorKind::kUnsupported,
                       "runbook '" + runbook_.name +
-                          "' has steps whose actions are planned, and not executed yet: " + join(planned))
-        .with_hint("Leave them out of this runbook, or write what they do as an `exec` step.");
+                          "' has steps that this version does not execute: " + join(planned))
+        .with_hint("Leave that out of this runbook, or write what it does as an `exec` step.");
   if (spec.locks.empty()) spec.locks.push_back("runbook-" + runbook_.name);
   add_waivers(spec);
   HF_TRY(validate(spec));
@@ -195,9 +196,6 @@ Status Maker::fill(StepSpec& out, const plan::Check& c) {
 }
 
 Status Maker::fill(StepSpec& out, const plan::Fence& f) {
-  if (f.level == plan::FenceLevel::kLease || f.level == plan::FenceLevel::kNetwork ||
-      f.level == plan::FenceLevel::kPower)
-    return make_error(ErrorKind::kUnsupported, "planned");
   HF_TRY(postgres(f.component));
   const Json q = quorum(f.component, *plan_.find_component(f.component));
   out.input.set("component", f.component).set("level", to_string(f.level)).set("receivers", receivers(f.component));
@@ -234,7 +232,6 @@ Status Maker::fill(StepSpec& out, const plan::Promote& p) {
 }
 
 Status Maker::fill(StepSpec& out, const plan::Configure& c) {
-  if (!c.file) return make_error(ErrorKind::kUnsupported, "planned");
   Json set = Json::array();
   for (const auto& [key, value] : c.file->set) {
     Json pair = Json::array();
@@ -277,7 +274,6 @@ Status Maker::fill(StepSpec& out, const plan::Verify& v) {
 }
 
 Status Maker::fill(StepSpec& out, const plan::Dns& d) {
-  if (d.provider != plan::DnsProvider::kRfc2136 || d.alias) return make_error(ErrorKind::kUnsupported, "planned");
   const bool cname = !d.cname.empty();
   const std::vector<std::string> values = cname ? std::vector{d.cname} : !d.a.empty() ? d.a : d.aaaa;
   out.input.set("server", d.server)

@@ -34,7 +34,7 @@ struct SpecOptions {
   WallTime now{};  // decides which waivers still hold
 };
 
-// kUnsupported names every step whose action is not executed yet; kInvalid what does not fit together.
+// kUnsupported names every step of which this version does not execute all; kInvalid what does not fit together.
 Result<RunSpec> make_run_spec(const plan::Plan& plan, const plan::Runbook& runbook, const SpecOptions& options);
 
 }  // namespace hf::runbook

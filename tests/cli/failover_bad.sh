@@ -34,3 +34,7 @@ write_runbook
 expect 0 failover plan --save failover.json
 : >"$work/file"
 expect 1 failover apply failover.json --confirm "FAILOVER west" --state "$work/file";  says "nothing was started"
+# What this version does not execute is told by lint, and refused before anything is looked at or done.
+sed -i 's/^  steps:$/&\n    - {name: ready, check: [vault-fresh, channels-open]}/' holdfast.yaml
+expect 0 lint;                                  prints "the check channels-open of step 'ready'"
+expect 1 failover plan;                         says "'ready' (the check channels-open)"; says "hint:"
