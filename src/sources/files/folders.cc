@@ -9,12 +9,14 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "sources/files/leftovers.h"
 #include "sources/files/metadata.h"
 
 namespace hf::sources {
 namespace {
 
 constexpr std::size_t kOpenFolders = 256;      // the usual limit is 1024 descriptors
+constexpr std::size_t kFileSystems = 64;       // below one target, each with a descriptor; where there are more, all are synced
 
 // What is made in it belongs to the maker alone.
 bool inherits_nothing(int folder) {
@@ -45,6 +47,8 @@ Status Folders::open_root(const std::string& target, std::string tag) {
   if (::mkdir(target.c_str(), 0700) < 0 && errno != EEXIST) return errno_error(errno, "making the folder", target);
   root_ = std::make_shared<const Descriptor>(::open(target.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!*root_) return errno_error(errno, "opening the folder", target);
+  remember_device(root_);
+  if (!tag_.empty()) remove_leftovers(root_->get());
   return ok();
 }
 
@@ -108,8 +112,8 @@ Status Folders::make(const std::string& path) {
   if (staging) {
     struct ::stat st{};
     if (::fstatat(above->get(), name.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0)
-      return S_ISDIR(st.st_mode) ? ok() : refused(ENOTDIR, path);
-    name = ".holdfast-" + tag_ + "-d" + std::to_string(staged_count_++);
+      return S_ISDIR(st.st_mode) ? use(path, above, st.st_mode & 07777, st.st_uid == ::geteuid()) : refused(ENOTDIR, path);
+    name = tag_ + "-d" + std::to_string(staged_count_++);
   }
   if (::mkdirat(above->get(), name.c_str(), 0700) < 0) return errno_error(errno, "making the folder", shown_ + "/" + path);
   if (!staging) return ok();
@@ -117,6 +121,53 @@ Status Folders::make(const std::string& path) {
   staged_[path] = name;
   HF_ASSIGN(const Handle made, open_locked(path));
   plain_ = plain_ && inherits_nothing(made->get());
+  return ok();
+}
+
+// A folder that was there before.
+Status Folders::use(const std::string& path, const Handle& above, unsigned mode, bool own) {
+  Taken taken;
+  if (own && ::geteuid() != 0 && (mode & S_IRWXU) != S_IRWXU &&
+      ::fchmodat(above->get(), name_of(path).c_str(), mode | S_IRWXU, AT_SYMLINK_NOFOLLOW) == 0)
+    taken.mode = mode;
+  const auto folder = open_locked(path);
+  if (folder) {
+    taken.flags = read_flags((*folder)->get());
+    if (taken.flags != 0 && !set_flags((*folder)->get(), 0)) taken.flags = 0;
+    remember_device(*folder);
+    remove_leftovers((*folder)->get());
+  }
+  if (taken.flags != 0 || taken.mode) taken_[path] = taken;
+  return folder ? ok() : Status(folder.error());
+}
+
+void Folders::leave(const std::string& path, bool give_back) {
+  const std::lock_guard lock(mutex_);
+  const auto it = taken_.find(path);
+  if (it == taken_.end()) return;
+  if (give_back) put_back_locked(path, it->second);
+  taken_.erase(it);
+}
+
+// By its descriptor: what is put back may shut the way to it.
+void Folders::put_back_locked(const std::string& path, const Taken& taken) {
+  const auto folder = open_locked(path);
+  if (!folder) return;
+  if (taken.mode) (void)::fchmod((*folder)->get(), *taken.mode);
+  if (taken.flags != 0) (void)set_flags((*folder)->get(), taken.flags);
+}
+
+void Folders::remember_device(const Handle& folder) {
+  struct ::stat st{};
+  if (::fstat(folder->get(), &st) == 0 && devices_.size() < kFileSystems) devices_.try_emplace(st.st_dev, folder);
+}
+
+Status Folders::sync() {
+  const std::lock_guard lock(mutex_);
+  if (devices_.size() == kFileSystems) ::sync();
+  for (const auto& [device, folder] : devices_) {
+    if (::syncfs(folder->get()) < 0) return errno_error(errno, "syncing", shown_);
+  }
   return ok();
 }
 
@@ -139,7 +190,9 @@ void Folders::discard() {
     std::error_code ignored;                   // best effort: the error that led here is the one to tell
     std::filesystem::remove_all("/proc/self/fd/" + std::to_string((*above)->get()) + "/" + name, ignored);
   }
+  for (auto it = taken_.rbegin(); it != taken_.rend(); ++it) put_back_locked(it->first, it->second);   // what is within first
   staged_.clear();
+  taken_.clear();
   opened_.clear();
 }
 

@@ -223,8 +223,12 @@ void set_metadata(int folder, const std::string& name, const vault::Entry& entry
     return ::fchownat(folder, name.c_str(), uid, gid, AT_SYMLINK_NOFOLLOW);
   }, why);
   const bool link = entry.type == vault::EntryType::kSymlink;
-  if (!link && ::fchmodat(folder, name.c_str(), mode, 0) < 0) note("mode");
+  const auto change_mode = [&](unsigned bits) {
+    return link || ::fchmodat(folder, name.c_str(), bits, AT_SYMLINK_NOFOLLOW) == 0;
+  };
+  if (::geteuid() != 0) (void)change_mode(mode | S_IWUSR);       // who may not write sets no attributes
   set_xattrs({-1, proc_path(folder, name), name}, entry, true, why);
+  if (!change_mode(mode)) note("mode");
   const timespec mtime{static_cast<time_t>(entry.mtime.seconds), static_cast<long>(entry.mtime.nanoseconds)};
   const timespec times[2] = {mtime, mtime};
   if (::utimensat(folder, name.c_str(), times, AT_SYMLINK_NOFOLLOW) < 0) note("times");
@@ -235,8 +239,8 @@ void set_metadata(int fd, const vault::Entry& entry, std::optional<unsigned> cre
   const bool owned = created && entry.uid == ::geteuid() && entry.gid == ::getegid();
   unsigned mode = entry.mode;
   if (!owned) mode = allowed_mode(entry, [&](uid_t uid, gid_t gid) { return ::fchown(fd, uid, gid); }, why);
-  if (created != std::optional(mode) && ::fchmod(fd, mode) < 0) note("mode");
   set_xattrs({fd, {}, "the file"}, entry, !created, why);
+  if ((!entry.xattrs.empty() || created != std::optional(mode)) && ::fchmod(fd, mode) < 0) note("mode");
   const timespec mtime{static_cast<time_t>(entry.mtime.seconds), static_cast<long>(entry.mtime.nanoseconds)};
   const timespec times[2] = {mtime, mtime};
   if (::futimens(fd, times) < 0) note("times");

@@ -40,15 +40,16 @@ void FileSink::begin(std::span<const NumberedFile> batch) {
   }
 }
 
-std::string FileSink::temporary_name(std::uint64_t number) const { return ".holdfast-" + tag_ + "-" + std::to_string(number); }
+std::string FileSink::temporary_name(std::uint64_t number) const { return tag_ + "-" + std::to_string(number); }
 
 std::string FileSink::name(const Place& place) const {
   return place.temporary ? temporary_name(place.number) : name_of(place.entry->path);
 }
 
-// The bits it gets, where nobody else can reach it yet; else this user's alone.
+// The bits it gets, where nobody else can reach it yet; else this user's alone, as attributes ask for the right to write.
 unsigned FileSink::final_mode(std::uint64_t file) const {
-  return places_[file].temporary ? kPrivate : places_[file].entry->mode & 0777;
+  const Place& place = places_[file];
+  return place.temporary || !place.entry->xattrs.empty() ? kPrivate : place.entry->mode & 0777;
 }
 
 Result<Descriptor> FileSink::create(std::uint64_t file, unsigned mode) {
@@ -131,9 +132,11 @@ Status FileSink::publish(std::uint64_t number, const vault::Entry& entry) {
   const std::string parent = parent_of(entry.path);
   if (folders_.fresh(parent)) return ok();
   HF_ASSIGN(const Folders::Handle folder, folders_.open(parent));
-  if (!move_over(folder->get(), temporary_name(number), name_of(entry.path)))
-    return errno_error(errno, "moving into place", entry.path);
-  return ok();
+  const std::string temporary = temporary_name(number);
+  if (move_over(folder->get(), temporary, name_of(entry.path))) return ok();
+  const int error = errno;
+  ::unlinkat(folder->get(), temporary.c_str(), 0);
+  return errno_error(error, "moving into place", entry.path);
 }
 
 void FileSink::discard() {

@@ -25,7 +25,8 @@ class FileSink final : public vault::RestoreSink {
   Status create_empty(std::uint64_t file);       // one to which no bytes will come
   bool concurrent() const override { return true; }
   Status write(std::uint64_t file, std::uint64_t offset, ByteView bytes) override;
-  Status publish(std::uint64_t number, const vault::Entry& entry);   // gives it its name. REQUIRES: what was written is synced
+  // Gives it its name; if it cannot, it is gone. REQUIRES: what was written is synced.
+  Status publish(std::uint64_t number, const vault::Entry& entry);
   void discard();                                // of all batches: what has a temporary name
   std::vector<FailedItem> take_failed() { return std::move(failed_); }
 

@@ -4,17 +4,18 @@
 #include <cerrno>
 #include <cstring>
 #include <optional>
+#include <unordered_set>
 
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "base/hex.h"
 #include "io/descriptor.h"
 #include "sources/files/compare.h"
 #include "sources/files/files.h"
 #include "sources/files/folders.h"
+#include "sources/files/leftovers.h"
 #include "sources/files/metadata.h"
 #include "sources/files/selection.h"
 #include "sources/files/sink.h"
@@ -40,6 +41,7 @@ class Restorer {
   Status write_contents();
   Status write_batch(std::vector<NumberedFile>& batch);
   Status publish();
+  bool publish_file(std::uint64_t number, const Entry& entry);
   Status make_special(const Entry& entry);
   Status make_node(int folder, const std::string& name, const Entry& entry);
   Status make_link(const Entry& entry);
@@ -61,6 +63,7 @@ class Restorer {
   bool any_file_flags_ = false;
   bool any_others_ = false;                      // links, devices
   std::vector<bool> kept_;                       // by number of the file: it stands in its place as it should be
+  std::unordered_set<std::string> without_name_; // files of several names whose first could not be given
   TreeRestoreReport report_;
 };
 
@@ -94,10 +97,7 @@ Status Restorer::make_folders() {
   return wanted_.each_folder([&](const Entry& entry) -> Status {
     HF_TRY(folders_.make(entry.path));
     if (folders_.fresh(entry.path)) return ok();
-    meets_others_ = true;
-    if (entry.flags == 0) return ok();
-    HF_ASSIGN(const Folders::Handle folder, folders_.open(entry.path));
-    free_of_flags(folder->get(), ".");           // until finish_folders()
+    meets_others_ = true;                        // it is open until finish_folders()
     return ok();
   });
 }
@@ -143,8 +143,7 @@ Status Restorer::write_contents() {
   HF_TRY(wanted_.each_batch(options_.window, leave, [&](std::vector<NumberedFile>& batch) { return write_batch(batch); }));
   for (FailedItem& item : sink_->take_failed()) report_.failed.push_back(std::move(item));
   options_.progress.phase("syncing the disk");
-  if (::syncfs(folders_.root()) < 0) return errno_error(errno, "syncing", options_.target);   // before anything gets its name
-  return ok();
+  return folders_.sync();                        // before anything gets its name
 }
 
 Status Restorer::write_batch(std::vector<NumberedFile>& batch) {
@@ -199,7 +198,7 @@ Status Restorer::make_node(int folder, const std::string& name, const Entry& ent
 Status Restorer::make_special(const Entry& entry) {
   HF_ASSIGN(const Folders::Handle handle, folders_.open(parent_of(entry.path)));
   const int folder = handle->get();
-  const std::string temporary = ".holdfast-" + tag_ + "-x";
+  const std::string temporary = tag_ + "-x";
   Status made = make_node(folder, temporary, entry);
   if (!made) {
     report_.failed.push_back({"/" + entry.path, made.error().text});
@@ -229,6 +228,10 @@ bool link_to(int from_folder, const std::string& from, int folder, const std::st
 }
 
 Status Restorer::make_link(const Entry& entry) {
+  if (without_name_.contains(entry.target)) {      // another file stands there, or none
+    report_.failed.push_back({"/" + entry.path, "it is another name of /" + entry.target + ", which is not there"});
+    return ok();
+  }
   HF_ASSIGN(const Folders::Handle from, folders_.open(parent_of(entry.target)));
   HF_ASSIGN(const Folders::Handle handle, folders_.open(parent_of(entry.path)));
   const int folder = handle->get();
@@ -239,7 +242,7 @@ Status Restorer::make_link(const Entry& entry) {
     ++report_.entries;                           // it is there already
     return ok();
   }
-  const std::string temporary = ".holdfast-" + tag_ + "-x";
+  const std::string temporary = tag_ + "-x";
   const bool made = link_to(from->get(), first, folder, temporary) && move_over(folder, temporary, name);
   if (made) {
     ++report_.entries;
@@ -248,6 +251,17 @@ Status Restorer::make_link(const Entry& entry) {
   report_.failed.push_back({"/" + entry.path, errno_error(errno, "linking", entry.path).text});
   ::unlinkat(folder, temporary.c_str(), 0);
   return ok();
+}
+
+// False, and told, where it cannot have its name: a folder stands there.
+bool Restorer::publish_file(std::uint64_t number, const Entry& entry) {
+  const Status published = sink_->publish(number, entry);
+  if (published) return true;
+  report_.failed.push_back({"/" + entry.path, published.error().text});
+  --report_.files;
+  --report_.entries;
+  if (entry.link_group != 0) without_name_.insert(entry.path);
+  return false;
 }
 
 // A file's other names come after its first one in the tree. While it gets them, it must not be immutable.
@@ -264,7 +278,7 @@ Status Restorer::publish() {
       default: return make_special(entry);
     }
     if (!files_too || kept_[number++]) return ok();
-    HF_TRY(sink_->publish(number - 1, entry));
+    if (!publish_file(number - 1, entry)) return ok();
     if (entry.link_group == 0 || entry.flags == 0) return finish_flags(entry);
     flagged.push_back(entry);
     return ok();
@@ -273,7 +287,7 @@ Status Restorer::publish() {
   return ok();
 }
 
-// Above a path that was backed up: in its own place such a folder is not ours to change.
+// Above a path that was backed up: in its own place such a folder is not ours to change, if it is there.
 bool Restorer::is_ancestor(const std::string& path) const {
   return std::ranges::any_of(reader_.info().meta.paths,
                              [&](const std::string& root) { return root.starts_with("/" + path + "/"); });
@@ -298,13 +312,12 @@ Status Restorer::finish_folders() {
     return ok();
   }));
   HF_TRY(leave_until(nullptr));
-  if (::syncfs(folders_.root()) < 0) return errno_error(errno, "syncing", options_.target);
-  return ok();
+  return folders_.sync();
 }
 
 Status Restorer::finish_folder(const Entry& entry) {
   ++report_.entries;
-  const bool ours = !options_.in_place || !is_ancestor(entry.path);
+  const bool ours = !options_.in_place || folders_.fresh(entry.path) || !is_ancestor(entry.path);
   if (ours) {
     HF_ASSIGN(const Folders::Handle folder, folders_.open(entry.path));
     std::vector<std::string> why;                // by the descriptor: a user may lose the way into it
@@ -312,11 +325,12 @@ Status Restorer::finish_folder(const Entry& entry) {
     for (std::string& clause : why) report_.failed.push_back({"/" + entry.path, std::move(clause)});
   }
   HF_TRY(folders_.publish(entry.path));
+  folders_.leave(entry.path, !ours);
   return ours ? finish_flags(entry) : ok();
 }
 
 Result<TreeRestoreReport> Restorer::run() {
-  tag_ = to_hex(ByteView(reader_.info().id).first(4)) + "-" + std::to_string(::getpid());
+  tag_ = temporary_tag(reader_.info().id);
   HF_TRY(survey());
   Status written = make_folders();
   if (written) written = keep_unchanged();
