@@ -37,7 +37,7 @@ class Restorer {
   Status survey();
   Status make_folders();
   Status keep_unchanged();
-  Status keep(FileComparer& comparer, const Entry& entry);
+  Result<bool> keep(FileComparer& comparer, const Entry& entry);
   Status write_contents();
   Status write_batch(std::vector<NumberedFile>& batch);
   Status publish();
@@ -71,6 +71,11 @@ std::uint64_t written_bytes(const Entry& entry) {
   std::uint64_t sum = 0;
   for (const vault::Extent& extent : entry.extents) sum += extent.hole ? 0 : extent.length;
   return sum;
+}
+
+bool has_other_names(int folder, const std::string& name) {
+  struct ::stat st{};
+  return ::fstatat(folder, name.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_nlink > 1;
 }
 
 Status Restorer::survey() {
@@ -117,23 +122,27 @@ Status Restorer::keep_unchanged() {
     HF_ASSIGN(const std::vector<bool> same, comparer.same(batch));
     for (std::size_t i = 0; i < batch.size(); ++i) {
       if (!same[i]) continue;
-      kept_[batch[i].number] = true;
-      HF_TRY(keep(comparer, batch[i].entry));
+      HF_ASSIGN(const bool kept, keep(comparer, batch[i].entry));
+      kept_[batch[i].number] = kept;
     }
     return ok();
   });
 }
 
-Status Restorer::keep(FileComparer& comparer, const Entry& entry) {
+// False: its metadata would have to change, and it has other names, which may be none of the snapshot's or of another file of it.
+Result<bool> Restorer::keep(FileComparer& comparer, const Entry& entry) {
+  HF_ASSIGN(const Folders::Handle folder, folders_.open(parent_of(entry.path)));
+  const bool as_it_was = comparer.same_metadata(folder->get(), entry);
+  if (!as_it_was && has_other_names(folder->get(), name_of(entry.path))) return false;
   ++report_.files;
   ++report_.entries;
   --to_write_.files;
   to_write_.bytes -= written_bytes(entry);
-  HF_ASSIGN(const Folders::Handle folder, folders_.open(parent_of(entry.path)));
-  if (comparer.same_metadata(folder->get(), entry)) return ok();
+  if (as_it_was) return true;
   free_of_flags(folder->get(), name_of(entry.path));
   finish_metadata(folder->get(), name_of(entry.path), entry);
-  return finish_flags(entry);
+  HF_TRY(finish_flags(entry));
+  return true;
 }
 
 Status Restorer::write_contents() {
