@@ -13,6 +13,7 @@
 #include "cli/shown_progress.h"
 #include "cli/snapshot_json.h"
 #include "cli/vault_access.h"
+#include "plan/objective.h"
 #include "record/data_events.h"
 #include "sources/files/files.h"
 #include "sources/postgres/backup.h"
@@ -132,9 +133,7 @@ Status record_backup(Context& context, const PlanFile& file, const BackupJob& jo
 Result<BackupJob> backup_job(Context& context, const plan::Component& component) {
   BackupJob job;
   job.component = component.name;
-  const plan::Backup* full = nullptr;
-  for (const plan::Backup& b : component.backups)
-    if (plan::counted_kind(b.kind) == plan::BackupKind::kFull) full = full == nullptr ? &b : full;
+  const plan::Backup* const full = plan::full_backup(component);
   if (full == nullptr)
     return make_error(ErrorKind::kInvalid, "the plan has no full backup of '" + component.name + "'");
   job.vault_name = full->vault;

@@ -60,8 +60,7 @@ Result<Subject> subject_of_plan(Context& context, const Arguments& args, const s
   out.component = name;
   out.plan_hash = file.hash;
   std::string vault_name = args.get_or("--from", "");
-  for (const plan::Backup& b : component->backups)
-    if (vault_name.empty() && plan::counted_kind(b.kind) == plan::BackupKind::kFull) vault_name = b.vault;
+  if (const plan::Backup* full = plan::full_backup(*component); full != nullptr && vault_name.empty()) vault_name = full->vault;
   HF_ASSIGN(out.vault, open_plan_vault(context, plan, vault_name));
   out.options.wal.vault_url = out.vault.url;
   for (const plan::Vault* v = plan.find_vault(vault_name); v != nullptr; v = plan.find_vault(v->copy_of)) {

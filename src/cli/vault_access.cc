@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "cli/exit_codes.h"
 #include "cli/plan_file.h"
+#include "plan/objective.h"
 #include "vault/store/probe.h"
 #include "vault/store/stopping_store.h"
 
@@ -39,6 +40,13 @@ Micros longest_keep(const plan::Plan& plan, const plan::Vault& vault, const std:
   return longest;
 }
 
+// Of the packs that a backup of the component puts there.
+plan::StorageClass class_for(const plan::Plan& plan, const plan::Vault& vault, const std::string& component) {
+  const plan::Component* c = plan.find_component(component);
+  const plan::Backup* full = c == nullptr ? nullptr : plan::full_backup(*c);
+  return full == nullptr ? vault.storage_class : plan::class_in(vault, *full);
+}
+
 // What the plan says of a vault in S3 beside its url, as options of that; the url's own win.
 std::string plan_url(const plan::Plan& plan, const plan::Vault& vault, const std::string& component) {
   std::string url = vault.url;
@@ -48,7 +56,8 @@ std::string plan_url(const plan::Plan& plan, const plan::Vault& vault, const std
     if (query != std::string::npos && ("&" + url.substr(query + 1)).find("&" + name + "=") != std::string::npos) return;
     url += (query == std::string::npos ? "?" : "&") + name + "=" + value;
   };
-  if (vault.storage_class != plan::StorageClass::kStandard) add("storage_class", std::string(to_string(vault.storage_class)));
+  const plan::StorageClass its = class_for(plan, vault, component);
+  if (its != plan::StorageClass::kStandard) add("storage_class", std::string(to_string(its)));
   if (vault.sse != plan::Sse::kNone) add("encryption", std::string(to_string(vault.sse)));
   if (vault.object_lock == plan::ObjectLock::kKeep) {
     add("retain", std::to_string(std::chrono::ceil<Seconds>(longest_keep(plan, vault, component)).count()) + "s");

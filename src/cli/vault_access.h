@@ -54,7 +54,7 @@ Status check_seen(OpenVault& vault, const Arguments& args);
 void remember(Context& context, OpenVault& vault);  // after a command that wrote: what the vault shows by now
 Result<OpenVault> init_vault(Context& context, const Arguments& args, const vault::InitOptions& options = {});
 // The vault that the plan names; its key from the plan, and for S3 its class, encryption and locks. `component`: whose rows
-// say how long objects are locked; empty: the longest of all rows.
+// say how long objects are locked and of which class packs are; empty: the longest of all rows, the vault's class.
 struct VaultAddress {
   std::string url;
   vault::Credentials credentials;

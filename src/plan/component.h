@@ -48,6 +48,7 @@ struct Backup {
   std::string vault;
   Retention keep;
   std::optional<Tier> tier;
+  std::optional<StorageClass> storage_class;   // of the packs that it puts; else its vault's
   std::vector<std::string> receivers;  // WAL only: regions, or names of the component's receivers
   std::optional<Quorum> quorum;        // WAL only; see acknowledgers() in objective.h
   Place place;

@@ -77,6 +77,8 @@ const ObjectType& object_of<Backup>() {
                   .required = true,
                   .positive = true})
           .field("tier", &Backup::tier, {.doc = "moves what is old to a cheaper storage class"})
+          .field("storage_class", &Backup::storage_class,
+                 {.doc = "of the packs that it puts, instead of its vault's", .example = "STANDARD_IA"})
           .field("receivers", &Backup::receivers,
                  {.doc = "WAL only: where receivers run, by region or by name",
                   .example = "[us-west-2, eu-west-1]",
@@ -88,6 +90,10 @@ const ObjectType& object_of<Backup>() {
               if (member == nullptr || b.kind == BackupKind::kWal) continue;
               r.report("exactly-one", member->key_place, path + "." + key,
                        std::string("'") + key + "' belongs to WAL only", "Move it to the backup of kind wal.");
+            }
+            if (const Member* member = node.find("storage_class"); member != nullptr && b.kind == BackupKind::kWal) {
+              r.report("exactly-one", member->key_place, path + ".storage_class",
+                       "'storage_class' is of packs, and WAL goes into none", "Take it away: WAL stays quick to read.");
             }
             const Member* continuous = node.find("continuous");
             if (continuous != nullptr && continuous->value.text == "false") {

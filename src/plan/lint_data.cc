@@ -127,10 +127,10 @@ void lint_survival(Lint& lint, const Component& c) {
     for (const Vault* vault : places_of(lint.plan, c, b)) {
       outside |= vault->region != lost;
       if (region && vault->region == lost) continue;
-      Micros time = retrieval_time(vault->storage_class);
+      Micros time = retrieval_time(class_in(*vault, b));
       if (fastest && *fastest <= time) continue;
       fastest = time;
-      slow_class = to_string(vault->storage_class);
+      slow_class = to_string(class_in(*vault, b));
     }
   }
   std::string path = "components." + c.name;
@@ -151,12 +151,13 @@ void lint_survival(Lint& lint, const Component& c) {
 void lint_minimum(Lint& lint, const Component& c, const Backup& b, const std::string& path) {
   if (b.keep.forever) return;
   for (const Vault* vault : places_of(lint.plan, c, b)) {
-    Micros least = minimum_duration(vault->storage_class);
+    const StorageClass its = class_in(*vault, b);
+    Micros least = minimum_duration(its);
     if (b.keep.duration >= least) continue;
     std::string at = vault->name == b.vault ? path + ".keep" : "vaults." + vault->name + ".storage_class";
     lint.report("storage-class-minimum", at,
                 std::string(to_string(b.kind)) + " backups of '" + c.name + "' are kept " + to_string(b.keep) +
-                    ", but " + std::string(to_string(vault->storage_class)) + " in vault '" + vault->name +
+                    ", but " + std::string(to_string(its)) + " in vault '" + vault->name +
                     "' is charged for " + format_duration(least),
                 "Use STANDARD there, or keep longer.");
   }

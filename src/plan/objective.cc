@@ -174,6 +174,16 @@ Micros interval_of(const Backup& backup) {
   return Micros(0);
 }
 
+const Backup* full_backup(const Component& component) {
+  const auto full = [](const Backup& b) { return counted_kind(b.kind) == BackupKind::kFull; };
+  const auto row = std::ranges::find_if(component.backups, full);
+  return row == component.backups.end() ? nullptr : &*row;
+}
+
+StorageClass class_in(const Vault& vault, const Backup& backup) {
+  return vault.name == backup.vault ? backup.storage_class.value_or(vault.storage_class) : vault.storage_class;
+}
+
 std::vector<Receiver> receivers_of(const Component& component) {
   const Postgres* pg = component.postgres();
   if (pg == nullptr) return {};

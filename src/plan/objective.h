@@ -64,6 +64,10 @@ struct AckQuorum {
   std::vector<Acknowledger> members;
 };
 AckQuorum acknowledgers(const Component& component);
+// The row whose backups `backup run` takes and `verify` restores: the first of a full kind. Null: there is none.
+const Backup* full_backup(const Component& component);
+// The storage class of the packs that a row puts into a vault, its own or a copy of that.
+StorageClass class_in(const Vault& vault, const Backup& backup);
 // The receivers, also those that a WAL backup names by region only ("orders-db-receiver-us-west-2").
 std::vector<Receiver> receivers_of(const Component& component);
 

@@ -6,13 +6,14 @@ start_moto
 put_bucket main
 put_bucket archive x-amz-bucket-object-lock-enabled true
 make_files
-mkdir more && head -c 200000 /dev/urandom >more/random
+mkdir more cool && head -c 200000 /dev/urandom >more/random && head -c 200000 /dev/urandom >cool/random
 write_plan
 at="?endpoint=http://127.0.0.1:$port"
 sed -i -e "s,^  main: .*,  main: {region: east\, url: \"s3://main/v$at\"\, key: env:HOLDFAST_PASSPHRASE\, storage_class: STANDARD_IA\, sse: AES256}," \
   -e "s,^  copy: .*,  archive: {region: west\, url: \"s3://archive/v$at\"\, copy_of: main\, within: 15m\, storage_class: GLACIER_IR\, object_lock: keep}\n  own: {region: west\, url: \"s3://archive/own$at\"\, key: env:HOLDFAST_PASSPHRASE\, object_lock: keep}," holdfast.yaml
 cat >>holdfast.yaml <<PLAN
   logs: {kind: files, rpo: 2d, paths: ["$work/more"], backups: [{every: 1d, vault: own, keep: 8d}]}
+  cool: {kind: files, rpo: 2d, paths: ["$work/cool"], backups: [{every: 1d, vault: main, keep: 30d, storage_class: ONEZONE_IA}]}
   more: {kind: files, rpo: 2d, paths: ["$work/files"], backups: [{every: 1d, vault: own, keep: 60d}]}
 PLAN
 
@@ -59,11 +60,17 @@ for folder in packs index commits; do none_but AES256 "$folder/"; done
 asked locks main v/ >told
 none_but "free 0" packs/
 
+# A row may say another class than its vault; in the copy that of the copy counts.
+expect 0 backup run cool
+asked classes main v/ >told
+[ "$(grep -c '^STANDARD_IA packs/' told)" = 1 ] || fail "a pack of another row has changed its class"
+[ "$(grep -c '^ONEZONE_IA packs/' told)" = 1 ] || { cat told >&2; fail "the row's pack is not of the row's class"; }
+
 # The copy has a class and locks of its own: as long as the rows keep that go to its original.
 expect 0 vault init --copy-of "s3://main/v$at" --vault "s3://archive/v$at&retain=30d"
-expect_json 0 vault copy --name archive;                        is data.commits 1
+expect_json 0 vault copy --name archive;                        is data.commits 2
 asked classes archive v/ >told
-[ "$(grep -c '^GLACIER_IR packs/' told)" = 1 ] || { cat told >&2; fail "the pack of data is not of the copy's class"; }
+[ "$(grep -c '^GLACIER_IR packs/' told)" = 2 ] || { cat told >&2; fail "the pack of data is not of the copy's class"; }
 for folder in index commits config attach; do none_but STANDARD "$folder/"; done
 asked locks archive v/ >told
 none_but "COMPLIANCE 30.0" commits/
