@@ -52,7 +52,7 @@ Outcome check_entries(Context& context, const Arguments&) {
   out.errors.push_back(make_error(ErrorKind::kCorrupt, "the journal is damaged: " + bad.file + " at byte " +
                                                            std::to_string(bad.offset) + ", event " +
                                                            std::to_string(bad.seq) + ": " + bad.why)
-                           .with_hint("Never edit it: keep this folder as it is for whoever looks into it, and go on with another one (--state).")
+                           .with_hint("Never edit it: keep this folder as it is, and go on with another (--state).")
                            .with_object(bad.file));
   return out;
 }

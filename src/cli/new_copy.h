@@ -1,7 +1,7 @@
 // Making a copy of a vault at an address where there is none.
 //
-// This machine keeps, in its state folder, at which addresses it saw a copy. `vault copy` makes one where none was ever seen; one that
-// was seen and is gone is not made anew, because its disk may not be mounted.
+// This machine keeps, in its state folder, at which addresses it saw a copy. `vault copy` makes one where none was ever seen;
+// one that was seen and is gone is not made anew, because its disk may not be mounted.
 #pragma once
 
 #include "base/json.h"

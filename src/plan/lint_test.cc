@@ -68,7 +68,8 @@ const Case kCases[] = {
     {"dependency-cycle", "services.database", "component: orders-db}", "component: orders-db, needs: [orders]}"},
     {"storage-class-minimum", "components.settings.backups.0.keep", "key_file: /keys/main",
      "key_file: /keys/main, storage_class: STANDARD_IA"},
-    {"storage-class-minimum", "components.settings.backups.0.keep", "vault: main, keep: 14d", "vault: main, storage_class: GLACIER, keep: 14d"},
+    {"storage-class-minimum", "components.settings.backups.0.keep", "vault: main, keep: 14d",
+     "vault: main, storage_class: GLACIER, keep: 14d"},
     {"storage-class-minimum", "vaults.copy.storage_class", "within: 1m", "within: 1m, storage_class: GLACIER_IR"},
     {"retrieval-exceeds-rto", "components.orders-db", "within: 1m", "within: 1m, storage_class: GLACIER"},
     {"ttl-exceeds-rto", "failover.steps.traffic", "ttl: 5s", "ttl: 5m"},
@@ -82,7 +83,8 @@ const Case kCases[] = {
      "mode: automatic\n  detect: [orders]"},
     {"automatic-without-brake", "failover", "mode: propose\n  detect: [orders]", "mode: automatic"},
     {"not-executed-yet", "components.settings.hosts", "paths: [/etc/app],", "paths: [/etc/app], hosts: [web-1],"},
-    {"not-executed-yet", "failover.steps.checks", "check: [standby-healthy, fence-possible]", "check: [standby-healthy, channels-open]"},
+    {"not-executed-yet", "failover.steps.checks", "check: [standby-healthy, fence-possible]",
+     "check: [standby-healthy, channels-open]"},
     {"not-executed-yet", "failover.steps.fence", "fence: orders-db, level: quorum", "fence: orders-db, level: network"},
 };
 

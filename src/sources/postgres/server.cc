@@ -267,7 +267,16 @@ Status PostgresServer::stop(StopMode mode, MonoTime deadline, std::stop_token hu
   return ok();
 }
 
-// The postmaster is stopped first, so that no backend is forked between looking and killing.
+// The postmaster is stopped first, so that no backend is forked between looking and killing. A fork that it had begun when the
+// signal came still ends, so that it must be seen to stand.
+void PostgresServer::wait_until_it_stands(MonoTime deadline) {
+  const auto forks = [&] {
+    const auto stat = read_stat(identity_.pid);
+    return stat && stat->state != 'T' && stat->state != 'Z' && stat->state != 'X';
+  };
+  while (forks() && env_->clock.mono() < deadline) env_->clock.sleep_until(env_->clock.mono() + 1ms, {});
+}
+
 Status PostgresServer::kill9() {
   if (!running()) {
     identity_ = {};
@@ -275,10 +284,11 @@ Status PostgresServer::kill9() {
     return ok();
   }
   HF_TRY(send(identity_.pid, SIGSTOP));
+  const MonoTime deadline = env_->clock.mono() + kKillWait;
+  wait_until_it_stands(deadline);
   const auto children = descendants(identity_.pid);
   for (const ProcessIdentity& child : children) HF_TRY(send(child.pid, SIGKILL));
   HF_TRY(send(identity_.pid, SIGKILL));
-  const MonoTime deadline = env_->clock.mono() + kKillWait;
   const auto left = [&] {
     return running() || std::ranges::any_of(children, [&](const ProcessIdentity& c) {
       const auto stat = read_stat(c.pid);
@@ -300,6 +310,7 @@ Status PostgresServer::kill9() {
 Status PostgresServer::signal_tree(int number, bool postmaster_too) {
   if (!running()) return make_error(ErrorKind::kNotFound, "no PostgreSQL server runs in " + options_.data_dir);
   if (postmaster_too) HF_TRY(send(identity_.pid, number));
+  if (number == SIGSTOP) wait_until_it_stands(env_->clock.mono() + kKillWait);
   for (const ProcessIdentity& child : descendants(identity_.pid)) HF_TRY(send(child.pid, number));
   return ok();
 }

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
@@ -12,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "remote/postgres.h"
 #include "sources/testing_postgres.h"
 
 namespace hf::sources {
@@ -139,6 +141,29 @@ TEST(PostgresServer, KillTakesEveryBackend) {
   EXPECT_EQ(world.sql(*again, "select 1"), "1");
   { const PostgresServer gone = std::move(*again); }      // the destructor leaves nothing
   EXPECT_EQ(processes_naming(world, world.path("a")), 0);
+}
+
+// A backend that is just being forked must not outlive the postmaster.
+TEST(PostgresServer, KillTakesEveryBackendWhileClientsConnect) {
+  World world;
+  for (int round = 0; round < 3; ++round) {
+    PostgresServer server = round == 0 ? world.make_server("a")
+                                       : PostgresServer::start(world.env, world.server_options(world.path("a"))).value();
+    ASSERT_TRUE(server.wait_ready(world.soon(60s)));
+    const std::string dsn = server.dsn();
+    std::atomic<bool> stop{false};
+    std::atomic<int> made{0};
+    std::vector<std::jthread> clients;
+    for (int i = 0; i < 8; ++i) {
+      clients.emplace_back([&] {
+        while (!stop) made += remote::PgConnection::connect(dsn, world.clock).has_value();
+      });
+    }
+    while (made < 50) world.clock.sleep_until(world.soon(1ms), {});
+    ASSERT_TRUE(server.kill9());
+    EXPECT_EQ(processes_naming(world, world.path("a")), 0);
+    stop = true;
+  }
 }
 
 TEST(PostgresServer, PausedAnswersNothingAndThawedDoes) {
