@@ -91,6 +91,27 @@ pid_t first_pid(const std::vector<std::string>& lines) {
   return lines.empty() ? 0 : parse_whole<pid_t>(lines.front()).value_or(0);
 }
 
+// A server's processes all work in its data directory, also those whose postmaster has died.
+bool works_in(pid_t pid, const std::string& data_dir) {
+  char cwd[4096];
+  const auto size = ::readlink(("/proc/" + std::to_string(pid) + "/cwd").c_str(), cwd, sizeof cwd);
+  char* real = ::realpath(data_dir.c_str(), nullptr);
+  const bool same = size > 0 && real != nullptr && std::string_view(cwd, static_cast<std::size_t>(size)) == real;
+  ::free(real);  // NOLINT: realpath allocates with malloc
+  return same;
+}
+
+// Backends without a postmaster: it died before it could tell them, and one that hangs would stay for ever.
+std::vector<pid_t> orphans(const std::string& data_dir) {
+  std::vector<pid_t> found;
+  for (const ProcessIdentity& p : descendants(1)) {
+    std::ifstream name("/proc/" + std::to_string(p.pid) + "/comm");
+    std::string comm;
+    if (std::getline(name, comm) && comm == "postgres" && works_in(p.pid, data_dir)) found.push_back(p.pid);
+  }
+  return found;
+}
+
 Status send(pid_t pid, int number) {
   if (::kill(pid, number) != 0 && errno != ESRCH) return errno_error(errno, "signalling process", std::to_string(pid));
   return ok();
@@ -186,12 +207,7 @@ Result<PostgresServer> PostgresServer::attach(Env& env, ServerOptions options) {
   const auto lines = pid_file_lines(options.data_dir);
   const pid_t pid = first_pid(lines);
   const auto stat = pid > 0 ? read_stat(pid) : std::nullopt;
-  char cwd[4096];
-  const auto size = ::readlink(("/proc/" + std::to_string(pid) + "/cwd").c_str(), cwd, sizeof cwd);
-  char* real = ::realpath(options.data_dir.c_str(), nullptr);
-  const bool same = stat && size > 0 && real != nullptr && std::string_view(cwd, static_cast<std::size_t>(size)) == real;
-  ::free(real);  // NOLINT: realpath allocates with malloc
-  if (!same) {   // the pid was used again by somebody else, or nobody runs
+  if (!stat || !works_in(pid, options.data_dir)) {   // the pid was used again by somebody else, or nobody runs
     return make_error(ErrorKind::kNotFound, "no PostgreSQL server runs in " + options.data_dir).with_object(options.data_dir);
   }
   PostgresServer server(env, std::move(options));
@@ -279,6 +295,7 @@ void PostgresServer::wait_until_it_stands(MonoTime deadline) {
 
 Status PostgresServer::kill9() {
   if (!running()) {
+    HF_TRY(kill_orphans());
     identity_ = {};
     process_.reset();
     return ok();
@@ -301,9 +318,25 @@ Status PostgresServer::kill9() {
     }
     env_->clock.sleep_until(env_->clock.mono() + 2ms, {});
   }
+  HF_TRY(kill_orphans());
   identity_ = {};
   process_.reset();
   remove_shared_memory(options_.data_dir);
+  return ok();
+}
+
+// Of our postmaster, which is dead; where another one was started since then, they are that one's.
+Status PostgresServer::kill_orphans() {
+  const MonoTime deadline = env_->clock.mono() + kKillWait;
+  while (identity_.pid != 0 && first_pid(pid_file_lines(options_.data_dir)) == identity_.pid) {
+    const std::vector<pid_t> left = orphans(options_.data_dir);
+    if (left.empty()) break;
+    if (env_->clock.mono() >= deadline) {
+      return make_error(ErrorKind::kTimeout, "processes of the server in " + options_.data_dir + " survive SIGKILL");
+    }
+    for (const pid_t pid : left) HF_TRY(send(pid, SIGKILL));
+    env_->clock.sleep_until(env_->clock.mono() + 2ms, {});
+  }
   return ok();
 }
 

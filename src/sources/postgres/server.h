@@ -143,6 +143,7 @@ class PostgresServer {
 
  private:
   PostgresServer(Env& env, ServerOptions options) : env_(&env), options_(std::move(options)) {}
+  Status kill_orphans();
   void wait_until_it_stands(MonoTime deadline);   // stopped by a signal: it forks no more
   Status signal_tree(int number, bool postmaster_too);
   std::string status_line() const;
