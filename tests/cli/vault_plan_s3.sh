@@ -63,7 +63,7 @@ none_but "free 0" packs/
 # A row may say another class than its vault; in the copy that of the copy counts.
 expect 0 backup run cool
 asked classes main v/ >told
-[ "$(grep -c '^STANDARD_IA packs/' told)" = 1 ] || fail "a pack of another row has changed its class"
+[ "$(grep -c '^STANDARD_IA packs/' told)" = 1 ] || { cat told >&2; fail "another number of packs than one has the class of the vault"; }
 [ "$(grep -c '^ONEZONE_IA packs/' told)" = 1 ] || { cat told >&2; fail "the row's pack is not of the row's class"; }
 
 # The copy has a class and locks of its own: as long as the rows keep that go to its original.
