@@ -23,7 +23,8 @@ test-postgres:
 	@cmake --build build
 	@tests/postgres run build $(VERSIONS)
 
-# Under AddressSanitizer and UndefinedBehaviorSanitizer: everything but the demo and the benchmarks.
+# Under AddressSanitizer and UndefinedBehaviorSanitizer: everything but the demo and the benchmarks. What tries every call or
+# byte takes one in so many there (src/io/testing_each.h).
 test-asan:
 	@./setup --tests
 	@cmake --preset dev
@@ -34,13 +35,11 @@ test-asan:
 threaded = io_test journal_test vault_test remote_test health_test runbook_test mount_test sources_test actions_test
 threaded_commands = backup_diff backup_files backup_resume failover_watch probe_busy restore_files run_lifecycle vault_check \
 	vault_copy vault_heal vault_interrupt vault_mount vault_pin vault_prune vault_rebuild vault_s3 vault_scrub vault_stats wal
-# Not the tests that try every call or every byte: they would take an hour there, with threads that the others have, too.
-enumerations = Check.FindsEveryFlippedByteOfEveryObject:Collect.KilledAtAnyCallLosesNothing:DiskFault.*:EveryObject.*:All/Kill.*:Heal.CutShortAtEveryCall
 test-tsan:
 	@./setup --tests
 	@cmake --preset tsan
 	@cmake --build build-tsan --target $(threaded) holdfast orders json_tool
-	@GTEST_FILTER='-$(enumerations)' tests/run build-tsan $(threaded) $(threaded_commands:=.sh)
+	@tests/run build-tsan $(threaded) $(threaded_commands:=.sh)
 
 # Lines and branches that the tests reach, by module. TESTS names some of them: make coverage TESTS="plan_test lint.sh"
 coverage:

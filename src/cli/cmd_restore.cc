@@ -64,7 +64,7 @@ vault::SnapshotFilter scope_of(const Arguments& args) {
 
 Outcome restore_cluster(Context& context, const Arguments& args, OpenVault& vault,
                         const sources::RecoveryTarget& target) {
-  for (const char* name : {"--include", "--exclude", "--checksums"})
+  for (const char* name : {"--include", "--exclude", "--checksums", "--skip-damaged"})
     if (args.flag(name))
       return failed(restore_usage(std::string(name) + " is for files, and this is a PostgreSQL cluster", "Leave it out."));
   auto to = args.get("--to");
@@ -113,12 +113,45 @@ Status write_checksums(Context& context, vault::SnapshotReader& reader, const so
   return ok();
 }
 
+Error damaged_vault(Error error, bool skipped) {
+  if (error.kind != ErrorKind::kCorrupt) return error;
+  const std::string rest = skipped ? "" : ", or run this again with --skip-damaged for all files that are whole";
+  error.hint += (error.hint.empty() ? "" : " ") +
+                std::string("Heal the vault with `holdfast vault check --read-data --repair`, with --from COPY if there is one") +
+                rest + ".";
+  return error;
+}
+
+// What is listed at the end: the command did its work all the same.
+void list_failed(Outcome& out, const std::vector<sources::FailedItem>& items, ErrorKind kind) {
+  for (const sources::FailedItem& item : items)
+    out.errors.push_back(make_error(kind, item.path + ": " + item.why).with_object(item.path));
+}
+
+Outcome tell_restored(Context& context, const sources::TreeRestoreReport& done, const vault::SnapshotInfo& snapshot,
+                      const sources::TreeRestoreOptions& options) {
+  context.out.line("restored " + format_count(done.files, "file") + ", " + format_bytes(done.bytes) + " of snapshot " +
+                   short_id(snapshot.id) + (options.in_place ? " in place" : " to " + options.target));
+  Json data = Json::object();
+  data.set("snapshot", long_id(snapshot.id)).set("recovery_point", format_time(snapshot.finished)).set("files", done.files);
+  data.set("bytes", done.bytes).set("target", options.in_place ? Json("in place") : Json(options.target));
+  if (!done.damaged.empty()) {
+    data.set("damaged", static_cast<std::uint64_t>(done.damaged.size()));
+    context.out.line("left out: " + format_count(done.damaged.size(), "file") + ", of which the vault cannot give every piece");
+  }
+  Outcome out = finished(data, !done.damaged.empty() ? kExitMismatch : !done.failed.empty() ? kExitPartial : kExitOk);
+  list_failed(out, done.damaged, ErrorKind::kCorrupt);
+  list_failed(out, done.failed, ErrorKind::kFailed);
+  return out;
+}
+
 Outcome restore_files(Context& context, const Arguments& args, OpenVault& vault, const vault::SnapshotInfo& snapshot) {
   sources::TreeRestoreOptions options;
   options.in_place = args.flag("--in-place");
   options.target = args.get_or("--to", "");
   options.includes = args.all("--include");
   options.excludes = args.all("--exclude");
+  options.skip_damaged = args.flag("--skip-damaged");
   options.progress = vault.repository->progress();
   if (args.flag("--owner"))
     return failed(restore_usage("--owner is for PostgreSQL clusters, and these are files",
@@ -135,22 +168,21 @@ Outcome restore_files(Context& context, const Arguments& args, OpenVault& vault,
   });
   if (!thawed) return failed(std::move(thawed).error());
   auto done = sources::restore_tree(**reader, options);
-  if (!done) return failed(std::move(done).error().with_context("restoring from " + short_id(snapshot.id)));
-  context.out.line("restored " + format_count(done->files, "file") + ", " + format_bytes(done->bytes) + " of snapshot " +
-                   short_id(snapshot.id) + (options.in_place ? " in place" : " to " + options.target));
-  Json data = Json::object();
-  data.set("snapshot", long_id(snapshot.id))
-      .set("recovery_point", format_time(snapshot.finished))
-      .set("files", done->files);
-  data.set("bytes", done->bytes).set("target", options.in_place ? Json("in place") : Json(options.target));
-  if (thawed->is_object()) data.set("thaw", *thawed);
-  if (auto file = args.get("--checksums")) {
-    if (Status written = write_checksums(context, **reader, options, *file); !written) return failed(std::move(written).error());
-    data.set("checksums", *file);
+  if (!done) {
+    Error error = std::move(done).error().with_context("restoring from " + short_id(snapshot.id));
+    return failed(damaged_vault(std::move(error), options.skip_damaged));
   }
-  Outcome out = finished(data, done->failed.empty() ? kExitOk : kExitPartial);
-  for (const sources::FailedItem& f : done->failed)
-    out.errors.push_back(make_error(ErrorKind::kFailed, f.path + ": " + f.why).with_object(f.path));
+  Outcome out = tell_restored(context, *done, snapshot, options);
+  if (thawed->is_object()) out.data.set("thaw", *thawed);
+  const auto checksums = args.get("--checksums");
+  if (!checksums) return out;
+  if (!done->damaged.empty()) {
+    out.warnings.push_back("no checksums were written: files are missing");
+    return out;
+  }
+  Status written = write_checksums(context, **reader, options, *checksums);
+  if (!written) return failed(std::move(written).error());
+  out.data.set("checksums", *checksums);
   return out;
 }
 
@@ -225,6 +257,7 @@ std::vector<Command> restore_commands() {
        {"--in-place", "", "files go to their own places", false, false},
        {"--include", "PATTERN", "only what matches, as in .gitignore", false, true},
        {"--exclude", "PATTERN", "not what matches", false, true},
+       {"--skip-damaged", "", "where the vault is damaged, leave those files out and restore the rest", false, false},
        {"--checksums", "FILE", "read everything back, and write it down for sha256sum -c in DIR", false, false},
        {"--component", "NAME", "which component", false, false},
        {"--host", "NAME", "of which host", false, false},

@@ -15,6 +15,14 @@
 namespace hf {
 namespace {
 
+// What a disk with bad sectors says: those bytes are lost, others of the file are not.
+Error read_error(int error, const std::string& path) {
+  Error e = errno_error(error, "reading", path);
+  if (error == EIO) e.kind = ErrorKind::kCorrupt;
+  if (error == EIO) e.hint = "The disk cannot read what lies there: its messages stand in the kernel's log (dmesg).";
+  return e;
+}
+
 class PosixFile final : public File {
  public:
   PosixFile(Descriptor fd, std::string path) : fd_(std::move(fd)), path_(std::move(path)) {}
@@ -24,7 +32,7 @@ class PosixFile final : public File {
     while (done < out.size()) {
       ssize_t n = ::pread(fd_.get(), out.data() + done, out.size() - done, static_cast<off_t>(offset + done));
       if (n < 0 && errno == EINTR) continue;
-      if (n < 0) return errno_error(errno, "reading", path_);
+      if (n < 0) return read_error(errno, path_);
       if (n == 0) break;
       done += static_cast<std::size_t>(n);
     }

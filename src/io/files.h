@@ -19,7 +19,7 @@ namespace hf {
 class File {
  public:
   virtual ~File() = default;
-  // Short only at the end of the file.
+  // Short only at the end of the file. kCorrupt: the disk cannot read it (EIO); other parts of the file may be readable.
   virtual Result<std::size_t> read_at(std::uint64_t offset, MutableByteView out) = 0;
   virtual Status write_at(std::uint64_t offset, ByteView data) = 0;   // all of it, or an error
   virtual Status truncate(std::uint64_t size) = 0;

@@ -75,6 +75,18 @@ TEST_P(FilesTest, ReadWriteTruncate) {
   EXPECT_TRUE((*file)->sync());
 }
 
+// The memory of a process where nothing is mapped: the kernel says EIO, as of a bad sector.
+TEST(PosixFiles, WhatTheDiskCannotReadIsDamage) {
+  PosixFiles files;
+  auto file = files.open("/proc/self/mem", OpenMode::kRead);
+  ASSERT_TRUE(file) << file.error().text;
+  Bytes buffer(10);
+  const auto read = (*file)->read_at(0, buffer);
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error().kind, ErrorKind::kCorrupt);
+  EXPECT_EQ(read.error().text, "reading /proc/self/mem: Input/output error");
+}
+
 TEST_P(FilesTest, OpenModes) {
   EXPECT_EQ(files.open(at("f"), OpenMode::kRead).error().kind, ErrorKind::kNotFound);
   EXPECT_EQ(files.open(at("f"), OpenMode::kReadWrite).error().kind, ErrorKind::kNotFound);

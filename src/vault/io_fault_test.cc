@@ -2,6 +2,7 @@
 // be read. The vault stays as it was or has the new snapshot, the message says what and where, and the next backup works.
 #include <gtest/gtest.h>
 
+#include "io/testing_each.h"
 #include "io/testing_files.h"
 #include "vault/collect/collect.h"
 #include "vault/store/directory_store.h"
@@ -56,7 +57,7 @@ struct DiskWorld {
 
 void fail_each_call(const std::function<Status(DiskWorld&)>& command) {
   for (const ErrorKind kind : {ErrorKind::kExhausted, ErrorKind::kFailed, ErrorKind::kDenied}) {
-    for (std::size_t at = 0;; ++at) {
+    for (std::size_t at = 0;; at += kEach) {
       SCOPED_TRACE("call " + std::to_string(at));
       DiskWorld w;
       w.files.set_fault({.at = at, .kind = kind, .torn = true});

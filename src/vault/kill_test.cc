@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "base/hex.h"
+#include "io/testing_each.h"
 #include "vault/attachments.h"
 #include "vault/check/heal.h"
 #include "vault/check/rebuild.h"
@@ -590,7 +591,7 @@ TEST_P(Kill, AtEveryCall) {
     if (of_copy && !GetParam().with_copy) continue;
     for (const bool after : {false, true}) {
       std::uint64_t at = 1;
-      for (bool ended = false; !ended; ++at) {
+      for (bool ended = false; !ended; at += kEach) {
         const KillPoint point{of_copy, at, after};
         SCOPED_TRACE(point.text());
         ended = kill_at(w, point);

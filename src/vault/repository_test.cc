@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "base/hex.h"
+#include "io/testing_each.h"
 #include "vault/attachments.h"
 #include "vault/store/testing_faulty_store.h"
 #include "vault/testing_repository.h"
@@ -250,7 +251,7 @@ TEST(Repository, FindsByPrefixAndByName) {
 void enumerate_faults(std::function<StoreFaults(std::uint64_t)> fault_at, bool process_dies) {
   const std::vector<TestFile> files = {{"a", to_bytes("hello")}, {"b", Bytes(300'000, 7)}};
   std::uint64_t calls = 0;
-  for (std::uint64_t at = 0; at <= calls; ++at) {       // 0: no fault, to count the calls
+  for (std::uint64_t at = 0; at <= calls; at += kEach) {       // 0: no fault, to count the calls
     TestVault vault(at + 100);
     auto first = backup_files(*vault.open(), {{"x", to_bytes("first")}});
     ASSERT_TRUE(first);
@@ -318,7 +319,7 @@ TEST(Check, FindsEveryFlippedByteOfEveryObject) {
   auto repository = vault.open();
   ASSERT_EQ(check_text(*repository), "");
   for (const auto& [name, bytes] : vault.store.snapshot()) {
-    for (std::size_t i = 0; i < bytes.size(); i += bytes.size() > 100'000 ? 9'973 : bytes.size() > 600 ? 11 : 1) {
+    for (std::size_t i = 0; i < bytes.size(); i += kEach * (bytes.size() > 100'000 ? 9'973 : bytes.size() > 600 ? 11 : 1)) {
       Bytes flipped = bytes;
       flipped[i] ^= 0x04;
       vault.store.set(name, flipped);
@@ -429,7 +430,7 @@ TEST(Copy, HoldsTheSameSnapshotsAndCatchesUp) {
 
 TEST(Copy, MayBeInterruptedAtAnyCall) {
   std::uint64_t calls = 0;
-  for (std::uint64_t at = 0; at <= calls; ++at) {
+  for (std::uint64_t at = 0; at <= calls; at += kEach) {
     TestVault vault(at);
     fill_everything(vault);
     auto repository = vault.open();

@@ -96,7 +96,7 @@ class Reader final : public SnapshotReader {
   Status require_all(std::span<const RestoreItem> items);
   Status restore_window(const std::vector<Place>& places, RestoreSink& sink, RestoreTotals& totals,
                         std::set<std::uint32_t>& packs);
-  Result<std::vector<PlannedChunk>> plan(const std::vector<Place>& places);
+  Result<std::vector<PlannedChunk>> plan(const std::vector<Place>& places, RestoreSink& sink);
   std::vector<std::span<const PlannedChunk>> group(const std::vector<PlannedChunk>& chunks) const;
 
   const Repository::Core& core_;
@@ -197,14 +197,21 @@ Result<PageMap> Reader::page_map(const Entry& entry) {
   return map;
 }
 
-Result<std::vector<PlannedChunk>> Reader::plan(const std::vector<Place>& places) {
+// What the vault cannot give is told to the files that need it; any other error ends the restore.
+Status without(std::span<const Place> places, RestoreSink& sink, Error why) {
+  if (!sink.skips_damage() || why.kind != ErrorKind::kCorrupt) return why;
+  for (const Place& place : places) sink.damaged(place.file, why);
+  return ok();
+}
+
+Result<std::vector<PlannedChunk>> Reader::plan(const std::vector<Place>& places, RestoreSink& sink) {
   std::vector<PlannedChunk> chunks;
-  for (std::size_t i = 0; i < places.size();) {
-    std::size_t end = i + 1;
+  for (std::size_t i = 0, end = 0; i < places.size(); i = end) {
+    end = i + 1;
     while (end < places.size() && places[end].chunk == places[i].chunk) ++end;
-    HF_ASSIGN(const ChunkSource::Place place, source_->locate(places[i].chunk));
-    chunks.push_back({place, i, end - i});
-    i = end;
+    auto place = source_->locate(places[i].chunk);
+    if (place) chunks.push_back({*place, i, end - i});
+    else HF_TRY(without(std::span(places).subspan(i, end - i), sink, std::move(place).error()));
   }
   std::ranges::sort(chunks, [&](const PlannedChunk& a, const PlannedChunk& b) {
     if (a.place.pack == b.place.pack) return a.place.chunk.offset < b.place.chunk.offset;
@@ -291,9 +298,10 @@ Status GroupReader::read_group(std::span<const PlannedChunk> group) {
 // The chunk alone, again, and from any other place that has it.
 Status GroupReader::write_from_elsewhere(const PlannedChunk& chunk) {
   std::unique_lock lock(shared_.source_mutex);
-  HF_ASSIGN(const Bytes plain, shared_.source.read(chunk.place.chunk.id));
+  auto plain = shared_.source.read(chunk.place.chunk.id);
   lock.unlock();
-  return write(chunk, plain);
+  if (plain) return write(chunk, *plain);
+  return without(std::span(shared_.places).subspan(chunk.first, chunk.count), shared_.sink, std::move(plain).error());
 }
 
 Status GroupReader::write(const PlannedChunk& chunk, ByteView plain) {
@@ -332,7 +340,7 @@ Status Reader::require_all(std::span<const RestoreItem> items) {
 
 Status Reader::restore_window(const std::vector<Place>& places, RestoreSink& sink, RestoreTotals& totals,
                               std::set<std::uint32_t>& packs) {
-  HF_ASSIGN(const std::vector<PlannedChunk> chunks, plan(places));
+  HF_ASSIGN(const std::vector<PlannedChunk> chunks, plan(places, sink));
   const std::vector<std::span<const PlannedChunk>> groups = group(chunks);
   GroupReader::Shared shared{core_, *source_, places, sink};
   HF_TRY(in_parallel(groups.size(), [&] {
@@ -347,7 +355,7 @@ Status Reader::restore_window(const std::vector<Place>& places, RestoreSink& sin
 Result<RestoreTotals> Reader::restore(std::span<const RestoreItem> items, RestoreSink& sink, std::size_t window) {
   Windows windows(items, window);
   std::vector<Place> places = windows.next();
-  if (windows.more()) HF_TRY(require_all(items));          // the plan of the only window proves as much
+  if (windows.more() && !sink.skips_damage()) HF_TRY(require_all(items));   // the plan of the only window proves as much
   RestoreTotals totals;
   std::set<std::uint32_t> packs;
   for (; !places.empty(); places = windows.next()) HF_TRY(restore_window(places, sink, totals, packs));

@@ -24,6 +24,10 @@ class RestoreSink {
   virtual ~RestoreSink() = default;
   virtual bool concurrent() const { return false; }   // write() may be called by several threads at once
   virtual Status write(std::uint64_t file, std::uint64_t offset, ByteView bytes) = 0;
+  // Does the rest come where the vault cannot give a piece? Then each file that misses one is told, from any thread, once or
+  // more; other pieces of it may come all the same. Else the first such piece ends the restore, with kCorrupt.
+  virtual bool skips_damage() const { return false; }
+  virtual void damaged(std::uint64_t /*file*/, const Error& /*why*/) {}
 };
 
 struct RestoreItem {
@@ -63,8 +67,8 @@ class SnapshotReader {
   // kCorrupt, naming the object, if one of them is in no pack that exists. Asks the index and lists no data; sorts them first, so
   // that many at once (a million) cost one sweep over a large index.
   virtual Status require(std::vector<ChunkId>& chunks) = 0;
-  // require()s all of it before anything is written. Then by windows of so many pieces: reads each pack once a window, in
-  // coalesced ranges, and each chunk once.
+  // require()s all of it before anything is written, but for a sink that skips damage. Then by windows of so many pieces: reads
+  // each pack once a window, in coalesced ranges, and each chunk once.
   virtual Result<RestoreTotals> restore(std::span<const RestoreItem> items, RestoreSink& sink, std::size_t window) = 0;
   Result<RestoreTotals> restore(std::span<const RestoreItem> items, RestoreSink& sink) {
     return restore(items, sink, kRestoreWindow);

@@ -57,6 +57,7 @@ struct TreeRestoreOptions {
   bool in_place = false;                     // at their own absolute path; `target` is ignored
   std::vector<std::string> includes;         // patterns as above; empty: everything
   std::vector<std::string> excludes;         // of that
+  bool skip_damaged = false;                 // restore the rest where the vault cannot give all of a file
   std::size_t window = vault::kRestoreWindow;   // pieces of files that are planned and written at once
   Progress progress{};                       // of all but the bytes, which the reader counts where its vault says
 };
@@ -66,11 +67,14 @@ struct TreeRestoreReport {
   std::uint64_t entries = 0;
   std::uint64_t bytes = 0;
   std::vector<FailedItem> failed;            // metadata that could not be set (owner as a user, devices): partial
+  std::vector<FailedItem> damaged;           // files that were left out: what stands in their places is as it was
 };
 
-// That the vault has all that is needed is proven first: kCorrupt, and nothing was written. Memory does not grow with the tree.
+// That the vault has all that is needed is proven first: kCorrupt, and nothing was written. Memory does not grow with the tree,
+// but with what is listed as failed or damaged.
 // Contents are written to temporary names beside their places, synced, then moved: a file under its own name is whole.
-// kCorrupt if anything read does not match; then no file of that restore that was not whole has its name.
+// kCorrupt if anything read does not match; then no file of that restore that was not whole has its name. With `skip_damaged`
+// only where the tree itself cannot be read.
 // kBlocked where a path of the target leads through a symbolic link.
 Result<TreeRestoreReport> restore_tree(vault::SnapshotReader& reader, const TreeRestoreOptions& options);
 

@@ -22,8 +22,8 @@ unsigned creation_mask() {
 
 }  // namespace
 
-FileSink::FileSink(Folders& folders, std::string tag, Progress progress)
-    : folders_(folders), tag_(std::move(tag)), progress_(progress), mask_(creation_mask()) {}
+FileSink::FileSink(Folders& folders, std::string tag, bool skip_damaged, Progress progress)
+    : folders_(folders), tag_(std::move(tag)), skip_damaged_(skip_damaged), progress_(progress), mask_(creation_mask()) {}
 
 void FileSink::begin(std::span<const NumberedFile> batch) {
   places_.clear();
@@ -31,7 +31,8 @@ void FileSink::begin(std::span<const NumberedFile> batch) {
     Place place{.entry = &file.entry, .number = file.number};
     std::string folder = parent_of(file.entry.path);
     place.temporary = !folders_.fresh(folder);
-    for (const vault::Extent& extent : file.entry.extents) place.missing += extent.hole ? 0 : extent.length;
+    for (const vault::Extent& extent : file.entry.extents) place.bytes += extent.hole ? 0 : extent.length;
+    place.missing = place.bytes;
     places_.push_back(place);
     if (!place.temporary) continue;
     if (temporaries_.empty() || temporaries_.back().folder != folder)
@@ -95,6 +96,7 @@ Status FileSink::create_empty(std::uint64_t file) {
 
 Result<FileSink::Handle> FileSink::handle(std::uint64_t file) {
   const std::lock_guard lock(mutex_);
+  if (!places_[file].damage.empty()) return nullptr;
   if (const auto it = open_.find(file); it != open_.end()) return it->second;
   if (open_.size() >= kOpenFiles) open_.erase(open_.begin());    // closed when the last writer is through with it
   Descriptor fd;
@@ -117,6 +119,7 @@ Status FileSink::write(std::uint64_t file, std::uint64_t offset, ByteView bytes)
     return complete(file, fd.get(), final_mode(file));
   }
   HF_ASSIGN(const Handle fd, handle(file));
+  if (fd == nullptr) return ok();
   HF_TRY(write_all(fd->get(), file, offset, bytes));
   bool last = false;
   {
@@ -126,6 +129,25 @@ Status FileSink::write(std::uint64_t file, std::uint64_t offset, ByteView bytes)
     if (last) open_.erase(file);
   }
   return last ? complete(file, fd->get(), kPrivate) : ok();
+}
+
+void FileSink::damaged(std::uint64_t file, const Error& why) {
+  const std::lock_guard lock(mutex_);
+  if (places_[file].damage.empty()) places_[file].damage = why.text;
+  open_.erase(file);
+}
+
+Result<std::vector<FileSink::DamagedFile>> FileSink::end() {
+  std::vector<DamagedFile> out;
+  for (std::uint64_t file = 0; file < places_.size(); ++file) {
+    Place& place = places_[file];
+    if (place.damage.empty()) continue;
+    out.push_back({file, place.bytes, std::move(place.damage)});
+    if (!place.created) continue;
+    HF_ASSIGN(const Folders::Handle folder, folders_.open(parent_of(place.entry->path)));
+    if (::unlinkat(folder->get(), name(place).c_str(), 0) < 0) return errno_error(errno, "removing", place.entry->path);
+  }
+  return out;
 }
 
 Status FileSink::publish(std::uint64_t number, const vault::Entry& entry) {

@@ -40,6 +40,7 @@ class Restorer {
   Result<bool> keep(FileComparer& comparer, const Entry& entry);
   Status write_contents();
   Status write_batch(std::vector<NumberedFile>& batch);
+  Status drop_damaged(const std::vector<NumberedFile>& batch);
   Status publish();
   bool publish_file(std::uint64_t number, const Entry& entry);
   Status make_special(const Entry& entry);
@@ -62,7 +63,7 @@ class Restorer {
   bool meets_others_ = false;                    // some file goes into a folder that was there before
   bool any_file_flags_ = false;
   bool any_others_ = false;                      // links, devices
-  std::vector<bool> kept_;                       // by number of the file: it stands in its place as it should be
+  std::vector<bool> kept_;                       // by number of the file: it is left alone, whole already or damaged in the vault
   std::unordered_set<std::string> without_name_; // files of several names whose first could not be given
   TreeRestoreReport report_;
 };
@@ -89,7 +90,7 @@ Status Restorer::survey() {
     to_write_.bytes += written_bytes(entry);
     any_file_flags_ = any_file_flags_ || entry.flags != 0;
     meets_others_ = meets_others_ || parent_of(entry.path).empty();
-    return presence.add(entry);
+    return options_.skip_damaged ? ok() : presence.add(entry);
   }));
   HF_TRY(presence.finish());
   if (entries_ > 0 || wanted_.everything()) return ok();
@@ -146,7 +147,7 @@ Result<bool> Restorer::keep(FileComparer& comparer, const Entry& entry) {
 }
 
 Status Restorer::write_contents() {
-  sink_.emplace(folders_, tag_, options_.progress);
+  sink_.emplace(folders_, tag_, options_.skip_damaged, options_.progress);
   options_.progress.phase("writing files", to_write_);
   const auto leave = [&](std::uint64_t number, const Entry&) { return kept_[number]; };
   HF_TRY(wanted_.each_batch(options_.window, leave, [&](std::vector<NumberedFile>& batch) { return write_batch(batch); }));
@@ -160,14 +161,28 @@ Status Restorer::write_batch(std::vector<NumberedFile>& batch) {
   std::vector<vault::RestoreItem> items;
   for (std::uint64_t i = 0; i < batch.size(); ++i) {
     Entry& entry = batch[i].entry;
+    report_.bytes += written_bytes(entry);
     const bool any = std::ranges::any_of(entry.extents, [](const vault::Extent& e) { return !e.hole; });
     if (any) items.push_back({i, std::move(entry.extents)});
     else HF_TRY(sink_->create_empty(i));
   }
-  HF_ASSIGN(const vault::RestoreTotals totals, reader_.restore(items, *sink_, options_.window));
-  report_.bytes += totals.bytes;
+  HF_TRY(reader_.restore(items, *sink_, options_.window));
   report_.files += batch.size();
   report_.entries += batch.size();
+  return options_.skip_damaged ? drop_damaged(batch) : ok();
+}
+
+Status Restorer::drop_damaged(const std::vector<NumberedFile>& batch) {
+  HF_ASSIGN(const std::vector<FileSink::DamagedFile> damaged, sink_->end());
+  for (const FileSink::DamagedFile& lost : damaged) {
+    const auto& [number, entry] = batch[lost.file];
+    kept_[number] = true;
+    if (entry.link_group != 0) without_name_.insert(entry.path);
+    report_.damaged.push_back({"/" + entry.path, lost.why});
+    report_.bytes -= lost.bytes;
+    --report_.files;
+    --report_.entries;
+  }
   return ok();
 }
 

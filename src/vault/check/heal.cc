@@ -18,6 +18,8 @@ namespace hf::vault {
 namespace {
 
 constexpr std::size_t kProofCacheBytes = 8u << 20;
+constexpr std::uint64_t kSectorBytes = 4096;
+constexpr int kMaxBadReads = 2000;       // of one object: a disk may think for seconds about each; more than parity brings back
 
 // What says something of the object, and not of the store.
 bool is_damage(const Error& error) {
@@ -28,6 +30,39 @@ bool is_damage(const Error& error) {
 Error not_healed(const std::string& object, const std::string& reasons) {
   return make_error(ErrorKind::kCorrupt, object + " could not be healed: " + reasons).with_object(object);
 }
+
+// What is left of an object that does not come in one piece, as from a disk with bad sectors: zeros where nothing comes.
+class AroundReader {
+ public:
+  AroundReader(Store& store, const std::string& object) : store_(store), object_(object) {}
+  Result<Bytes> read() {
+    HF_ASSIGN(const ObjectInfo info, store_.stat(object_));
+    if (info.size > kMaxObjectBytes)
+      return make_error(ErrorKind::kCorrupt, "object " + object_ + " is larger than any that a vault holds").with_object(object_);
+    out_.assign(static_cast<std::size_t>(info.size), 0);
+    HF_TRY(read_range(0, info.size));
+    return std::move(out_);
+  }
+
+ private:
+  Status read_range(std::uint64_t begin, std::uint64_t length) {
+    const auto part = store_.get(object_, {begin, length});
+    if (part) {
+      std::ranges::copy(*part, out_.begin() + static_cast<std::ptrdiff_t>(begin));
+      return ok();
+    }
+    if (part.error().kind != ErrorKind::kCorrupt || ++bad_ == kMaxBadReads) return part.error();
+    if (length <= kSectorBytes) return ok();
+    const std::uint64_t half = (length / 2 + kSectorBytes - 1) / kSectorBytes * kSectorBytes;
+    HF_TRY(read_range(begin, half));
+    return read_range(begin + half, length - half);
+  }
+
+  Store& store_;
+  const std::string& object_;
+  Bytes out_;
+  int bad_ = 0;
+};
 
 // Proven bytes beside the damaged ones, then in their place, then read back.
 Status replace_object(Store& store, crypto::Entropy& entropy, const std::string& object, ByteView bytes) {
@@ -187,6 +222,7 @@ Status Healer::may_come_back(const std::string& object) const {
 Result<Healed> Healer::heal_pack(const std::string& object, const IndexPack* row, const std::string& why) {
   std::string reason;
   auto damaged = core_.store.get(object);
+  if (!damaged && damaged.error().kind == ErrorKind::kCorrupt) damaged = AroundReader(core_.store, object).read();
   if (!damaged && !is_damage(damaged.error())) return std::move(damaged).error();
   if (!damaged && damaged.error().kind == ErrorKind::kNotFound) HF_TRY(may_come_back(object));
   if (damaged) {
@@ -312,37 +348,40 @@ Status condemn_packs(const Repository::Core& core, std::set<PackName>& packs) {
   }
 }
 
+namespace {
+
+// By the same config of a copy.
+Status heal_config(const RepositoryContext& context, std::span<Repository* const> copies, const std::string& name,
+                   const std::string& why, std::vector<Healed>& healed) {
+  std::string reasons;
+  for (Repository* copy : copies) {
+    const auto bytes = copy->core().store.get(name);
+    const auto config = bytes ? parse_config(*bytes, name) : Result<Config>(bytes.error());
+    Status good = config ? ok() : Status(config.error());
+    if (config && config->admin_public != copy->core().keys.admin_public) good = make_error(ErrorKind::kCorrupt, "another admin");
+    if (good) {
+      HF_TRY(replace_object(context.store, context.entropy, name, *bytes));
+      healed.push_back({name, why, "copy", copy->place()});
+      return ok();
+    }
+    reasons += (reasons.empty() ? "" : "; ") + copy->place() + ": " + good.error().text;
+  }
+  return not_healed(name, reasons.empty() ? "no copy of the vault was named" : reasons);
+}
+
+}  // namespace
+
 Status heal_opening(const RepositoryContext& context, std::span<Repository* const> copies, std::vector<Healed>& healed) {
-  std::vector<std::pair<std::uint64_t, std::string>> configs;
+  std::pair<std::uint64_t, std::string> newest;
   HF_TRY(context.store.list("config/", [&](const ObjectInfo& info) {
-    if (const auto number = parse_config_name(info.name)) configs.emplace_back(*number, info.name);
+    if (const auto number = parse_config_name(info.name)) newest = std::max(newest, {*number, info.name});
     return ok();
   }));
-  std::ranges::sort(configs, std::greater());
-  if (!configs.empty()) {
-    const std::string& name = configs.front().second;
-    HF_ASSIGN(const Bytes bytes, context.store.get(name));
-    const auto config = parse_config(bytes, name);
-    if (!config && config.error().kind == ErrorKind::kCorrupt) {
-      std::string reasons = copies.empty() ? "no copy of the vault was named" : "";
-      bool done = false;
-      for (Repository* copy : copies) {
-        auto other = copy->core().store.get(name);
-        Status good = ok();
-        if (!other) good = other.error();
-        else if (auto parsed = parse_config(*other, name); !parsed) good = parsed.error();
-        else if (parsed->admin_public != copy->core().keys.admin_public) good = make_error(ErrorKind::kCorrupt, "another admin");
-        if (!good) {
-          reasons += (reasons.empty() ? "" : "; ") + copy->place() + ": " + good.error().text;
-          continue;
-        }
-        HF_TRY(replace_object(context.store, context.entropy, name, *other));
-        healed.push_back({name, config.error().text, "copy", copy->place()});
-        done = true;
-        break;
-      }
-      if (!done) return not_healed(name, reasons);
-    }
+  if (const std::string& name = newest.second; !name.empty()) {
+    const auto bytes = context.store.get(name);
+    const auto config = bytes ? parse_config(*bytes, name) : Result<Config>(bytes.error());
+    if (!config && config.error().kind == ErrorKind::kCorrupt)
+      HF_TRY(heal_config(context, copies, name, config.error().text, healed));
   }
   const auto object = read_store_object(context.store);
   if (object || object.error().kind != ErrorKind::kCorrupt) return ok();

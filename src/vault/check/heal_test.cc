@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "base/hex.h"
+#include "io/testing_each.h"
 #include "vault/attachments.h"
 #include "vault/collect/collect.h"
 #include "vault/object/names.h"
@@ -211,7 +212,7 @@ TEST(Heal, CutShortAtEveryCall) {
   const Bytes damaged_pack = flipped(p.whole[pack]), damaged_commit = flipped(p.whole[commit]);
   std::uint64_t calls = 0;
   for (const bool lost : {false, true}) {
-    for (std::uint64_t at = 1; calls == 0 || at <= calls; ++at) {
+    for (std::uint64_t at = 1; calls == 0 || at <= calls; at += kEach) {
       p.restore_store();
       p.vault.store.set(pack, damaged_pack);
       p.vault.store.set(commit, damaged_commit);
@@ -235,6 +236,91 @@ TEST(Heal, CutShortAtEveryCall) {
       EXPECT_GT(calls, 20u);
     }
   }
+}
+
+// A disk that cannot read some bytes of an object until it is written anew.
+class BadSectors final : public Store {
+ public:
+  BadSectors(Store& inner, std::string object, std::uint64_t begin, std::uint64_t end)
+      : inner_(inner), object_(std::move(object)), begin_(begin), end_(end) {}
+  using Store::get;
+  Result<Bytes> get(const std::string& name, ByteRange range) override {
+    HF_ASSIGN(Bytes bytes, inner_.get(name, range));
+    if (name != object_ || written_anew_ || range.offset >= end_ || range.offset + bytes.size() <= begin_) return bytes;
+    return make_error(ErrorKind::kCorrupt, "reading " + name + ": Input/output error").with_object(name);
+  }
+  Status put(const std::string& name, ByteView bytes, PutMode mode) override {
+    HF_TRY(inner_.put(name, bytes, mode));
+    written_anew_ = written_anew_ || name == object_;
+    return ok();
+  }
+  Result<ObjectInfo> stat(const std::string& name) override { return inner_.stat(name); }
+  Status list(const std::string& prefix, const std::function<Status(const ObjectInfo&)>& each) override {
+    return inner_.list(prefix, each);
+  }
+  Status remove(const std::string& name) override { return inner_.remove(name); }
+  StoreProperties properties() const override { return inner_.properties(); }
+
+ private:
+  Store& inner_;
+  const std::string object_;
+  const std::uint64_t begin_, end_;
+  bool written_anew_ = false;
+};
+
+TEST(Heal, BadSectorsByParityOrFromACopy) {
+  Pair p;
+  const std::string pack = p.first("packs/", 1'000'000);
+  const std::uint64_t size = p.whole[pack].size();
+  struct Case {
+    std::uint64_t begin, end;
+    std::string how;
+  };
+  // One byte, a sector, as much as parity brings back, the footer; half of it.
+  for (const Case& c : {Case{5000, 5001, "parity"}, Case{409'600, 413'696, "parity"}, Case{600'000, 630'000, "parity"},
+                        Case{size - 1, size, "parity"}, Case{100'000, 900'000, "copy"}}) {
+    p.restore_store();
+    BadSectors disk(p.vault.store, pack, c.begin, c.end);
+    auto report = p.repair(&disk);
+    ASSERT_TRUE(report) << c.begin << ": " << report.error().text;
+    for (const Damage& d : report->damaged) ADD_FAILURE() << d.object << ": " << d.why << "; " << d.not_healed;
+    ASSERT_EQ(report->healed.size(), 1u) << c.begin;
+    EXPECT_EQ(report->healed[0].object, pack);
+    EXPECT_EQ(report->healed[0].how, c.how) << c.begin;
+    EXPECT_TRUE(report->damaged.empty());
+    p.expect_whole("bad sectors from " + std::to_string(c.begin));
+  }
+  for (const char* prefix : {"index/", "commits/", "attach/", "config/"}) {
+    p.restore_store();
+    const std::string object = p.first(prefix);
+    BadSectors disk(p.vault.store, object, 10, 11);
+    p.opened.clear();
+    auto report = p.repair(&disk);
+    ASSERT_TRUE(report) << prefix << ": " << report.error().text;
+    ASSERT_EQ(report->healed.size() + p.opened.size(), 1u) << prefix;
+    EXPECT_TRUE(report->damaged.empty());
+    p.expect_whole(prefix);
+  }
+}
+
+// Only the files are named that have a piece in it.
+TEST(Heal, ABadSectorHitsThePiecesThatLieThere) {
+  TestVault vault;
+  Rng rng(5);
+  std::vector<TestFile> files;
+  for (int i = 0; i < 30; ++i) files.push_back({"f" + std::to_string(100 + i), testing::random_bytes(rng, 20'000)});
+  ASSERT_TRUE(backup_files(*vault.open(), files));
+  std::string pack;
+  for (const auto& [name, bytes] : vault.store.snapshot()) {
+    if (name.starts_with("packs/") && bytes.size() > 100'000) pack = name;
+  }
+  BadSectors disk(vault.store, pack, 300'000, 304'096);
+  const auto report = (*Repository::open(vault.context(disk), vault.credentials))->check({.read_data = true});
+  ASSERT_TRUE(report) << report.error().text;
+  ASSERT_EQ(report->damaged.size(), 1u);
+  EXPECT_EQ(report->damaged[0].object, pack);
+  EXPECT_GE(report->damaged[0].files_total, 1u);
+  EXPECT_LE(report->damaged[0].files_total, 2u);
 }
 
 TEST(Heal, ACheckWithoutRepairChangesNothing) {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "base/hex.h"
+#include "io/testing_each.h"
 #include "vault/object/names.h"
 #include "vault/snapshot_record.h"
 #include "vault/store/testing_faulty_store.h"
@@ -219,7 +220,7 @@ class Interrupted final : public Store {
 // At any call of a prune, a writer backs up again what is being forgotten: or commits what it began before.
 TEST(Collect, AWriterAtAnyCallIsWhole) {
   for (const bool began_before : {false, true}) {
-    for (std::uint64_t at = 1;; ++at) {
+    for (std::uint64_t at = 1;; at += kEach) {
       TestVault vault;
       auto repository = vault.open();
       const auto old = files_from(1, 4);
@@ -266,7 +267,7 @@ TEST(Collect, AWriterAtAnyCallIsWhole) {
 // A prune that is killed at any call of the store: nothing is lost, and the next one ends the work.
 TEST(Collect, KilledAtAnyCallLosesNothing) {
   std::uint64_t calls = 1;
-  for (std::uint64_t at = 1; at <= calls; ++at) {
+  for (std::uint64_t at = 1; at <= calls; at += kEach) {
     for (const bool lost_answer : {false, true}) {
       TestVault vault;
       auto repository = vault.open();

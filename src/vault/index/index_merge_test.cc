@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "io/testing_each.h"
 #include "vault/collect/collect.h"
 #include "vault/object/names.h"
 #include "vault/store/testing_faulty_store.h"
@@ -81,7 +82,7 @@ TEST(IndexMerge, AHundredBackupsLeaveFewRuns) {
 
 TEST(IndexMerge, StoppedAtAnyCallLosesNothing) {
   for (const bool lost_answer : {false, true}) {
-    for (std::uint64_t at = 1;; ++at) {
+    for (std::uint64_t at = 1;; at += kEach) {
       TestVault vault;
       auto repository = vault.open();
       const auto known = fill(*repository, kFewestMerged - 1);
