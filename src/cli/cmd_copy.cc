@@ -142,8 +142,8 @@ Outcome copy(Context& context, const Arguments& args) {
   auto report = job->from.repository->copy_to(*job->to.repository, job->filter);
   remember(context, job->to);
   if (!report) return failed(std::move(report).error());
-  context.out.line("copied " + format_count(report->packs) + " packs, " + format_count(report->commits) +
-                   " snapshots, " + format_count(report->wal_objects) + " WAL objects, " +
+  context.out.line("copied " + format_count(report->packs, "pack") + ", " + format_count(report->commits, "snapshot") + ", " +
+                   format_count(report->wal_objects, "WAL object") + ", " +
                    format_bytes(report->copied_bytes) + " to " + job->to.url);
   if (report->chosen == 0) context.out.line("no snapshot in " + job->from.url + " is one that this copy takes");
   say_lag(context, report->lag);

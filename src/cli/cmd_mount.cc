@@ -1,4 +1,5 @@
 // mount: a vault as a read-only file system, until it is unmounted or interrupted.
+#include "base/text.h"
 #include "cli/commands.h"
 #include "cli/vault_access.h"
 #include "mount/session.h"
@@ -16,7 +17,7 @@ Outcome run_mount(Context& context, const Arguments& args) {
   auto session = mount::Session::mount(**files, context.env.log, {folder, args.flag("--allow-other")});
   if (!session) return failed(std::move(session).error().with_context("mounting " + vault->url));
   if (context.before_forced_end) context.before_forced_end([&session] { (*session)->unmount(); });
-  context.out.note("mounted " + std::to_string((*files)->snapshots()) + " snapshots on " + folder +
+  context.out.note("mounted " + format_count((*files)->snapshots(), "snapshot") + " on " + folder +
                    "; Ctrl-C or `umount " + folder + "` ends it");
   Status ended = (*session)->run(context.stop);
   if (context.before_forced_end) context.before_forced_end({});

@@ -69,7 +69,7 @@ void show(Context& context, const vault::VaultStats& stats, const std::vector<Pe
   context.out.line("");
   draw_growth(context, periods);
   context.out.line("");
-  context.out.line(format_bytes(stats.source_bytes) + " in " + format_count(stats.snapshots.size()) + " snapshots; " +
+  context.out.line(format_bytes(stats.source_bytes) + " in " + format_count(stats.snapshots.size(), "snapshot") + "; " +
                    format_bytes(stats.plain_bytes) + " after deduplication (" + ratio_text(stats.deduplication()) + " to 1), " +
                    format_bytes(stats.stored_bytes) + " after compression (" + ratio_text(stats.compression()) + " to 1)");
   std::string objects;

@@ -94,9 +94,9 @@ Outcome check_and_heal(Context& context, const Arguments& args) {
   report->healed.insert(report->healed.begin(), vault->healed.begin(), vault->healed.end());
   const Json healed = tell_healed(context, report->healed);
   const Json damaged = tell_damaged(context, report->damaged);
-  context.out.line(std::to_string(report->snapshots) + " snapshots, " + format_count(report->packs) + " packs, " +
-                   format_count(report->chunks) + " chunks, " + format_count(report->wal_objects) +
-                   " WAL objects; read " + format_bytes(report->read_bytes) + "; " +
+  context.out.line(format_count(report->snapshots, "snapshot") + ", " + format_count(report->packs, "pack") + ", " +
+                   format_count(report->chunks, "chunk") + ", " + format_count(report->wal_objects, "WAL object") +
+                   "; read " + format_bytes(report->read_bytes) + "; " +
                    std::to_string(report->healed.size()) + " healed, " + std::to_string(report->damaged.size()) + " damaged");
   Json data = Json::object();
   data.set("packs", report->packs).set("chunks", report->chunks).set("snapshots", report->snapshots);

@@ -132,7 +132,7 @@ Json tell_damaged(Context& context, const std::vector<vault::Damage>& damaged) {
     if (!d.not_healed.empty()) one.set("not_healed", d.not_healed);
     out.push(one);
     context.out.line("damaged  " + d.object + ": " + d.why +
-                     (d.snapshots.empty() ? "" : "; hits " + std::to_string(d.snapshots.size()) + " snapshots") +
+                     (d.snapshots.empty() ? "" : "; hits " + format_count(d.snapshots.size(), "snapshot")) +
                      (d.files_total == 0 ? "" : ", " + format_count(d.files_total, "file")));
     for (std::size_t i = 0; i < d.files.size() && i < kShownFiles; ++i)
       context.out.line("         " + d.files[i].snapshot.substr(0, 12) + "  " + printable(d.files[i].path));
@@ -162,7 +162,7 @@ Outcome checked_outcome(Json data, const std::vector<vault::Damage>& damaged, bo
   Outcome out = finished(std::move(data), damaged.empty() ? kExitOk : kExitMismatch);
   if (damaged.empty()) return out;
   out.errors.push_back(
-      make_error(ErrorKind::kCorrupt, std::to_string(damaged.size()) + " objects of the vault are damaged")
+      make_error(ErrorKind::kCorrupt, "damaged in the vault: " + format_count(damaged.size(), "object"))
           .with_hint(repaired ? "Name another copy with --from; what the source still has, the next backup stores again."
                               : "Heal them with --repair: by their parity, and from copies named by --from URL.")
           .with_object(damaged[0].object));

@@ -198,7 +198,7 @@ Result<PageMap> Reader::page_map(const Entry& entry) {
 }
 
 // What the vault cannot give is told to the files that need it; any other error ends the restore.
-Status without(std::span<const Place> places, RestoreSink& sink, Error why) {
+Status leave_out(std::span<const Place> places, RestoreSink& sink, Error why) {
   if (!sink.skips_damage() || why.kind != ErrorKind::kCorrupt) return why;
   for (const Place& place : places) sink.damaged(place.file, why);
   return ok();
@@ -211,7 +211,7 @@ Result<std::vector<PlannedChunk>> Reader::plan(const std::vector<Place>& places,
     while (end < places.size() && places[end].chunk == places[i].chunk) ++end;
     auto place = source_->locate(places[i].chunk);
     if (place) chunks.push_back({*place, i, end - i});
-    else HF_TRY(without(std::span(places).subspan(i, end - i), sink, std::move(place).error()));
+    else HF_TRY(leave_out(std::span(places).subspan(i, end - i), sink, std::move(place).error()));
   }
   std::ranges::sort(chunks, [&](const PlannedChunk& a, const PlannedChunk& b) {
     if (a.place.pack == b.place.pack) return a.place.chunk.offset < b.place.chunk.offset;
@@ -301,7 +301,7 @@ Status GroupReader::write_from_elsewhere(const PlannedChunk& chunk) {
   auto plain = shared_.source.read(chunk.place.chunk.id);
   lock.unlock();
   if (plain) return write(chunk, *plain);
-  return without(std::span(shared_.places).subspan(chunk.first, chunk.count), shared_.sink, std::move(plain).error());
+  return leave_out(std::span(shared_.places).subspan(chunk.first, chunk.count), shared_.sink, std::move(plain).error());
 }
 
 Status GroupReader::write(const PlannedChunk& chunk, ByteView plain) {

@@ -7,4 +7,4 @@ got=0
 (ulimit -f 4096; exec "$holdfast" backup run --vault vault --path files >out 2>err) || got=$?
 [ $got = 1 ] || fail "exit code $got"
 says "ulimit -f"
-expect 0 vault check --vault vault --read-data;   prints "1 snapshots"
+expect 0 vault check --vault vault --read-data;   prints "1 snapshot"

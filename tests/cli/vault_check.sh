@@ -12,7 +12,7 @@ pack=$(cd vault && find packs -type f -size +20k | head -1)
 flip_byte "vault/$pack" 5000
 before=$(picture vault)
 expect_json 13 vault check --vault vault --read-data;     [ "$(count data.damaged)" = 1 ] || fail "not exactly one damage"
-is data.damaged.0.object "$pack";                         says "1 objects of the vault are damaged"
+is data.damaged.0.object "$pack";                         says "damaged in the vault: 1 object"
 [ "$(count data.damaged.0.snapshots)" = 1 ] || fail "the snapshot that is hit is not named"
 same "$before" "$(picture vault)" "a check changed the vault"
 expect 13 restore --vault vault --snapshot latest --to out.d;  says "$pack"

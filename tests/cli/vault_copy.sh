@@ -4,7 +4,7 @@
 make_vault
 # Where no copy was ever seen one is made; one that is gone is not, because its disk may not be mounted.
 expect_json 0 vault copy --vault vault --to first;             is data.commits 1
-expect 0 vault check --vault first --read-data;                prints "1 snapshots"
+expect 0 vault check --vault first --read-data;                prints "1 snapshot"
 mv first unmounted
 expect 10 vault copy --vault vault --to "$work/./first/";      says "mounted"; says "vault init --copy-of vault --vault"
 [ ! -e first ] || fail "something was made where a copy was"
@@ -19,7 +19,7 @@ HOLDFAST_PASSPHRASE=wrong expect 12 vault copy --vault vault --to early
 expect_json 0 vault init --copy-of vault --vault copy
 expect_json 0 vault copy --vault vault --to copy;              is data.commits 1
 expect_json 0 vault copy --vault vault --to copy;              is data.packs 0; is data.commits 0
-expect 0 vault check --vault copy --read-data;                 prints "1 snapshots"
+expect 0 vault check --vault copy --read-data;                 prints "1 snapshot"
 mv vault gone
 expect 0 restore --vault copy --snapshot latest --to back
 diff -r files "back$work/files" || fail "what came back from the copy differs"
@@ -47,7 +47,7 @@ expect 2 vault copy --vault parts --to part --name copy;       says "--name take
 [ -z "$(in_folder part/commits 2>/dev/null)" ] || fail "a filter that matches nothing copied something"
 expect_json 0 vault copy --vault parts --to part --component web
 is data.commits 1; is data.chosen_snapshots 1; is data.lag.snapshots 0; is data.lag.seconds 0
-expect 0 vault check --vault part --read-data;                 prints "1 snapshots"
+expect 0 vault check --vault part --read-data;                 prints "1 snapshot"
 [ "$(du -sk part/packs | cut -f1)" -lt 250 ] || fail "packs came that nothing in the copy needs"
 expect_json 0 vault copy --vault parts --to part;              is data.commits 1; is data.chosen_snapshots null
 

@@ -45,7 +45,7 @@ spoil "vault/$pack" 2000
 expect_json 13 vault check --vault vault --read-data --repair
 is data.damaged.0.object "$pack"; is data.damaged.0.set_aside true
 [ "$(count data.damaged.0.snapshots)" = 1 ] || fail "the snapshot is not named"
-[ "$(value data.damaged.0.files.0.path)" = "${work#/}/files/large" ] || fail "the file is not named: $(value data.damaged.0.files.0.path)"
+prints "\"path\":\"${work#/}/files/large\""               # beside it perhaps a small one that lies there
 expect 13 restore --vault vault --snapshot latest --to out2.d
 touch files/large
 expect 0 backup run --vault vault --path files
@@ -92,4 +92,4 @@ expect 2 vault init --vault none --copy-of vault --parity 5;  says "--copy-of"
 expect_json 0 vault init --vault plain --parity 0;     is data.parity_percent 0
 expect 0 backup run --vault plain --path files
 flip_byte "plain/$(cd plain && find packs -type f -size +1000k)" 900000
-expect 13 vault check --vault plain --read-data --repair;  says "1 objects of the vault are damaged"
+expect 13 vault check --vault plain --read-data --repair;  says "damaged in the vault: 1 object"
