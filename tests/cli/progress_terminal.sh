@@ -39,7 +39,7 @@ diff -r files "back$work/files" || fail "what came back differs"
 # An error, and a person who interrupts: what is left are their words.
 rm -rf copy/packs
 least=0 drawn 13 vault check --vault copy                # it may end before anything is drawn
-prints "are damaged"
+prints "damaged in the vault: "
 ! grep -F -q "checking the vault:" out || fail "a draw was left: $(value screen)"
 widest=9999 drawn 130 --interrupt reading backup run --vault vault --path files --reread
 [ "$(value screen.0)" = "holdfast: interrupted [HF0016]" ] || fail "a draw was left: $(value screen)"
