@@ -1,16 +1,17 @@
 #!/usr/bin/env python3
 """Runs a command on a terminal of its own and says what stood on its screen.
 
-usage: screen.py [--columns N] [--rows N] [--narrow N] [--interrupt TEXT] [--only-stderr] REPORT command...
+usage: screen.py [--columns N] [--rows N] [--narrow N] [--interrupt TEXT] [--only-stderr] [--ptmx FILE] REPORT command...
 
 The screen folds long lines again when it becomes narrower, as most terminals do. --narrow makes it so wide when something
 was drawn for the first time, --interrupt types Ctrl-C once TEXT is on it. REPORT gets one JSON object: exit_code, draws (how often the
 cursor moved up), most_rows and widest (of what was on the screen after each write, while draws went on), screen (its lines
 at the end), unknown (bytes that are no text and none of the sequences that may be written). With --only-stderr, stdout is
-/dev/null, so that nothing but messages is on the screen.
+/dev/null, so that nothing but messages is on the screen. --ptmx is that of a devpts elsewhere than in /dev/pts.
 """
-import argparse, codecs, fcntl, json, os, pty, re, select, signal, struct, sys, termios, time
+import argparse, codecs, fcntl, json, os, re, select, signal, struct, sys, termios, time
 
+TIOCSPTLCK, TIOCGPTPEER = 0x40045431, 0x5441        # ioctl_tty(2)
 SEQUENCE = re.compile(r"\x1b\[(\d*)([AJK])|[\r\n]|[^\x00-\x1f\x7f-\x9f]+")
 
 
@@ -73,6 +74,24 @@ def size(fd, rows, columns):
     fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
 
+def fork_on_terminal(ptmx):
+    """As pty.fork(), by any devpts: (0, -1) in the child."""
+    master = os.open(ptmx, os.O_RDWR | os.O_NOCTTY)
+    fcntl.ioctl(master, TIOCSPTLCK, struct.pack("i", 0))
+    slave = fcntl.ioctl(master, TIOCGPTPEER, os.O_RDWR | os.O_NOCTTY)
+    child = os.fork()
+    if child:
+        os.close(slave)
+        return child, master
+    os.close(master)
+    os.setsid()
+    fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
+    for n in range(3):
+        os.dup2(slave, n)
+    os.close(slave)
+    return 0, -1
+
+
 def main():
     words = argparse.ArgumentParser()
     words.add_argument("--columns", type=int, default=100)
@@ -81,10 +100,11 @@ def main():
     words.add_argument("--interrupt")
     words.add_argument("--only-stderr", action="store_true")
     words.add_argument("report")
+    words.add_argument("--ptmx", default="/dev/ptmx")
     words.add_argument("command", nargs=argparse.REMAINDER)
     given = words.parse_args()
     go, ready = os.pipe()
-    child, fd = pty.fork()
+    child, fd = fork_on_terminal(given.ptmx)
     if child == 0:
         os.close(ready)
         os.read(go, 1)

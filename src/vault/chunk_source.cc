@@ -64,8 +64,7 @@ Status ChunkSource::open_runs(const std::vector<ObjectInfo>& listed) {
     if (!run) {
       Error error = std::move(run).error();
       error.object = info.name;
-      const bool of_the_object = error.kind == ErrorKind::kCorrupt || error.kind == ErrorKind::kDenied;
-      if (!of_the_object) return error;
+      if (error.kind != ErrorKind::kCorrupt) return error;
       broken_.push_back({info.name, std::move(error)});
     }
     names_.push_back(info.name);

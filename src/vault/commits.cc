@@ -15,8 +15,7 @@ constexpr int kCommitAttempts = 10000;    // numbers taken by others between our
 // Keeps the error for check, or gives it to the caller.
 Status set_aside(std::vector<BrokenObject>* broken, const std::string& object, Error error) {
   if (error.kind == ErrorKind::kNotFound) return ok();        // removed since the listing
-  const bool of_the_object = error.kind == ErrorKind::kCorrupt || error.kind == ErrorKind::kUnsupported ||
-                             error.kind == ErrorKind::kDenied;
+  const bool of_the_object = error.kind == ErrorKind::kCorrupt || error.kind == ErrorKind::kUnsupported;
   if (broken == nullptr || !of_the_object) return error;
   broken->push_back({object, std::move(error)});
   return ok();

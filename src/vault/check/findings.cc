@@ -41,8 +41,7 @@ Status Findings::note(const std::string& object, Error error) {
 }
 
 bool Findings::is_damage(ErrorKind kind) {
-  return kind == ErrorKind::kCorrupt || kind == ErrorKind::kDenied || kind == ErrorKind::kUnsupported ||
-         kind == ErrorKind::kInvalid;
+  return kind == ErrorKind::kCorrupt || kind == ErrorKind::kUnsupported || kind == ErrorKind::kInvalid;
 }
 
 std::vector<Findings::Untried> Findings::untried(std::string_view prefix) const {

@@ -23,8 +23,8 @@ constexpr int kMaxBadReads = 2000;       // of one object: a disk may think for 
 
 // What says something of the object, and not of the store.
 bool is_damage(const Error& error) {
-  return error.kind == ErrorKind::kCorrupt || error.kind == ErrorKind::kDenied || error.kind == ErrorKind::kUnsupported ||
-         error.kind == ErrorKind::kInvalid || error.kind == ErrorKind::kNotFound;
+  return error.kind == ErrorKind::kCorrupt || error.kind == ErrorKind::kUnsupported || error.kind == ErrorKind::kInvalid ||
+         error.kind == ErrorKind::kNotFound;
 }
 
 Error not_healed(const std::string& object, const std::string& reasons) {

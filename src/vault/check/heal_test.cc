@@ -241,13 +241,13 @@ TEST(Heal, CutShortAtEveryCall) {
 // A disk that cannot read some bytes of an object until it is written anew.
 class BadSectors final : public Store {
  public:
-  BadSectors(Store& inner, std::string object, std::uint64_t begin, std::uint64_t end)
-      : inner_(inner), object_(std::move(object)), begin_(begin), end_(end) {}
+  BadSectors(Store& inner, std::string object, std::uint64_t begin, std::uint64_t end, ErrorKind kind = ErrorKind::kCorrupt)
+      : inner_(inner), object_(std::move(object)), begin_(begin), end_(end), kind_(kind) {}
   using Store::get;
   Result<Bytes> get(const std::string& name, ByteRange range) override {
     HF_ASSIGN(Bytes bytes, inner_.get(name, range));
     if (name != object_ || written_anew_ || range.offset >= end_ || range.offset + bytes.size() <= begin_) return bytes;
-    return make_error(ErrorKind::kCorrupt, "reading " + name + ": Input/output error").with_object(name);
+    return make_error(kind_, "reading " + name + ": Input/output error").with_object(name);
   }
   Status put(const std::string& name, ByteView bytes, PutMode mode) override {
     HF_TRY(inner_.put(name, bytes, mode));
@@ -265,8 +265,37 @@ class BadSectors final : public Store {
   Store& inner_;
   const std::string object_;
   const std::uint64_t begin_, end_;
+  const ErrorKind kind_;
   bool written_anew_ = false;
 };
+
+TEST(Heal, AMissingPackIsStoredAgainByTheNextBackup) {
+  Pair p;
+  const std::string pack = p.first("packs/", 1'000'000);
+  ASSERT_TRUE(p.vault.store.remove(pack));
+  auto report = p.repair(nullptr, false);
+  ASSERT_TRUE(report) << report.error().text;
+  ASSERT_EQ(report->damaged.size(), 1u);
+  EXPECT_EQ(report->damaged[0].object, pack);
+  EXPECT_TRUE(report->damaged[0].set_aside);
+  ASSERT_TRUE(backup_files(*p.vault.open(), damaged_files(), "large"));
+  const auto files = restore_files(*p.vault.open(), p.id);
+  ASSERT_TRUE(files) << files.error().text;
+  EXPECT_TRUE((*files)[1].bytes == damaged_files()[1].bytes);
+}
+
+// Who may not read a pack hears that, and not of damage; nothing is replaced.
+TEST(Heal, AStoreThatRefusesIsNotDamaged) {
+  Pair p;
+  for (const char* prefix : {"packs/", "index/", "commits/", "attach/"}) {
+    const std::string object = p.first(prefix);
+    BadSectors refused(p.vault.store, object, 0, 1u << 20, ErrorKind::kDenied);
+    const auto report = p.repair(&refused);
+    ASSERT_FALSE(report) << prefix;
+    EXPECT_EQ(report.error().kind, ErrorKind::kDenied) << prefix << report.error().text;
+    EXPECT_TRUE(p.vault.store.snapshot() == p.whole) << prefix;
+  }
+}
 
 TEST(Heal, BadSectorsByParityOrFromACopy) {
   Pair p;

@@ -44,7 +44,10 @@ Status PackCheck::check(const ObjectInfo& object, IndexedPack* indexed, RecordRe
   if (!directory && directory.error().kind != ErrorKind::kCorrupt) return directory;
   if (!choice_.takes(object.name)) return directory;
   // Also where the directory is damaged: which chunks are hit?
-  HF_TRY(choice_.read(object, [&] { return read(pack, directory ? &opened : nullptr); }));
+  HF_TRY(choice_.read(object, [&] {
+    Status whole = read(pack, directory ? &opened : nullptr);
+    return whole ? directory : whole;                // who asks whether it was good hears of both
+  }));
   return directory;
 }
 
@@ -78,7 +81,6 @@ Status PackCheck::read(const Pack& pack, OpenedPack* proven) {
 }
 
 Result<bool> PackCheck::has_its_digest(const Pack& pack) {
-  if (pack.indexed == nullptr) return true;
   HF_ASSIGN(const Bytes bytes, core_.store.get(pack.object));
   count(pack.size);
   return pack_digest(bytes) == pack.indexed->row.digest;

@@ -1,10 +1,10 @@
 // All packs of the store, looked at on all cores, and those that the index names and the store lacks. Where objects are read
-// by rank, WAL and attachments are among them, in one order. Invariant: what a thread finds is noted after all have ended, in
+// by rank, WAL and attachments are among them, in one order. Invariant: what threads find is noted after all have ended, in
 // the order in which objects were begun.
 #pragma once
 
 #include <optional>
-#include <set>
+#include <span>
 #include <vector>
 
 #include "vault/check/blob_check.h"
@@ -21,18 +21,16 @@ class PackPass {
 
  private:
   struct Task {
-    ObjectInfo object;
+    const ObjectInfo* object = nullptr;
     IndexedPack* indexed = nullptr;
     std::optional<ObjectKind> blob{};      // its kind, if it is no pack
     Status result{};
   };
-  Status choose_packs();
-  Status choose_pack(const ObjectInfo& object, const PackName& name);
-  Result<bool> is_away(const ObjectInfo& object) const;
-  Status choose_blobs();
-  void announce() const;
-  Status check();
-  Status note_missing();
+  Result<std::vector<Task>> choose(const std::vector<ObjectInfo>& objects);
+  Result<bool> is_away(const ObjectInfo& object, const IndexedPack* indexed) const;
+  void announce(const std::vector<Task>& tasks) const;
+  Status check(std::span<Task> tasks);
+  Status note_missing(const std::vector<ObjectInfo>& objects);
 
   const Repository::Core& core_;
   const ReadChoice& choice_;
@@ -40,8 +38,6 @@ class PackPass {
   BlobCheck& blobs_;
   Findings& findings_;
   PackCheck check_;
-  std::vector<Task> tasks_;
-  std::set<PackName> present_;
   std::uint64_t listed_ = 0;
   std::uint64_t archived_ = 0;
 };

@@ -46,10 +46,10 @@ Result<Healed> Repairs::heal_pack(const Findings::Untried& found, const PackName
 }
 
 Status Repairs::set_aside() {
-  if (!repair_ || !core_.abilities.conditional_create) return ok();
-  std::set<PackName> packs = findings_.lost_packs();
-  if (packs.empty()) return ok();
-  HF_TRY(condemn_packs(core_, packs));
+  if (!repair_) return ok();
+  std::set<PackName> packs;
+  if (core_.abilities.conditional_create) packs = findings_.lost_packs();
+  if (!packs.empty()) HF_TRY(condemn_packs(core_, packs));
   findings_.set_aside(packs);
   return ok();
 }

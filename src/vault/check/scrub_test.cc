@@ -6,6 +6,7 @@
 #include "vault/check/heal.h"
 #include "vault/check/rebuild.h"
 #include "vault/collect/collect.h"
+#include "vault/keys/slots.h"
 #include "vault/object/names.h"
 #include "vault/testing_repository.h"
 
@@ -147,6 +148,31 @@ TEST(Scrub, DamageIsFoundNotedAndHealed) {
   ASSERT_EQ(healed.found.healed.size(), 1u);
   EXPECT_EQ(v.scrub().found.damaged.size(), 0u);
   EXPECT_TRUE(v.ledger.objects.at(pack).good);
+}
+
+// There is nothing to hold those packs against: they are not noted as verified.
+TEST(Scrub, WhoCannotReadVerifiesWhatTheIndexNamesAlone) {
+  Scrubbed v;
+  const Secret key = v.entropy.secret(32);
+  {
+    const auto admin = v.open();
+    ASSERT_TRUE(Slots(*admin).add({SlotLock(KeyFile{key}), Level::kWrite, "writer", true, {}}));
+  }
+  const auto as_writer = [&] {
+    auto repository = Repository::open(v.context(v.store), Credentials(KeyFile{key}));
+    EXPECT_TRUE(repository && !(*repository)->can_read());
+    return std::move(*repository);
+  };
+  ScrubLedger ledger = v.ledger;
+  auto report = scrub_vault(*as_writer(), ledger, {});
+  ASSERT_TRUE(report) << report.error().text;
+  EXPECT_EQ(ledger.objects.size(), 8u);
+  remove_all(v.store, "index/");
+  ledger.objects.clear();
+  report = scrub_vault(*as_writer(), ledger, {});
+  ASSERT_TRUE(report) << report.error().text;
+  EXPECT_EQ(report->verified_objects, 0u);
+  EXPECT_TRUE(ledger.objects.empty());
 }
 
 TEST(Scrub, LedgersSurviveAsTextAndNotOtherwise) {

@@ -32,7 +32,8 @@ Result<bool> SnapshotCheck::all_can_be_had(const std::vector<CommittedRecord>& c
   Status looked = look();
   if (looked) return all;
   const ErrorKind kind = looked.error().kind;
-  if (Findings::is_damage(kind) || kind == ErrorKind::kNotFound) return false;   // the walk names it, or all is looked at again
+  // The walk names it; what came and went meanwhile, check_vault() looks at again.
+  if (Findings::is_damage(kind) || kind == ErrorKind::kNotFound) return false;
   return std::move(looked).error();
 }
 

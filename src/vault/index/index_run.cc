@@ -115,9 +115,7 @@ Result<IndexRun> IndexRun::open(std::string name, std::uint64_t size, RangeReade
   HF_ASSIGN(const Bytes footer, run.reader_(size - kIndexFooterBytes, kIndexFooterBytes));
   HF_TRY(run.load_fences(footer, filters));
   if (std::ranges::find(writers, run.writer_) == writers.end()) {
-    return make_error(ErrorKind::kDenied, run.name_ + ": signed by " + to_hex(run.writer_).substr(0, 16) +
-                                              ", who is not a writer of this vault")
-        .with_object(run.name_);
+    return damaged_run(run.name_, "signed by " + to_hex(run.writer_).substr(0, 16) + ", who is not a writer of this vault");
   }
   return run;
 }

@@ -115,7 +115,7 @@ TEST(Index, NameWriterAndVaultAreBound) {
   BlockCache cache(1 << 20);
   EXPECT_EQ(r.open(r.object, cache, "index/s-2").error().kind, ErrorKind::kCorrupt);
   r.writers = {testing::test_vault(9).keys.writer.public_key};
-  EXPECT_EQ(r.open(r.object, cache).error().kind, ErrorKind::kDenied);
+  EXPECT_EQ(r.open(r.object, cache).error().kind, ErrorKind::kCorrupt);
   r.writers = {r.vault.keys.writer.public_key};
   r.vault = testing::test_vault(9);
   EXPECT_EQ(r.open(r.object, cache).error().kind, ErrorKind::kCorrupt);

@@ -228,10 +228,7 @@ Result<SignedObject> decode_signed(ByteView data, ObjectKind expected, std::stri
   const Bytes message = signed_message(name, data.first(object.header_size), body, out.writer);
   if (!crypto::verify(out.writer, message, signature)) return damaged(name, "its signature does not match");
   if (std::ranges::find(writers, out.writer) == writers.end()) {
-    return make_error(ErrorKind::kDenied, std::string(name) + ": signed by " +
-                                              to_hex(out.writer).substr(0, 16) +
-                                              ", who is not a writer of this vault")
-        .with_object(std::string(name));
+    return damaged(name, "signed by " + to_hex(out.writer).substr(0, 16) + ", who is not a writer of this vault");
   }
   out.header = std::move(object.header);
   object.payload.resize(body_size);
