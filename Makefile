@@ -33,7 +33,7 @@ test-asan:
 
 # Under ThreadSanitizer: the programs that have threads, and the commands that do.
 threaded = io_test journal_test vault_test remote_test health_test runbook_test mount_test sources_test actions_test
-threaded_commands = backup_diff backup_files backup_resume failover_watch probe_busy restore_files run_lifecycle vault_check \
+threaded_commands = backup_diff backup_files backup_resume failover_watch probe_busy restore_damaged restore_files run_lifecycle vault_check \
 	vault_copy vault_heal vault_interrupt vault_mount vault_pin vault_prune vault_rebuild vault_s3 vault_scrub vault_stats wal
 test-tsan:
 	@./setup --tests

@@ -113,7 +113,7 @@ Status write_checksums(Context& context, vault::SnapshotReader& reader, const so
   return ok();
 }
 
-Error damaged_vault(Error error, bool skipped) {
+Error with_a_way_on(Error error, bool skipped) {
   if (error.kind != ErrorKind::kCorrupt) return error;
   const std::string rest = skipped ? "" : ", or run this again with --skip-damaged for all files that are whole";
   error.hint += (error.hint.empty() ? "" : " ") +
@@ -170,7 +170,7 @@ Outcome restore_files(Context& context, const Arguments& args, OpenVault& vault,
   auto done = sources::restore_tree(**reader, options);
   if (!done) {
     Error error = std::move(done).error().with_context("restoring from " + short_id(snapshot.id));
-    return failed(damaged_vault(std::move(error), options.skip_damaged));
+    return failed(with_a_way_on(std::move(error), options.skip_damaged));
   }
   Outcome out = tell_restored(context, *done, snapshot, options);
   if (thawed->is_object()) out.data.set("thaw", *thawed);

@@ -47,12 +47,7 @@ Status BlobCheck::read(const std::string& object, ObjectKind kind, const BlobHea
   HF_ASSIGN(const Bytes data, core_.store.get(object, {head.size, head.data_length}));
   read_bytes_ += data.size();
   core_.progress.add(Counted::kBytes, head.size + data.size());
-  HF_TRY(verify_blob_data(head, data, object));
-  if (!core_.keys.can_read()) return ok();
-  HF_ASSIGN(const OpenedHead opened, open_blob_head(head, kind, object, core_.keys));
-  HF_ASSIGN(const Bytes plain, open_blob_data(head, opened, data, object));
-  if (blob_digest(core_.keys, plain) == head.plain_digest) return ok();
-  return make_error(ErrorKind::kCorrupt, object + ": its digest is not that of its bytes");
+  return prove_blob_data(head, data, kind, object, core_.keys);
 }
 
 void BlobCheck::tell(CheckReport& report) const {

@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "base/hex.h"
+#include "vault/check/findings.h"
+#include "vault/check/read_around.h"
 #include "vault/chunk_source.h"
 #include "vault/collect/collect.h"
 #include "vault/object/blob.h"
@@ -18,51 +20,15 @@ namespace hf::vault {
 namespace {
 
 constexpr std::size_t kProofCacheBytes = 8u << 20;
-constexpr std::uint64_t kSectorBytes = 4096;
-constexpr int kMaxBadReads = 2000;       // of one object: a disk may think for seconds about each; more than parity brings back
 
 // What says something of the object, and not of the store.
 bool is_damage(const Error& error) {
-  return error.kind == ErrorKind::kCorrupt || error.kind == ErrorKind::kUnsupported || error.kind == ErrorKind::kInvalid ||
-         error.kind == ErrorKind::kNotFound;
+  return Findings::is_damage(error.kind) || error.kind == ErrorKind::kNotFound;
 }
 
 Error not_healed(const std::string& object, const std::string& reasons) {
   return make_error(ErrorKind::kCorrupt, object + " could not be healed: " + reasons).with_object(object);
 }
-
-// What is left of an object that does not come in one piece, as from a disk with bad sectors: zeros where nothing comes.
-class AroundReader {
- public:
-  AroundReader(Store& store, const std::string& object) : store_(store), object_(object) {}
-  Result<Bytes> read() {
-    HF_ASSIGN(const ObjectInfo info, store_.stat(object_));
-    if (info.size > kMaxObjectBytes)
-      return make_error(ErrorKind::kCorrupt, "object " + object_ + " is larger than any that a vault holds").with_object(object_);
-    out_.assign(static_cast<std::size_t>(info.size), 0);
-    HF_TRY(read_range(0, info.size));
-    return std::move(out_);
-  }
-
- private:
-  Status read_range(std::uint64_t begin, std::uint64_t length) {
-    const auto part = store_.get(object_, {begin, length});
-    if (part) {
-      std::ranges::copy(*part, out_.begin() + static_cast<std::ptrdiff_t>(begin));
-      return ok();
-    }
-    if (part.error().kind != ErrorKind::kCorrupt || ++bad_ == kMaxBadReads) return part.error();
-    if (length <= kSectorBytes) return ok();
-    const std::uint64_t half = (length / 2 + kSectorBytes - 1) / kSectorBytes * kSectorBytes;
-    HF_TRY(read_range(begin, half));
-    return read_range(begin + half, length - half);
-  }
-
-  Store& store_;
-  const std::string& object_;
-  Bytes out_;
-  int bad_ = 0;
-};
 
 // Proven bytes beside the damaged ones, then in their place, then read back.
 Status replace_object(Store& store, crypto::Entropy& entropy, const std::string& object, ByteView bytes) {
@@ -173,13 +139,7 @@ Status Healer::prove_blob(const std::string& object, ByteView bytes) const {
   const auto wal = parse_wal_name(object);
   const ObjectKind kind = wal ? kind_of_wal_part(wal->part) : ObjectKind::kAttachment;
   HF_ASSIGN(const BlobHead head, parse_blob_head(bytes, bytes.size(), kind, object, core_.writers));
-  const ByteView data = bytes.subspan(static_cast<std::size_t>(head.size));
-  HF_TRY(verify_blob_data(head, data, object));
-  if (!core_.keys.can_read()) return ok();
-  HF_ASSIGN(const OpenedHead opened, open_blob_head(head, kind, object, core_.keys));
-  HF_ASSIGN(const Bytes plain, open_blob_data(head, opened, data, object));
-  if (blob_digest(core_.keys, plain) == head.plain_digest) return ok();
-  return make_error(ErrorKind::kCorrupt, object + ": its digest is not that of its bytes");
+  return prove_blob_data(head, bytes.subspan(static_cast<std::size_t>(head.size)), kind, object, core_.keys);
 }
 
 Status Healer::prove(const std::string& object, ByteView bytes) const {
@@ -222,7 +182,7 @@ Status Healer::may_come_back(const std::string& object) const {
 Result<Healed> Healer::heal_pack(const std::string& object, const IndexPack* row, const std::string& why) {
   std::string reason;
   auto damaged = core_.store.get(object);
-  if (!damaged && damaged.error().kind == ErrorKind::kCorrupt) damaged = AroundReader(core_.store, object).read();
+  if (!damaged && damaged.error().kind == ErrorKind::kCorrupt) damaged = read_around(core_.store, object);
   if (!damaged && !is_damage(damaged.error())) return std::move(damaged).error();
   if (!damaged && damaged.error().kind == ErrorKind::kNotFound) HF_TRY(may_come_back(object));
   if (damaged) {

@@ -10,6 +10,7 @@
 #include "vault/collect/collect.h"
 #include "vault/object/names.h"
 #include "vault/store/testing_faulty_store.h"
+#include "vault/store/testing_wrapped_store.h"
 #include "vault/testing_repository.h"
 
 namespace hf::vault {
@@ -239,10 +240,10 @@ TEST(Heal, CutShortAtEveryCall) {
 }
 
 // A disk that cannot read some bytes of an object until it is written anew.
-class BadSectors final : public Store {
+class BadSectors final : public WrappedStore {
  public:
   BadSectors(Store& inner, std::string object, std::uint64_t begin, std::uint64_t end, ErrorKind kind = ErrorKind::kCorrupt)
-      : inner_(inner), object_(std::move(object)), begin_(begin), end_(end), kind_(kind) {}
+      : WrappedStore(inner), object_(std::move(object)), begin_(begin), end_(end), kind_(kind) {}
   using Store::get;
   Result<Bytes> get(const std::string& name, ByteRange range) override {
     HF_ASSIGN(Bytes bytes, inner_.get(name, range));
@@ -254,15 +255,8 @@ class BadSectors final : public Store {
     written_anew_ = written_anew_ || name == object_;
     return ok();
   }
-  Result<ObjectInfo> stat(const std::string& name) override { return inner_.stat(name); }
-  Status list(const std::string& prefix, const std::function<Status(const ObjectInfo&)>& each) override {
-    return inner_.list(prefix, each);
-  }
-  Status remove(const std::string& name) override { return inner_.remove(name); }
-  StoreProperties properties() const override { return inner_.properties(); }
 
  private:
-  Store& inner_;
   const std::string object_;
   const std::uint64_t begin_, end_;
   const ErrorKind kind_;

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "vault/collect/collect.h"
+#include "vault/store/testing_wrapped_store.h"
 #include "vault/testing_repository.h"
 
 namespace hf::vault {
@@ -11,11 +12,10 @@ using testing::backup_files;
 using testing::TestVault;
 
 // Somebody else is faster with each of the epochs from `first` on that go through this store, `times` times.
-class ContestedStore final : public Store {
+class ContestedStore final : public WrappedStore {
  public:
   ContestedStore(Store& inner, Repository& other, int first, int times)
-      : inner_(inner), other_(other), first_(first), times_(times) {}
-  using Store::get;
+      : WrappedStore(inner), other_(other), first_(first), times_(times) {}
   Status put(const std::string& name, ByteView bytes, PutMode mode) override {
     if (name.starts_with("epoch/") && ++epochs_ >= first_ && contests_ < times_) {
       ++contests_;
@@ -25,17 +25,9 @@ class ContestedStore final : public Store {
     }
     return inner_.put(name, bytes, mode);
   }
-  Result<Bytes> get(const std::string& name, ByteRange range) override { return inner_.get(name, range); }
-  Result<ObjectInfo> stat(const std::string& name) override { return inner_.stat(name); }
-  Status list(const std::string& prefix, const std::function<Status(const ObjectInfo&)>& each) override {
-    return inner_.list(prefix, each);
-  }
-  Status remove(const std::string& name) override { return inner_.remove(name); }
-  StoreProperties properties() const override { return inner_.properties(); }
   int contests() const { return contests_; }
 
  private:
-  Store& inner_;
   Repository& other_;
   const int first_, times_;
   int epochs_ = 0, contests_ = 0;

@@ -3,22 +3,20 @@
 
 #include <algorithm>
 
+#include "vault/store/testing_wrapped_store.h"
 #include "vault/testing_repository.h"
 
 namespace hf::vault {
 namespace {
 
 // Remembers the calls: "list epoch/", "put leases/.../open".
-class RecordingStore final : public Store {
+class RecordingStore final : public WrappedStore {
  public:
-  explicit RecordingStore(Store& inner) : inner_(inner) {}
-  using Store::get;
+  using WrappedStore::WrappedStore;
   Status put(const std::string& name, ByteView bytes, PutMode mode) override {
     calls.push_back("put " + name);
     return inner_.put(name, bytes, mode);
   }
-  Result<Bytes> get(const std::string& name, ByteRange range) override { return inner_.get(name, range); }
-  Result<ObjectInfo> stat(const std::string& name) override { return inner_.stat(name); }
   Status list(const std::string& prefix, const std::function<Status(const ObjectInfo&)>& each) override {
     calls.push_back("list " + prefix);
     return inner_.list(prefix, each);
@@ -27,7 +25,6 @@ class RecordingStore final : public Store {
     calls.push_back("remove " + name);
     return inner_.remove(name);
   }
-  StoreProperties properties() const override { return inner_.properties(); }
 
   // The place of the first or last call that begins and ends so; -1 if there is none.
   int first(std::string_view begin, std::string_view end = "") const {
@@ -40,9 +37,6 @@ class RecordingStore final : public Store {
     return -1;
   }
   std::vector<std::string> calls;
-
- private:
-  Store& inner_;
 };
 
 TEST(ProtocolOrder, EachStepComesAfterWhatItRestsOn) {

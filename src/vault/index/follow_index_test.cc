@@ -3,6 +3,7 @@
 
 #include "vault/collect/collect.h"
 #include "vault/object/names.h"
+#include "vault/store/testing_wrapped_store.h"
 #include "vault/testing_repository.h"
 
 namespace hf::vault {
@@ -13,19 +14,17 @@ using testing::TestVault;
 
 // Acts once, at the first listing of a prefix or the first look at an object of it. A listing then shows the least that the
 // contract allows: what went meanwhile is not there any more, and what came meanwhile is not there yet.
-class ActingStore final : public Store {
+class ActingStore final : public WrappedStore {
  public:
-  ActingStore(Store& inner, std::function<void()> act) : inner_(inner), act_(std::move(act)) {}
+  ActingStore(Store& inner, std::function<void()> act) : WrappedStore(inner), act_(std::move(act)) {}
   std::string at_list;
   std::string at_get;
 
   using Store::get;
-  Status put(const std::string& name, ByteView bytes, PutMode mode) override { return inner_.put(name, bytes, mode); }
   Result<Bytes> get(const std::string& name, ByteRange range) override {
     if (!at_get.empty() && name.starts_with(at_get)) act();
     return inner_.get(name, range);
   }
-  Result<ObjectInfo> stat(const std::string& name) override { return inner_.stat(name); }
   Status list(const std::string& prefix, const std::function<Status(const ObjectInfo&)>& each) override {
     HF_ASSIGN(const std::vector<ObjectInfo> before, listed(prefix));
     if (!at_list.empty() && prefix == at_list) act();
@@ -35,8 +34,6 @@ class ActingStore final : public Store {
     }
     return ok();
   }
-  Status remove(const std::string& name) override { return inner_.remove(name); }
-  StoreProperties properties() const override { return inner_.properties(); }
   bool acted() const { return act_ == nullptr; }
 
  private:
@@ -51,7 +48,6 @@ class ActingStore final : public Store {
     }));
     return out;
   }
-  Store& inner_;
   std::function<void()> act_;
 };
 

@@ -7,6 +7,7 @@
 #include "vault/collect/collect.h"
 #include "vault/object/names.h"
 #include "vault/store/testing_faulty_store.h"
+#include "vault/store/testing_wrapped_store.h"
 #include "vault/testing_repository.h"
 
 namespace hf::vault {
@@ -107,31 +108,23 @@ TEST(IndexMerge, StoppedAtAnyCallLosesNothing) {
 }
 
 // Acts once, before an object with one of these prefixes is created or removed.
-class ActingAt final : public Store {
+class ActingAt final : public WrappedStore {
  public:
   ActingAt(Store& inner, std::string put, std::string remove, std::function<void()> act)
-      : inner_(inner), put_(std::move(put)), remove_(std::move(remove)), act_(std::move(act)) {}
-  using Store::get;
+      : WrappedStore(inner), put_(std::move(put)), remove_(std::move(remove)), act_(std::move(act)) {}
   Status put(const std::string& name, ByteView bytes, PutMode mode) override {
     if (!put_.empty() && name.starts_with(put_)) act();
     return inner_.put(name, bytes, mode);
-  }
-  Result<Bytes> get(const std::string& name, ByteRange range) override { return inner_.get(name, range); }
-  Result<ObjectInfo> stat(const std::string& name) override { return inner_.stat(name); }
-  Status list(const std::string& prefix, const std::function<Status(const ObjectInfo&)>& each) override {
-    return inner_.list(prefix, each);
   }
   Status remove(const std::string& name) override {
     if (!remove_.empty() && name.starts_with(remove_)) act();
     return inner_.remove(name);
   }
-  StoreProperties properties() const override { return inner_.properties(); }
 
  private:
   void act() {
     if (act_ != nullptr) std::exchange(act_, nullptr)();
   }
-  Store& inner_;
   std::string put_, remove_;
   std::function<void()> act_;
 };

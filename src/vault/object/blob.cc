@@ -119,6 +119,14 @@ Result<Bytes> open_blob_data(const BlobHead& head, const OpenedHead& opened, Byt
   return plain;
 }
 
+Status prove_blob_data(const BlobHead& head, ByteView data, ObjectKind kind, std::string_view name, const Keys& keys) {
+  if (!keys.can_read()) return verify_blob_data(head, data, name);
+  HF_ASSIGN(const OpenedHead opened, open_blob_head(head, kind, name, keys));
+  HF_ASSIGN(const Bytes plain, open_blob_data(head, opened, data, name));
+  if (blob_digest(keys, plain) == head.plain_digest) return ok();
+  return make_error(ErrorKind::kCorrupt, std::string(name) + ": its digest is not that of its bytes");
+}
+
 Result<BlobHead> read_blob_head(Store& store, const ObjectInfo& object, ObjectKind kind,
                                 std::span<const crypto::PublicKey> writers) {
   std::uint64_t length = std::min<std::uint64_t>(object.size, kBlobHeadRead);

@@ -50,6 +50,8 @@ Result<OpenedHead> open_blob_head(const BlobHead& head, ObjectKind kind, std::st
 // `data`: the data section. kCorrupt unless it is exactly what the head says.
 Status verify_blob_data(const BlobHead& head, ByteView data, std::string_view name);
 Result<Bytes> open_blob_data(const BlobHead& head, const OpenedHead& opened, ByteView data, std::string_view name);
+// As far as these keys tell: that the data is what the head says, and, for who can read, that it opens to what was digested.
+Status prove_blob_data(const BlobHead& head, ByteView data, ObjectKind kind, std::string_view name, const Keys& keys);
 
 // The same from a store.
 Result<BlobHead> read_blob_head(Store& store, const ObjectInfo& object, ObjectKind kind,
