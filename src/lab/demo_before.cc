@@ -97,7 +97,8 @@ Result<Proof> DemoRun::backup() {
 }
 
 Result<Proof> DemoRun::verify() {
-  HF_ASSIGN(Json done, command({"verify", "orders-db", "--plan", lab_->plan_path(), "--from", "eu"}));
+  HF_ASSIGN(Json done,
+            command({"verify", "orders-db", "--plan", lab_->plan_path(), "--from", "eu", "--scratch", lab_->root()}));
   const Json& data = done["data"];
   Proof out;
   out.line = "restored from vault eu, booted, queried; canary " + text_of(data["canary"]["last_found"]) + " of " +
@@ -109,6 +110,9 @@ Result<Proof> DemoRun::verify() {
     out.below.push_back("ok: " + a["name"].as_string() +
                         (a["detail"].as_string().empty() ? "" : " (" + a["detail"].as_string() + ")"));
   }
+  const Json& lost = data["canary"]["lost"];
+  if (!lost.is_number() || lost.as_int() != 0)
+    return make_error(ErrorKind::kFailed, "the newest canary that was written before is not in the restored database");
   if (!data["torn_down"].as_bool()) return make_error(ErrorKind::kFailed, "the scratch server was not torn down");
   out.figures = data;
   return out;

@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 
@@ -20,7 +21,7 @@ constexpr std::size_t kMaxLogBytes = 16 << 20;
 constexpr std::string_view kBelow = "/tmp/holdfast-demo-";
 
 struct Moment {
-  std::string file;  // below the demo's folder: signal once it is there
+  std::string file;  // in the demo's folder, `x*` anything that begins with x: signal once it is there
   int number;        // the signal
   std::string user;  // empty: who runs the test
   bool twice = false;  // and another signal at once
@@ -70,11 +71,17 @@ class InterruptedDemo : public ::testing::TestWithParam<Moment> {
     const std::size_t at = text.find(kBelow);
     return at == std::string::npos ? std::string() : text.substr(at, text.find_first_of(" \n", at) - at);
   }
+  bool any_begins(const std::string& folder_name, const std::string& prefix) {
+    const auto entries = files.list(folder_name);
+    return entries && std::ranges::any_of(*entries, [&](const DirectoryEntry& e) { return e.name.starts_with(prefix); });
+  }
   bool wait_for(const std::string& file, Process& demo) {
     const MonoTime deadline = clock.mono() + kMomentTimeout;
     while (clock.mono() < deadline && !demo.poll()) {
       const std::string root = folder_of_the_demo();
-      if (!root.empty() && file_exists(files, root + "/" + file)) return true;
+      if (!root.empty() && (file.ends_with('*') ? any_begins(root, file.substr(0, file.size() - 1))
+                                                : file_exists(files, root + "/" + file)))
+        return true;
       clock.sleep_until(clock.mono() + kLookAgain, {});
     }
     return false;
@@ -120,6 +127,7 @@ TEST_P(InterruptedDemo, LeavesNothing) {
 INSTANTIATE_TEST_SUITE_P(Moments, InterruptedDemo,
                          ::testing::Values(Moment{"us-east/primary/postmaster.pid", SIGINT, ""},  // in the first step
                                            Moment{"us-west/spool/lock", SIGTERM, ""},  // everything runs, or begins to
+                                           Moment{"hf-verify-*", SIGINT, "", true},    // a restored database is there
                                            Moment{"us-west/failover.json", SIGINT, "nobody"},  // in the failover
                                            Moment{"us-west/failover.json", SIGINT, "", true}));
 

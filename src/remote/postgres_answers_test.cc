@@ -37,8 +37,9 @@ std::string row_of(const std::vector<std::string>& fields) {
 }
 
 // Lets everybody in without a password, then answers the first command with `answer`.
-TestServer::Handler answering(std::string answer) {
-  return [answer = std::move(answer)](TcpStream& stream, const Limit& limit) {
+TestServer::Handler answering(std::string answer, const std::string& version = "15.0") {
+  const std::string status = std::string("server_version\0", 15) + version + std::string(1, '\0');
+  return [answer = std::move(answer), status](TcpStream& stream, const Limit& limit) {
     const auto read_message = [&](bool typed) {
       Bytes head(typed ? 5 : 4);
       if (!stream.receive_exactly(head, limit)) return;
@@ -49,7 +50,7 @@ TestServer::Handler answering(std::string answer) {
     read_message(false);
     const std::string ready = message('Z', "I");
     (void)stream.send_all(as_bytes(message('R', std::string(4, '\0')) +
-                                   message('S', std::string("server_version\00015.0\0", 20)) + ready), limit);
+                                   message('S', status) + ready), limit);
     read_message(true);
     (void)stream.send_all(as_bytes(answer + ready), limit);
     read_message(true);  // goodbye
@@ -80,6 +81,22 @@ class PostgresAnswers : public ::testing::Test {
 };
 
 const std::string kOneTablespace = row_of({"1663", "/there", "1"});
+
+TEST_F(PostgresAnswers, AServerThatIsTooOldIsRefusedWithWhatToDo) {
+  for (const auto& [version, shown] : {std::pair{"12.22", "12"}, std::pair{"9.6.24", "9"}}) {
+    TestServer server("127.0.0.1", answering("", version));
+    const std::string dsn = "host=127.0.0.1 port=" + std::to_string(server.endpoint().port) +
+                            " user=x sslmode=disable gssencmode=disable";
+    const auto made = PgReplication::connect(dsn, clock, {});
+    ASSERT_FALSE(made) << version;
+    EXPECT_EQ(made.error().kind, ErrorKind::kUnsupported);
+    EXPECT_NE(made.error().text.find(std::string("is version ") + shown + ", older than 13"), std::string::npos)
+        << made.error().text;
+    EXPECT_EQ(made.error().hint, "Upgrade the server to PostgreSQL 13 or later.");
+  }
+  TestServer oldest("127.0.0.1", answering("", "13.0"));
+  (void)client_of(oldest);
+}
 
 TEST_F(PostgresAnswers, AStartPositionIsRead) {
   BaseBackupStart started;

@@ -9,7 +9,7 @@
 namespace hf::vault {
 namespace {
 
-constexpr std::size_t kRunChunks = 200'000;   // about 20 MB of memory while it is collected
+constexpr std::size_t kRunChunks = 400'000;   // about 40 MB of memory while it is collected
 // A pack is closed at kDefaultPackBytes; its last chunk may be of the largest size, and its directory follows.
 constexpr std::size_t kDirectoryRoom = 2u << 20;
 constexpr std::size_t kBufferBytes = kDefaultPackBytes + kMaxChunkBytes + kDirectoryRoom;
@@ -69,6 +69,7 @@ void ChunkStore::note_found() {
     const IndexRun& from = source_->index().runs()[run];
     const auto pack = from.pack(row);
     if (!pack) return;                   // a damaged run: whoever reads it says so
+    if (pack->name.session == lease_.session()) return;      // own_ has it
     found_[pack_object_name(pack->name)] = pack->size;
     found_[from.name()] = 0;
   });
@@ -129,11 +130,17 @@ Result<bool> ChunkStore::vouches(const Vouched& snapshot) {
 }
 
 std::vector<std::string> ChunkStore::own_runs() const {
-  std::vector<std::string> names = runs_written_;
+  std::set<std::string> names(runs_written_.begin(), runs_written_.end());
   for (const IndexRun& run : source_->index().runs()) {
-    if (run.writer() == core_.keys.writer.public_key) names.push_back(run.name());
+    if (run.writer() == core_.keys.writer.public_key) names.insert(run.name());
   }
-  return names;
+  return {names.begin(), names.end()};
+}
+
+std::size_t ChunkStore::runs() const {
+  std::set<std::string> names(runs_written_.begin(), runs_written_.end());
+  for (const IndexRun& run : source_->index().runs()) names.insert(run.name());
+  return names.size();
 }
 
 Status ChunkStore::claim(std::span<const ChunkId> ids, std::span<std::uint8_t> fresh) {
@@ -247,7 +254,22 @@ Status ChunkStore::index(const PackName& name, const FinishedPack& pack) {
     packs = std::exchange(run_packs_, {});
     number = next_run_++;
   }
-  return write_run(std::move(full), std::move(packs), number);
+  HF_TRY(write_run(full, std::move(packs), number));
+  return know_by_index(index_name(lease_.session(), number), full);
+}
+
+// Where the run cannot be listed yet, its chunks stay in memory: nothing is stored twice.
+Status ChunkStore::know_by_index(const std::string& name, const IndexRunWriter& run) {
+  const std::lock_guard lock(index_mutex_);
+  note_found();
+  const auto reloaded = source_->reload();
+  if (!reloaded && reloaded.error().kind != ErrorKind::kBusy) return reloaded.error();
+  for (const IndexPack& pack : run.packs()) present_[pack.name] = pack.size;
+  use_index();
+  const auto is_it = [&](const IndexRun& open) { return open.name() == name; };
+  if (!std::ranges::any_of(source_->index().runs(), is_it)) return ok();
+  for (const IndexEntry& row : run.rows()) ours_.erase(row.chunk.id);
+  return ok();
 }
 
 Status ChunkStore::adopt(const PackName& name, const FinishedPack& pack) {
@@ -260,7 +282,7 @@ Status ChunkStore::adopt(const PackName& name, const FinishedPack& pack) {
   return index(name, pack);
 }
 
-Status ChunkStore::write_run(IndexRunWriter run, std::vector<PackName> packs, std::uint32_t number) {
+Status ChunkStore::write_run(IndexRunWriter& run, std::vector<PackName> packs, std::uint32_t number) {
   if (run.empty()) return ok();
   const std::string name = index_name(lease_.session(), number);
   HF_ASSIGN(const Bytes bytes, run.finish(core_.entropy, core_.keys, name));
@@ -287,7 +309,8 @@ Status ChunkStore::flush() {
   for (const PackKind kind : {PackKind::kData, PackKind::kMetadata}) {
     if (slot(kind)) HF_TRY(finish(std::move(slot(kind))));
   }
-  return write_run(std::exchange(run_, IndexRunWriter()), std::exchange(run_packs_, {}), next_run_++);
+  IndexRunWriter last = std::exchange(run_, IndexRunWriter());
+  return write_run(last, std::exchange(run_packs_, {}), next_run_++);
 }
 
 }  // namespace hf::vault

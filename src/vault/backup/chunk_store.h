@@ -2,7 +2,8 @@
 //
 // Any thread may call it. Places in the open pack are given out under a lock; compressing, sealing, finishing and
 // storing happen outside of it, in the calling thread. Invariant: a chunk counts as stored only for this session until
-// flush(); after it, every pack and index run is durable.
+// flush(); after it, every pack and index run is durable. Memory: once an index run that names them is in the store, the
+// session's own chunks are known by it, so that what is kept does not grow with the backup.
 #pragma once
 
 #include <atomic>
@@ -51,7 +52,8 @@ class ChunkStore {
   Status flush();
   bool stored_any() const { return next_pack_ > 0 || data_ || trees_; }   // REQUIRES: no other thread is in here
   void close();                                        // after the last flush(): lets go of the index
-  std::size_t runs() const { return source_->index().runs().size() + next_run_; }   // of the index; after flush()
+  std::size_t runs() const;                            // of the index; after flush()
+  std::size_t remembered() const { return ours_.size(); }   // chunks that no run names yet. REQUIRES: as flush()
   // Objects with their sizes that this session refers to and did not put: packs, and the runs that name them. With `own`
   // also those that it did. REQUIRES: no other thread is in here.
   std::map<std::string, std::uint64_t> rests_on(bool own);
@@ -80,7 +82,8 @@ class ChunkStore {
   std::unique_ptr<OpenPack> sealed(OpenPack* pack);
   Status finish(std::unique_ptr<OpenPack> pack);
   Status index(const PackName& name, const FinishedPack& pack);
-  Status write_run(IndexRunWriter run, std::vector<PackName> packs, std::uint32_t number);
+  Status write_run(IndexRunWriter& run, std::vector<PackName> packs, std::uint32_t number);
+  Status know_by_index(const std::string& name, const IndexRunWriter& run);
   std::unique_ptr<OpenPack>& slot(PackKind kind) { return kind == PackKind::kData ? data_ : trees_; }
 
   const Repository::Core& core_;
@@ -91,7 +94,7 @@ class ChunkStore {
   std::unique_ptr<ChunkSource> source_;
   std::optional<KnownChunks> indexed_;
   std::map<PackName, std::uint64_t> present_;           // with their sizes
-  IdSet ours_;
+  IdSet ours_;                                          // of this session, and named by none of the runs that are open
   std::map<std::string, std::uint64_t> found_;          // of rests_on(), before the index was last loaded; and adopted packs
 
   std::mutex pack_mutex_;

@@ -25,6 +25,25 @@ class IdSet {
     count_ += fresh ? 1 : 0;
     return fresh;
   }
+  // Those behind it in line move up (Knuth, The Art of Computer Programming 3, algorithm 6.4 R).
+  void erase(const ChunkId& id) {
+    if (id == kEmpty) has_empty_ = false;
+    if (id == kEmpty || slots_.empty()) return;
+    const std::size_t mask = slots_.size() - 1;
+    std::size_t hole = ChunkIdHash()(id) & mask;
+    while (slots_[hole] != id) {
+      if (slots_[hole] == kEmpty) return;
+      hole = (hole + 1) & mask;
+    }
+    for (std::size_t at = (hole + 1) & mask; slots_[at] != kEmpty; at = (at + 1) & mask) {
+      const std::size_t home = ChunkIdHash()(slots_[at]) & mask;
+      if (((at - home) & mask) < ((at - hole) & mask)) continue;      // it would come before its home
+      slots_[hole] = slots_[at];
+      hole = at;
+    }
+    slots_[hole] = kEmpty;
+    --count_;
+  }
   std::size_t size() const { return count_ + (has_empty_ ? 1 : 0); }
 
  private:

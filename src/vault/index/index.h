@@ -66,6 +66,8 @@ class IndexRunWriter {
   void add_row(const IndexEntry& entry) { entries_.push_back(entry); }   // equal ones become one
   void reserve(std::size_t chunks) { entries_.reserve(chunks); }
   std::size_t chunks() const { return entries_.size(); }
+  const std::vector<IndexPack>& packs() const { return packs_; }
+  const std::vector<IndexEntry>& rows() const { return entries_; }
   bool empty() const { return packs_.empty(); }
   // The object's bytes; `name` is the name it will have in the store ("index/<session>-<n>") and is signed.
   // Without filters: as the first programs wrote it.
