@@ -2,6 +2,7 @@
 #include "cli/commands.h"
 #include "cli/exit_codes.h"
 #include "cli/plan_file.h"
+#include "plan/lint.h"
 #include "plan/schema.h"
 
 namespace hf::cli {
@@ -34,8 +35,11 @@ Outcome run_lint(Context& context, const Arguments&) {
     findings.push(plan::to_json(f));
   }
   context.out.line(context.plan_file + ": " + summary_of(file->loaded));
-  return finished(Json::object().set("findings", findings).set("plan_hash", file->hash),
-                  file->loaded.ok() ? kExitOk : kExitFailed);
+  Outcome out = finished(Json::object().set("findings", findings).set("plan_hash", file->hash),
+                         file->loaded.ok() ? kExitOk : kExitFailed);
+  if (!plan::is_whole(file->loaded.findings))
+    out.warnings.push_back("what the plan means was not looked at, as not all of it could be read; mend that, then lint again");
+  return out;
 }
 
 Outcome run_explain(Context& context, const Arguments& args) {

@@ -23,8 +23,11 @@ const std::vector<Rule>& rules();
 const Rule* find_rule(std::string_view id_or_slug);
 
 // All findings of the plan: those of loading, then those of the rules, sorted by place, waivers applied at `now`.
-// A plan that did not load (errors of reading) gets no rules, since they would judge what is not there.
+// Where something of the plan could not be read, no rules, since they would judge what is not there.
 std::vector<Finding> lint(const Loaded& loaded, WallTime now);
+
+// Could all of the plan be read? An unknown key takes nothing away from the rest.
+bool is_whole(const std::vector<Finding>& findings);
 
 // Loads, lints, and puts the result into Loaded::findings.
 Loaded load_and_lint(const std::vector<Source>& sources, WallTime now);

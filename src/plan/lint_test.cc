@@ -190,6 +190,16 @@ TEST(Waivers, AWaivedErrorDoesNotFailThePlan) {
   EXPECT_TRUE(load_and_lint({{"p", text + waiver("promotion-without-fence", "failover", "2026-05-01")}}, now).ok());
 }
 
+TEST(Lint, WhatCouldBeReadIsJudgedAlsoBesideAnUnknownKey) {
+  std::string text = changed("timeout: 1m, needs: [fence]", "needs: [checks]") + "colour: blue\n";
+  EXPECT_TRUE(has(findings_of(text), "unknown-key"));
+  EXPECT_TRUE(has(findings_of(text), "promotion-without-fence"));
+  EXPECT_TRUE(is_whole(findings_of(text)));
+  text = changed("timeout: 1m, needs: [fence]", "needs: [checks], timeout: fast");
+  EXPECT_FALSE(has(findings_of(text), "promotion-without-fence"));
+  EXPECT_FALSE(is_whole(findings_of(text)));
+}
+
 TEST(Waivers, MistakesOfReadingCannotBeWaived) {
   std::string text = changed("role: standby", "role: standbi") + waiver("unknown-word", "regions", "2030-01-01");
   for (const Finding& f : findings_of(text)) EXPECT_EQ(f.waived_by, "") << f.rule;

@@ -21,6 +21,16 @@ printf 'plan: 1\nregions: {east: {role: primary\n' >bad.yaml
 expect 1 lint --plan bad.yaml;                               prints "bad.yaml: 1 error, 0 warnings"
 expect_json 1 lint --plan bad.yaml;                          [ "$(count data.findings)" = 1 ] || fail "a syntax error is $(count data.findings) findings"
 
+# A plan with mistakes of order says them all beside an unknown key; where something could not be read, that it did not look.
+order() { expect_json 1 lint --plan "$1"; grep -o '"rule":"[a-z-]*"' out | sort; }
+order "$source/demo/mission-order.yaml" >rules
+[ "$(wc -l <rules)" -ge 10 ] || fail "not ten findings of meaning: $(cat rules)"
+sed 's/^plan: 1/plan: 1\ncolour: blue/' "$source/demo/mission-order.yaml" >more.yaml
+order more.yaml | grep -v unknown-key | cmp -s - rules || fail "an unknown key hides what the plan means"
+! grep -q 'was not looked at' out err || fail "it looked"
+sed 's/^plan: 1/plan: 1\nwaivers: none/' "$source/demo/mission-order.yaml" >less.yaml
+expect 1 lint --plan less.yaml;                              says "what the plan means was not looked at"
+
 # Ten mistakes in a good plan are ten errors, each with its line.
 write_plan
 sed -e 's/^objectives: .*/objectives: {rto: 4, rpo: 2h, mttr: 2h, data_lost: 2h}/' \
