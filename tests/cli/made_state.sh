@@ -7,6 +7,14 @@ expect 10 backup run web;                says "no vault at"
 expect 0 vault init --vault vault
 expect_json 0 backup run web;            is data.component web; is data.files 3
 expect_json 0 backup run --all;          [ "$(count data.backups)" = 1 ]
+
+# The key of a vault as what a program prints; a program that fails is told.
+printf 'correct-horse\n' >secret
+sed "s,key: env:HOLDFAST_PASSPHRASE,key: 'command:cat $work/secret'," holdfast.yaml >by_command.yaml
+(unset HOLDFAST_PASSPHRASE; expect 0 backup run web --plan by_command.yaml)
+sed "s,key: env:HOLDFAST_PASSPHRASE,key: 'command:false'," holdfast.yaml >by_failing.yaml
+(unset HOLDFAST_PASSPHRASE; expect 12 backup run web --plan by_failing.yaml; says "false"; says "hint:")
+
 expect 2 backup run wbe;                 says "no component 'wbe'"
 expect_json 0 status;                    is data.components.0.protected true; is data.components.0.proven false
 expect 0 status;                         prints "holdfast restore --vault $work/vault --component web --snapshot latest --to DIR"
