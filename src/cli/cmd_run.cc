@@ -1,6 +1,7 @@
 // run list, show, resume, approve, cancel; status: what was done, what goes on, how things stand.
 #include <algorithm>
 #include <map>
+#include <ranges>
 #include <set>
 
 #include "cli/commands.h"
@@ -9,56 +10,48 @@
 #include "cli/journal_access.h"
 #include "cli/run_access.h"
 #include "plan/objective.h"
-#include "record/data_events.h"
 #include "record/run_events.h"
 
 namespace hf::cli {
 
 namespace {
 
-struct RunLine {
-  std::string id, kind, runbook, component, state = "running", verdict;
-  WallTime started{};
-  std::optional<WallTime> finished;
-  std::size_t approvals_needed = 0;  // asked for, and not given yet
-  std::set<std::string> approvers;
+constexpr std::uint64_t kMaxRuns = 100'000;          // that are listed
+constexpr std::uint64_t kMaxApprovals = 1000;        // events of one run
 
-  bool waits() const { return !finished && approvers.size() < approvals_needed; }
+struct RunLine {
+  journal::RunRow row;
+  bool waits = false;                                // for approvals that were asked for, and not given yet
+  std::string state() const { return waits ? "waits for approval" : row.state; }
 };
 
-RunLine* find_line(std::vector<RunLine>& runs, const std::string& id) {
-  const auto at = std::ranges::find(runs, id, &RunLine::id);
-  return at == runs.end() ? nullptr : &*at;
+Result<bool> waits_for_approval(journal::ReadModel& model, const std::string& run) {
+  journal::EventQuery query;
+  query.type_prefix = "approval.";
+  query.run = run;
+  query.limit = kMaxApprovals;
+  HF_ASSIGN(const std::vector<journal::Entry> events, model.events(query));
+  std::int64_t needed = 0;
+  std::set<std::string> approvers;
+  for (const journal::Entry& e : events) {
+    if (auto asked = record::body_of<record::ApprovalRequested>(e.event)) needed = asked->needed;
+    if (auto given = record::body_of<record::ApprovalGiven>(e.event)) approvers.insert(given->by);
+  }
+  return static_cast<std::int64_t>(approvers.size()) < needed;
 }
 
-Result<std::vector<RunLine>> all_runs(journal::Journal& journal) {
+// Oldest first.
+Result<std::vector<RunLine>> all_runs(journal::ReadModel& model) {
+  HF_ASSIGN(std::vector<journal::RunRow> rows, model.runs(kMaxRuns));
   std::vector<RunLine> out;
-  HF_TRY(journal.read(0, [&](const journal::Entry& e) {
-    if (auto started = record::body_of<record::RunStarted>(e.event))
-      out.push_back({e.event.run,
-                     std::string(record::to_string(started->kind)),
-                     started->runbook,
-                     started->component,
-                     "running",
-                     "",
-                     e.event.time,
-                     {},
-                     0,
-                     {}});
-    RunLine* run = find_line(out, e.event.run);
-    if (run == nullptr) return true;
-    if (auto asked = record::body_of<record::ApprovalRequested>(e.event))
-      run->approvals_needed = static_cast<std::size_t>(std::max<std::int64_t>(asked->needed, 0));
-    if (auto given = record::body_of<record::ApprovalGiven>(e.event)) run->approvers.insert(given->by);
-    if (auto finished = record::body_of<record::RunFinished>(e.event)) {
-      run->state = std::string(record::to_string(finished->state));
-      run->verdict = finished->verdict;
-      run->finished = e.event.time;
+  for (journal::RunRow& row : std::views::reverse(rows)) {
+    if (row.kind.empty()) continue;                  // its beginning cannot be read here
+    RunLine line{std::move(row)};
+    if (!line.row.finished_at) {
+      HF_ASSIGN(line.waits, waits_for_approval(model, line.row.run));
     }
-    return true;
-  }));
-  for (RunLine& r : out)
-    if (r.waits()) r.state = "waits for approval";
+    out.push_back(std::move(line));
+  }
   return out;
 }
 
@@ -66,22 +59,25 @@ Outcome list_runs(Context& context, const Arguments&) {
   auto journal = read_journal(context);
   if (!journal && journal.error().kind == ErrorKind::kNotFound) return nothing_recorded(journal.error(), "runs");
   if (!journal) return failed(std::move(journal).error());
-  auto runs = all_runs(**journal);
+  auto model = read_model_of(context, **journal);
+  if (!model) return failed(std::move(model).error());
+  auto runs = all_runs(*model);
   if (!runs) return failed(std::move(runs).error());
   Json list = Json::array();
   std::vector<std::vector<std::string>> rows = {{"RUN", "KIND", "STARTED", "STATE", "VERDICT"}};
-  for (const RunLine& r : *runs) {
+  for (const RunLine& line : *runs) {
+    const journal::RunRow& r = line.row;
     Json one = Json::object();
-    one.set("run", r.id)
+    one.set("run", r.run)
         .set("kind", r.kind)
         .set("runbook", r.runbook)
         .set("component", r.component)
-        .set("state", r.state);
-    one.set("started_at", format_time(r.started))
-        .set("finished_at", r.finished ? Json(format_time(*r.finished)) : Json())
+        .set("state", line.state());
+    one.set("started_at", format_time(r.started_at))
+        .set("finished_at", r.finished_at ? Json(format_time(*r.finished_at)) : Json())
         .set("verdict", r.verdict);
     list.push(one);
-    rows.push_back({r.id, r.kind, format_time(std::chrono::floor<Seconds>(r.started)), r.state, r.verdict});
+    rows.push_back({r.run, r.kind, format_time(std::chrono::floor<Seconds>(r.started_at)), line.state(), r.verdict});
   }
   context.out.table(rows);
   return finished(Json::object().set("runs", list));
@@ -160,18 +156,15 @@ struct Standing {
   bool proof_passed = false;
 };
 
-Result<std::map<std::string, Standing>> standing_of(journal::Journal& journal) {
+Result<std::map<std::string, Standing>> standing_of(journal::ReadModel& model) {
   std::map<std::string, Standing> out;
-  HF_TRY(journal.read(0, [&](const journal::Entry& e) {
-    if (auto b = record::body_of<record::BackupFinished>(e.event)) out[b->component].backup = e.event.time;
-    if (auto v = record::body_of<record::VerifyFinished>(e.event)) {
-      Standing& s = out[v->component];
-      s.proof = e.event.time;
-      s.proof_passed = v->torn_down;
-      for (const record::Assertion& a : v->assertions) s.proof_passed = s.proof_passed && a.ok;
-    }
-    return true;
-  }));
+  HF_ASSIGN(const std::vector<journal::BackupRow> backups, model.latest_backups());
+  HF_ASSIGN(const std::vector<journal::VerifyRow> proofs, model.latest_verifications());
+  for (const journal::BackupRow& b : backups) out[b.component].backup = b.time;
+  for (const journal::VerifyRow& v : proofs) {
+    out[v.component].proof = v.time;
+    out[v.component].proof_passed = v.ok && v.torn_down;
+  }
   return out;
 }
 
@@ -225,10 +218,14 @@ Outcome run_status(Context& context, const Arguments&) {
   std::map<std::string, Standing> standing;
   std::vector<RunLine> runs;
   if (auto journal = read_journal(context)) {
-    auto found = standing_of(**journal);
+    auto model = read_model_of(context, **journal);
+    if (!model) return failed(std::move(model).error());
+    auto found = standing_of(*model);
     if (!found) return failed(std::move(found).error());
     standing = std::move(*found);
-    if (auto list = all_runs(**journal)) runs = std::move(*list);
+    auto list = all_runs(*model);
+    if (!list) return failed(std::move(list).error());
+    runs = std::move(*list);
   } else if (journal.error().kind != ErrorKind::kNotFound) {
     return failed(std::move(journal).error());
   }
@@ -243,10 +240,11 @@ Outcome run_status(Context& context, const Arguments&) {
   rows.insert(rows.end(), bad.begin(), bad.end());  // worst first
   rows.insert(rows.end(), good.begin(), good.end());
   context.out.table(rows);
-  for (const RunLine& r : runs)
-    if (!r.finished)
-      context.out.line("unfinished run " + r.id + " (" + r.kind + ", " + r.state + "); next: holdfast run " +
-                       (r.waits() ? "approve " + r.id + " --by NAME" : "resume " + r.id));
+  for (const RunLine& line : runs) {
+    if (line.row.finished_at) continue;
+    context.out.line("unfinished run " + line.row.run + " (" + line.row.kind + ", " + line.state() + "); next: holdfast run " +
+                     (line.waits ? "approve " + line.row.run + " --by NAME" : "resume " + line.row.run));
+  }
   return finished(Json::object().set("components", list));
 }
 

@@ -70,6 +70,14 @@ Result<std::unique_ptr<journal::LocalJournal>> read_journal(Context& context) {
   return journal::LocalJournal::open_reader(context.env.files, journal_folder(context));
 }
 
+Result<journal::ReadModel> read_model_of(Context& context, journal::Journal& journal) {
+  const std::string path = join_path(context.state_dir, "read-model.sqlite");
+  auto model = journal::ReadModel::open(context.env.files, path, journal);
+  if (model) return model;
+  context.env.log.info("journal", "read model kept in memory", {{"path", path}, {"error", model.error().text}});
+  return journal::ReadModel::open(context.env.files, ":memory:", journal);
+}
+
 Outcome nothing_recorded(const Error& no_journal, const std::string& list) {
   Outcome out = finished(Json::object().set(list, Json::array()));
   out.warnings.push_back(no_journal.text + ". " + no_journal.hint);

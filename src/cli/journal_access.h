@@ -5,6 +5,7 @@
 
 #include "cli/command.h"
 #include "journal/local.h"
+#include "journal/read_model.h"
 
 namespace hf::cli {
 
@@ -16,6 +17,8 @@ inline constexpr Micros kWaitForRun = 2s;
 Result<std::unique_ptr<journal::LocalJournal>> open_journal(Context& context, const std::string& region = {},
                                                             Micros wait = kWaitForWriter);
 Result<std::unique_ptr<journal::LocalJournal>> read_journal(Context& context);
+// Beside the journal, or in memory where this user may not write there.
+Result<journal::ReadModel> read_model_of(Context& context, journal::Journal& journal);
 // What a list of a journal that is not there answers: an empty one, and a warning that says where it was looked for.
 Outcome nothing_recorded(const Error& no_journal, const std::string& list);
 

@@ -1,6 +1,8 @@
 // The only file that knows SQLite: tables, projection, queries. Its exceptions end in guarded().
 #include "journal/read_model.h"
 
+#include <algorithm>
+
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <sqlite3.h>
 
@@ -143,9 +145,7 @@ void project_step(SQLite::Database& db, const record::Event& e) {
 }
 
 bool all_hold(const std::vector<record::Assertion>& assertions) {
-  for (const record::Assertion& a : assertions)
-    if (!a.ok) return false;
-  return !assertions.empty();
+  return std::ranges::all_of(assertions, &record::Assertion::ok);
 }
 
 void project_data(SQLite::Database& db, const Entry& entry) {

@@ -1,5 +1,5 @@
 // The read model: the journal's events as SQLite tables, for questions that would otherwise read the whole
-// log (status, runs, steps, latest measurements). A cache and nothing else: deleted, unreadable, stale or
+// log (`status`, `run list`). A cache and nothing else: deleted, unreadable, stale or
 // made from another journal, it is brought up to date or made again from the log. Proofs and decisions read
 // the log itself.
 #pragma once
@@ -85,7 +85,7 @@ struct VerifyRow {
   std::optional<Micros> rto;
   std::optional<Micros> rpo;
   std::optional<std::uint64_t> lost;   // canaries
-  bool ok = false;                     // every assertion held, and there was at least one
+  bool ok = false;                     // every assertion held
   bool torn_down = false;
 };
 

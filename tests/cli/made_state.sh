@@ -20,6 +20,17 @@ expect_json 0 status;                    is data.components.0.protected true; is
 expect 0 status;                         prints "holdfast restore --vault $work/vault --component web --snapshot latest --to DIR"
 expect_json 0 journal list;              [ "$(count data.entries)" -ge 2 ] || fail "no two events"
 expect 0 journal list;                   prints "backup.finished"
+
+# The read model beside the journal is a copy: deleted or damaged, it is made again; where nobody may write, it is not missed.
+runs() { expect_json 0 run list; value data.runs; expect_json 0 status; value data.components.0.protected; }
+runs >seen; [ -s "$HOLDFAST_STATE/read-model.sqlite" ] || fail "there is no read model"
+rm "$HOLDFAST_STATE/read-model.sqlite"
+runs | cmp -s - seen || fail "something was lost with the read model"
+echo damaged >"$HOLDFAST_STATE/read-model.sqlite"
+runs | cmp -s - seen || fail "a damaged read model is believed"
+rm "$HOLDFAST_STATE/read-model.sqlite"; mkdir "$HOLDFAST_STATE/read-model.sqlite"     # nothing can be written there
+runs | cmp -s - seen || fail "without a read model nothing is listed"
+rmdir "$HOLDFAST_STATE/read-model.sqlite"
 expect_json 0 journal verify;            is data.first_bad null; events=$(value data.events)
 expect_json 0 journal export --to events.jsonl
 [ "$(wc -l <events.jsonl)" = "$events" ] || fail "the export lacks events"

@@ -67,3 +67,21 @@ expect_json 0 verify $vault --component db --scratch "$work";              is da
 expect 0 verify $vault --component db --scratch "$work";                   prints "booted and asked"
 expect 1 verify $vault --component nobody;                                 says "hint:"
 [ -z "$(find "$work" -maxdepth 1 -name '*verify*' -o -maxdepth 1 -name '*scratch*')" ] || fail "a scratch folder is left"
+
+# As root, for another user: what PostgreSQL's user must run or read while it recovers lies where only root can reach it.
+if [ "$(id -u)" = 0 ]; then
+  mkdir -m 700 hidden
+  cp shared/holdfast shared/key hidden/
+  chown -R root: hidden
+  chmod 700 hidden/holdfast
+  chmod 600 hidden/key
+  ! as_postgres "$work/hidden/holdfast" version >/dev/null 2>&1 || fail "PostgreSQL's user can reach what is hidden"
+  holdfast=$work/hidden/holdfast
+  expect_json 0 restore --vault "$work/shared/vault" --key-file "$work/hidden/key" --at "$at" --to "$work/by_owner" --owner postgres
+  [ -z "$(find by_owner ! -user postgres)" ] || fail "not all of it is the server's user's: $(find by_owner ! -user postgres | head -3)"
+  [ "$(stat -c %a by_owner)" = 700 ] || fail "the data directory is open to others"
+  holds by_owner 200
+  expect 1 restore --vault "$work/shared/vault" --key-file "$work/hidden/key" --at "$at" --to "$work/by_nobody" --owner no-such-user
+  says "no-such-user"
+  [ ! -e by_nobody ] || fail "a refused restore made its target"
+fi
